@@ -1,0 +1,1 @@
+//! Stormglass's benchmarks: programs that measure, under `src/bin`.

@@ -1,0 +1,104 @@
+//! A validated architecture: everything a run needs, references resolved to numbers, units to types. What stands here cannot
+//! fail any more; the scenario language refuses what would.
+
+use sim_core::SimDuration;
+use sim_core::SimTime;
+use sim_core::distribution::Distribution;
+
+use crate::{alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, route53, station, timeline};
+
+/// A whole scenario, ready to run.
+#[derive(Clone, Debug)]
+pub struct Architecture {
+    /// How long, and what is left out.
+    pub run: Run,
+    /// Default network delays.
+    pub network: Network,
+    /// Names of the places viewers are in, by [`crate::ids::PlaceId`].
+    pub places: Vec<String>,
+    /// Distinct paths, by [`crate::ids::PathId`].
+    pub paths: Vec<String>,
+    /// Sets of objects.
+    pub catalogs: Vec<Catalog>,
+    /// Names of reported routes, by [`crate::ids::RouteId`].
+    pub routes: Vec<String>,
+    /// Sources of traffic.
+    pub traffic: Vec<client::Settings>,
+    /// Names, health checks and resolvers.
+    pub route53: route53::Settings,
+    /// Distributions.
+    pub cloudfront: Vec<cloudfront::Settings>,
+    /// Load balancers.
+    pub alb: Vec<alb::Settings>,
+    /// ECS services.
+    pub ecs: Vec<ecs::Settings>,
+    /// Aurora clusters.
+    pub aurora: Vec<aurora::Settings>,
+    /// DynamoDB tables.
+    pub dynamodb: Vec<dynamodb::Settings>,
+    /// Plain stations.
+    pub stations: Vec<station::Settings>,
+    /// Scaling policies.
+    pub scaling: Vec<autoscaling::Policy>,
+    /// Deployments, in order of time.
+    pub deployments: Vec<timeline::Deployment>,
+    /// Faults, in order of time.
+    pub faults: Vec<timeline::Fault>,
+    /// Assumptions the scenario reader made, for the report ("one-second stamps were spread").
+    pub notes: Vec<String>,
+}
+
+/// Length of a run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Simulated time.
+    pub duration: SimDuration,
+    /// What arrives before this is served but not counted.
+    pub warm_up: SimDuration,
+    /// A second in which more than this share of a route's operations failed is a second of downtime (0..=1).
+    pub downtime_error_rate: f64,
+    /// CloudWatch: how long after the end of a period its datapoint can be read.
+    pub metric_delay: SimDuration,
+}
+
+impl Run {
+    /// When it ends.
+    #[must_use]
+    pub fn horizon(&self) -> SimTime {
+        SimTime::ZERO + self.duration
+    }
+}
+
+/// Default network delays; round-trip times, of which a hop takes half.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Between two services of one Region.
+    pub region_rtt: SimDuration,
+}
+
+/// A set of objects that viewers ask for.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Its name.
+    pub name: String,
+    /// How many there are.
+    pub objects: u64,
+    /// Exponent of their popularity (Zipf); 0 = all alike.
+    pub zipf: f64,
+    /// Size of an object in bytes; one draw per object, the same in every run with the seed.
+    pub size: Distribution,
+    /// What the origin says of their caching.
+    pub cache_control: CacheControl,
+}
+
+/// The origin's Cache-Control, as far as TTLs follow from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CacheControl {
+    /// No header: the default TTL applies.
+    #[default]
+    Absent,
+    /// `max-age` or `s-maxage` (the latter wins at the edge).
+    MaxAge(SimDuration),
+    /// `no-cache`, `no-store` or `private`.
+    NoStore,
+}

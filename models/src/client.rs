@@ -1,0 +1,571 @@
+//! Clients: where operations come from, what they ask for, how long they wait and how they retry.
+
+use std::sync::Arc;
+
+use sim_core::distribution::Distribution;
+use sim_core::distribution::alias::Weighted;
+use sim_core::distribution::zipf::Zipf;
+use sim_core::math::{ln, mix};
+use sim_core::random::{Draws, Source, Stream};
+use sim_core::{SimDuration, SimTime};
+
+use crate::architecture::Architecture;
+use crate::ids::*;
+use crate::observer::Observed;
+use crate::request::*;
+use crate::world::{self, Cx};
+
+/// A source of traffic.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// Where its viewers are.
+    pub place: PlaceId,
+    /// What they ask: a name, or a service straight.
+    pub to: Endpoint,
+    /// Round trip to that service (a distribution's edge has its own).
+    pub rtt: SimDuration,
+    /// When operations come.
+    pub arrivals: Arrivals,
+    /// What they ask for. For a replay: how its paths are grouped in reports (first match).
+    pub routes: Vec<Route>,
+    /// How many clients (users) there are: each has its own cookies and DNS cache.
+    pub clients: u32,
+    /// How long an attempt may take.
+    pub timeout: Option<SimDuration>,
+    /// What is done about failed attempts.
+    pub retry: Retry,
+}
+
+/// When operations come.
+#[derive(Clone, Debug)]
+pub enum Arrivals {
+    /// Whatever the answers are like.
+    Open {
+        /// Random or evenly spaced.
+        process: Process,
+        /// How many a second, over time.
+        rate: RateProfile,
+    },
+    /// A fixed population: each user thinks, asks, waits for the answer, thinks again.
+    Closed {
+        /// How many users.
+        users: u32,
+        /// Time between an answer and the next question.
+        think_time: Distribution,
+    },
+    /// As recorded, in order of time.
+    Replay(Arc<[Recorded]>),
+}
+
+/// A recorded request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// When, since the start of the run.
+    pub at: SimTime,
+    /// What.
+    pub path: PathId,
+    /// Which of the source's routes it counts for.
+    pub route: u16,
+    /// How.
+    pub method: Method,
+    /// Size of the recorded answer, bytes.
+    pub bytes: u32,
+    /// Who.
+    pub client: u32,
+}
+
+/// How operations are spaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Process {
+    /// At random (exponential gaps).
+    #[default]
+    Poisson,
+    /// Evenly.
+    Deterministic,
+}
+
+/// A rate over time: straight lines between points; two points at one time are a jump; constant after the last.
+#[derive(Clone, Debug)]
+pub struct RateProfile {
+    /// (when, operations a second), by time; never empty.
+    pub points: Vec<(SimTime, f64)>,
+}
+
+/// What clients ask for.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// For reports.
+    pub id: RouteId,
+    /// The path (or pattern, which stands for the paths of its catalogue).
+    pub path: PathId,
+    /// Share among the source's routes.
+    pub weight: f64,
+    /// Method.
+    pub method: Method,
+    /// The objects asked for.
+    pub catalog: Option<CatalogId>,
+    /// How many distinct query strings viewers send.
+    pub query_strings: u32,
+    /// How many distinct cookie values; a client always sends the same.
+    pub cookies: u32,
+    /// How many distinct values of the headers.
+    pub headers: u32,
+}
+
+/// What a caller does about failed attempts.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// Attempts in all; 1 = no retry.
+    pub max_attempts: u16,
+    /// Back-off before the first retry; doubles each time.
+    pub backoff: SimDuration,
+    /// Longest back-off.
+    pub max_backoff: SimDuration,
+    /// Randomness of the back-off.
+    pub jitter: Jitter,
+}
+
+/// Randomness of a back-off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Jitter {
+    /// None.
+    None,
+    /// Evenly between nothing and the back-off.
+    #[default]
+    Full,
+}
+
+/// What happens at clients.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// The next operation of an open or replayed source is due.
+    Arrival,
+    /// A user of a closed source has done thinking.
+    Thought(u32),
+    /// A retry's back-off is over.
+    Retry(RequestKey),
+    /// An attempt has had its time.
+    Timeout(RequestKey),
+}
+
+impl Retry {
+    /// Nothing is retried.
+    pub const NEVER: Self =
+        Self { max_attempts: 1, backoff: SimDuration::ZERO, max_backoff: SimDuration::ZERO, jitter: Jitter::None };
+
+    /// How long to wait after failed attempt number `attempt` (from 1): `min(backoff x 2^(attempt - 1), max_backoff)`, with
+    /// full jitter times a uniform `u` of 0..1 (AWS Architecture Blog, "Exponential Backoff And Jitter"; botocore standard.py).
+    #[must_use]
+    pub fn delay(&self, attempt: u16, u: f64) -> SimDuration {
+        let doublings = u32::from(attempt.saturating_sub(1)).min(62);
+        let whole = self.backoff.times(1 << doublings).min(self.max_backoff);
+        match self.jitter {
+            Jitter::None => whole,
+            Jitter::Full => whole.scale(u),
+        }
+    }
+}
+
+/// Where a source stands in its rate profile.
+#[derive(Clone, Debug)]
+struct RateClock {
+    points: Vec<(SimTime, f64)>,
+    /// The last point that is not after the last arrival.
+    segment: usize,
+}
+
+impl RateClock {
+    fn new(profile: &RateProfile) -> Self {
+        Self { points: profile.points.clone(), segment: 0 }
+    }
+
+    /// The instant at which `expected` more arrivals are due on average, counted from `from`: the inverse of the integrated
+    /// rate. With exponential `expected` the arrivals are a Poisson process of exactly this rate (time change of a unit
+    /// Poisson process; Devroye 1986, VI.1.3), with `expected` = 1 they are evenly spaced. One number per arrival, unlike
+    /// thinning, so that a change of rate elsewhere shifts nothing.
+    fn advance(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
+        let mut at = from;
+        loop {
+            let (start, rate_from) = self.points[self.segment];
+            let Some(&(end, rate_to)) = self.points.get(self.segment + 1) else {
+                return (rate_from > 0.0).then(|| at + SimDuration::from_secs_f64(expected / rate_from));
+            };
+            if at < start {
+                // Before the first point the rate is the first point's.
+                let room = start.since(at).as_secs_f64() * rate_from;
+                if expected < room {
+                    return Some(at + SimDuration::from_secs_f64(expected / rate_from));
+                }
+                expected -= room;
+                at = start;
+            }
+            let left = end.since(at).as_secs_f64();
+            let slope = if end > start { (rate_to - rate_from) / end.since(start).as_secs_f64() } else { 0.0 };
+            let rate = rate_from + slope * at.since(start).as_secs_f64();
+            let room = left * (rate + rate_to) / 2.0;
+            if expected < room {
+                // rate t + slope t^2 / 2 = expected, in the form that stays exact for a slope near 0.
+                let t = 2.0 * expected / (rate + (rate * rate + 2.0 * slope * expected).max(0.0).sqrt());
+                return Some((at + SimDuration::from_secs_f64(t)).min(end));
+            }
+            expected -= room;
+            at = end.max(at);
+            self.segment += 1;
+        }
+    }
+}
+
+/// How the objects of a route's catalogue are drawn.
+#[derive(Debug)]
+struct Objects {
+    number: u16,
+    popularity: Zipf,
+    size: Distribution,
+    /// Sizes belong to objects, not to requests.
+    size_key: u64,
+}
+
+/// One source of traffic at work.
+#[derive(Debug)]
+pub struct Client {
+    id: TrafficId,
+    settings: Settings,
+    /// Key of the streams of its requests.
+    stream: u64,
+    gaps: Stream,
+    clock: Option<RateClock>,
+    operations: u64,
+    routes: Option<Weighted>,
+    /// By route.
+    objects: Vec<Option<Objects>>,
+    /// Hop to a service of a Region.
+    hop: Hop,
+    /// Hops to the edges of distributions.
+    edge_hops: Vec<Hop>,
+    timeout: Hop,
+    /// Operations of each user of a closed source.
+    of_user: Vec<u64>,
+    /// Next record of a replay.
+    next_record: usize,
+}
+
+impl Client {
+    /// Builds it.
+    #[must_use]
+    pub fn new(id: TrafficId, settings: &Settings, architecture: &Architecture, cx: &mut Cx<'_>) -> Self {
+        let component = format!("traffic.{}", settings.name);
+        let objects = settings
+            .routes
+            .iter()
+            .map(|route| {
+                let number = route.catalog?;
+                let catalog = &architecture.catalogs[number.index()];
+                Some(Objects {
+                    number: number.0,
+                    popularity: Zipf::new(catalog.objects, catalog.zipf).expect("validated"),
+                    size: catalog.size.clone(),
+                    size_key: cx.shared.streams.key(&format!("catalog.{}", catalog.name), "size"),
+                })
+            })
+            .collect();
+        let weights: Vec<f64> = settings.routes.iter().map(|route| route.weight).collect();
+        let half = |rtt: SimDuration| SimDuration::from_nanos(rtt.as_nanos() / 2);
+        let edge_hops = architecture
+            .cloudfront
+            .iter()
+            .map(|distribution| {
+                let edge = distribution.edge_of_place[settings.place.index()];
+                cx.hop(half(distribution.edges[edge as usize].viewer_rtt))
+            })
+            .collect();
+        let (clock, users) = match &settings.arrivals {
+            Arrivals::Open { rate, .. } => (Some(RateClock::new(rate)), 0),
+            Arrivals::Closed { users, .. } => (None, *users),
+            Arrivals::Replay(_) => (None, 0),
+        };
+        Self {
+            id,
+            stream: cx.shared.streams.key(&component, "operations"),
+            gaps: cx.shared.streams.stream(&component, "gaps"),
+            clock,
+            operations: 0,
+            routes: (weights.len() > 1).then(|| Weighted::new(&weights).expect("validated")),
+            objects,
+            hop: cx.hop(half(settings.rtt)),
+            edge_hops,
+            timeout: settings.timeout.map_or(Hop::NONE, |timeout| cx.hop(timeout)),
+            of_user: vec![0; users as usize],
+            next_record: 0,
+            settings: settings.clone(),
+        }
+    }
+
+    /// Schedules the first arrivals.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        match &self.settings.arrivals {
+            Arrivals::Open { .. } | Arrivals::Replay(_) => self.schedule_arrival(cx),
+            Arrivals::Closed { users, think_time } => {
+                // Everyone thinks first, so that a population does not start in step.
+                for user in 0..*users {
+                    let think = think_time.sample_duration(&mut Draws::new(mix(self.stream, u64::from(user)), 0));
+                    cx.kernel.schedule_in(think, self.event(Event::Thought(user)));
+                }
+            }
+        }
+    }
+
+    /// Handles one of its events.
+    pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Arrival => {
+                self.arrive(cx);
+                self.schedule_arrival(cx);
+            }
+            Event::Thought(user) => self.operate(Some(user), cx),
+            Event::Retry(key) => self.attempt(key, cx),
+            Event::Timeout(key) => self.time_out(key, cx),
+        }
+    }
+
+    fn event(&self, event: Event) -> world::Event {
+        world::Event::Client(self.id, event)
+    }
+
+    fn schedule_arrival(&mut self, cx: &mut Cx<'_>) {
+        let next = match &self.settings.arrivals {
+            Arrivals::Open { process, .. } => {
+                let expected = match process {
+                    Process::Poisson => -ln(self.gaps.open01()),
+                    Process::Deterministic => 1.0,
+                };
+                self.clock.as_mut().and_then(|clock| clock.advance(cx.kernel.now(), expected))
+            }
+            Arrivals::Replay(records) => records.get(self.next_record).map(|record| record.at),
+            Arrivals::Closed { .. } => None,
+        };
+        if let Some(at) = next {
+            cx.kernel.schedule_at(at, self.event(Event::Arrival));
+        }
+    }
+
+    fn arrive(&mut self, cx: &mut Cx<'_>) {
+        let Arrivals::Replay(records) = &self.settings.arrivals else {
+            return self.operate(None, cx);
+        };
+        let record = records[self.next_record];
+        self.next_record += 1;
+        let mut request = self.operation(mix(self.stream, self.operations), cx.now());
+        let route = &self.settings.routes[record.route as usize];
+        request.route = route.id;
+        request.path = record.path;
+        request.method = record.method;
+        request.bytes = record.bytes;
+        request.client = record.client;
+        self.begin(request, cx);
+    }
+
+    /// A new operation, of a user of a closed source or of anyone.
+    fn operate(&mut self, user: Option<u32>, cx: &mut Cx<'_>) {
+        let stream = match user {
+            None => mix(self.stream, self.operations),
+            Some(user) => {
+                let number = &mut self.of_user[user as usize];
+                *number += 1;
+                mix(mix(self.stream, u64::from(user)), *number)
+            }
+        };
+        let mut request = self.operation(stream, cx.now());
+        // One stream in a fixed order; the object comes last because its sampler may reject.
+        let mut draws = request.draws(purpose::ASKED);
+        request.client = match user {
+            None => draws.below(u64::from(self.settings.clients)) as u32,
+            Some(user) => user,
+        };
+        let index = self.routes.as_ref().map_or(0, |routes| routes.sample(&mut draws));
+        let route = &self.settings.routes[index];
+        request.route = route.id;
+        request.path = route.path;
+        request.method = route.method;
+        if route.query_strings > 1 {
+            request.query_variant = draws.below(u64::from(route.query_strings)) as u16;
+        }
+        if route.headers > 1 {
+            request.header_variant = draws.below(u64::from(route.headers)) as u16;
+        }
+        if route.cookies > 1 {
+            request.cookie_variant = request.client % route.cookies;
+        }
+        if let Some(objects) = &self.objects[index] {
+            request.catalog = objects.number;
+            request.object = objects.popularity.sample(&mut draws) as u32;
+            let mut of_object = Draws::new(objects.size_key, u64::from(request.object));
+            request.bytes = objects.size.sample(&mut of_object) as u32;
+        }
+        self.begin(request, cx);
+    }
+
+    fn operation(&mut self, stream: u64, now: SimTime) -> Request {
+        self.operations += 1;
+        let mut request = Request::new(stream, now, Holder::Client(self.id), Hop::NONE);
+        request.traffic = self.id;
+        request.place = self.settings.place;
+        request
+    }
+
+    fn begin(&mut self, request: Request, cx: &mut Cx<'_>) {
+        cx.shared.observer.operation_starts(request.route, request.started);
+        let key = cx.shared.requests.insert(request);
+        self.attempt(key, cx);
+    }
+
+    fn attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
+        request.attempted = now;
+        let (route, started) = (request.route, request.started);
+        cx.shared.observer.attempt(route, started);
+        if let Some(lane) = self.timeout.lane() {
+            cx.kernel.schedule_lane(lane, self.event(Event::Timeout(key)));
+        }
+        match self.settings.to {
+            record @ Endpoint::Record(_) => cx.offer(record, key, Hop::NONE),
+            endpoint => self.send(key, endpoint, cx),
+        }
+    }
+
+    fn send(&mut self, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
+        let hop = match to {
+            Endpoint::CloudFront(distribution) => self.edge_hops[distribution.index()],
+            _ => self.hop,
+        };
+        cx.request(key).set_bottom_hop(hop);
+        cx.offer(to, key, hop);
+    }
+
+    /// Route 53's answer: what the name resolves to, if anything.
+    pub fn resolved(&mut self, key: RequestKey, answer: Option<Endpoint>, cx: &mut Cx<'_>) {
+        if cx.request(key).abandoned {
+            cx.shared.requests.remove(key);
+            return;
+        }
+        match answer {
+            Some(endpoint) => self.send(key, endpoint, cx),
+            None => self.end_attempt(key, Outcome::failed(0, Cause::Dns), cx),
+        }
+    }
+
+    /// An answer comes back.
+    pub fn on_reply(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let request = cx.request(key);
+        if request.abandoned {
+            cx.shared.requests.remove(key);
+            return;
+        }
+        let outcome = request.outcome;
+        self.end_attempt(key, outcome, cx);
+    }
+
+    fn time_out(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        // Most timeouts are stale: the request was answered, and its key with it gone.
+        let Some(request) = cx.shared.requests.get_mut(key) else { return };
+        if request.abandoned {
+            return;
+        }
+        request.abandoned = true;
+        let copy = request.clone();
+        self.after_attempt(copy, Outcome::failed(0, Cause::ClientTimeout), cx);
+    }
+
+    fn end_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        let Some(request) = cx.shared.requests.remove(key) else { return };
+        self.after_attempt(request, outcome, cx);
+    }
+
+    fn after_attempt(&mut self, request: Request, outcome: Outcome, cx: &mut Cx<'_>) {
+        let retry = &self.settings.retry;
+        if !outcome.is_ok() && request.attempt < retry.max_attempts {
+            let delay = retry.delay(request.attempt, request.draws(purpose::BACKOFF).uniform());
+            let mut next = self.operation_again(&request);
+            next.attempt += 1;
+            let key = cx.shared.requests.insert(next);
+            cx.kernel.schedule_in(delay, self.event(Event::Retry(key)));
+            return;
+        }
+        let now = cx.now();
+        cx.shared.observer.operation_ends(request.route, request.started, now, outcome);
+        if let Arrivals::Closed { think_time, .. } = &self.settings.arrivals {
+            let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
+            cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));
+        }
+    }
+
+    /// The same operation once more: what is asked for stays, what it costs is drawn anew from a stream of its own.
+    fn operation_again(&self, request: &Request) -> Request {
+        let stream = mix(request.stream, u64::from(request.attempt));
+        let mut again = Request::new(stream, request.started, Holder::Client(self.id), Hop::NONE);
+        again.traffic = request.traffic;
+        again.place = request.place;
+        again.route = request.route;
+        again.path = request.path;
+        again.method = request.method;
+        again.client = request.client;
+        again.catalog = request.catalog;
+        again.object = request.object;
+        again.bytes = request.bytes;
+        again.query_variant = request.query_variant;
+        again.header_variant = request.header_variant;
+        again.cookie_variant = request.cookie_variant;
+        again.attempt = request.attempt;
+        again
+    }
+}
+
+impl Observed for Client {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(points: &[(u64, f64)]) -> RateClock {
+        RateClock::new(&RateProfile { points: points.iter().map(|&(s, rate)| (SimTime::from_secs(s), rate)).collect() })
+    }
+
+    #[test]
+    fn evenly_spaced_arrivals_follow_the_integral_of_a_ramp() {
+        // 0..10 s at 10/s, a ramp to 20/s at 20 s, then constant: 100 + 150 arrivals by 20 s.
+        let mut clock = clock(&[(0, 10.0), (10, 10.0), (20, 20.0)]);
+        let mut at = SimTime::ZERO;
+        let mut seen = Vec::new();
+        while at < SimTime::from_secs(30) {
+            at = clock.advance(at, 1.0).expect("the rate is never 0");
+            seen.push(at);
+        }
+        assert_eq!(seen[99], SimTime::from_secs(10));
+        assert!(seen[249].since(SimTime::from_secs(20)).as_secs_f64().abs() < 1e-6);
+        assert!(seen[449].since(SimTime::from_secs(30)).as_secs_f64() < 1e-6);
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_waited_out_or_ends_the_arrivals() {
+        let mut pause = clock(&[(0, 1.0), (10, 1.0), (10, 0.0), (20, 0.0), (20, 1.0)]);
+        assert_eq!(pause.advance(SimTime::from_secs(10), 0.5), Some(SimTime::from_secs(20) + SimDuration::from_millis(500)));
+        let mut over = clock(&[(0, 1.0), (10, 1.0), (10, 0.0)]);
+        assert_eq!(over.advance(SimTime::from_secs(9), 2.0), None);
+    }
+
+    #[test]
+    fn backoff_doubles_up_to_its_cap() {
+        let retry = Retry {
+            max_attempts: 10,
+            backoff: SimDuration::from_millis(100),
+            max_backoff: SimDuration::from_secs(1),
+            jitter: Jitter::None,
+        };
+        let delays: Vec<u64> = (1..6).map(|attempt| retry.delay(attempt, 0.0).as_nanos() / 1_000_000).collect();
+        assert_eq!(delays, [100, 200, 400, 800, 1000]);
+        let jittered = Retry { jitter: Jitter::Full, ..retry };
+        assert_eq!(jittered.delay(2, 0.25).as_nanos(), 50_000_000);
+    }
+}

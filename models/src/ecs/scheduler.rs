@@ -1,0 +1,458 @@
+//! The service scheduler: the life of tasks, replacement, scaling, deployments.
+
+use sim_core::observations::LogKind;
+
+use super::*;
+use crate::timeline::{Deployment, Revision};
+
+impl Rollout {
+    /// Whether tasks of a revision are kept from direct callers: green before the switch, blue after it.
+    pub(super) fn hides(&self, revision: u16, revisions: usize) -> bool {
+        let newest = revision as usize + 1 == revisions;
+        matches!(self.strategy, Strategy::BlueGreen { .. }) && (newest != self.baking)
+    }
+}
+
+/// How many tasks of what kind there are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Census {
+    /// Of the newest revision, not failing.
+    new: u32,
+    new_healthy: u32,
+    /// Of older revisions, not failing.
+    old: u32,
+    old_healthy: u32,
+    /// Failing their health checks.
+    failing: u32,
+}
+
+impl Census {
+    fn total(&self) -> u32 {
+        self.new + self.old + self.failing
+    }
+    fn healthy(&self) -> u32 {
+        self.new_healthy + self.old_healthy
+    }
+}
+
+impl Ecs {
+    fn newest(&self) -> u16 {
+        (self.revisions.len() - 1) as u16
+    }
+
+    /// Lower and upper limit of tasks while a rolling update goes on (ECS API, DeploymentConfiguration): the ceiling of the
+    /// minimum healthy percent of the desired count, the floor of the maximum percent.
+    #[must_use]
+    pub fn limits(desired: u32, configuration: &DeploymentConfiguration) -> (u32, u32) {
+        let desired = u64::from(desired);
+        let lower = (desired * u64::from(configuration.minimum_healthy_percent)).div_ceil(100);
+        let upper = desired * u64::from(configuration.maximum_percent) / 100;
+        (lower as u32, upper as u32)
+    }
+
+    pub(super) fn new_task(&mut self, revision: u16, state: State, cx: &mut Cx<'_>) -> TaskKey {
+        let zone = self.emptiest_zone();
+        let group = self.group_of(revision);
+        self.launched += 1;
+        let cores = self.shares_cores.then(|| ProcessorSharing::new(self.settings.task.vcpu));
+        let key = self.tasks.insert(TaskInstance {
+            number: self.launched,
+            revision,
+            zone,
+            state,
+            healthy: false,
+            failing: false,
+            running_since: cx.now(),
+            busy: 0,
+            waiting: VecDeque::new(),
+            cores,
+            scheduled: None,
+            group,
+            registered: false,
+            slowdown: 1.0,
+        });
+        self.order.push(key);
+        key
+    }
+
+    /// Tasks are spread over the zones: the next goes where there are fewest.
+    fn emptiest_zone(&self) -> u16 {
+        let mut counts = vec![0u32; self.settings.zones.len().max(1)];
+        for &task in &self.order {
+            let task = &self.tasks[task];
+            if task.counts() {
+                counts[task.zone as usize] += 1;
+            }
+        }
+        (0..counts.len()).min_by_key(|&zone| (counts[zone], zone)).unwrap_or(0) as u16
+    }
+
+    /// Which target group tasks of a revision belong to: green's, while a blue/green deployment builds it, else production's.
+    fn group_of(&self, revision: u16) -> u16 {
+        let green = self.rollout.as_ref().is_some_and(|rollout| {
+            matches!(rollout.strategy, Strategy::BlueGreen { .. }) && !rollout.baking && revision == self.newest()
+        });
+        if green && self.settings.target_groups.len() > 1 { 1 - self.production } else { self.production }
+    }
+
+    fn target_group(&self, group: u16) -> Option<(AlbId, TargetGroupId)> {
+        self.settings.target_groups.get(group as usize).copied()
+    }
+
+    pub(super) fn register(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let group = self.tasks[key].group;
+        if let Some((alb, target_group)) = self.target_group(group) {
+            self.tasks[key].registered = true;
+            cx.control(Control::Register(alb, target_group, self.id, key));
+        }
+    }
+
+    fn launch(&mut self, revision: u16, cx: &mut Cx<'_>) {
+        let key = self.new_task(revision, State::Pending, cx);
+        let after = self.settings.launch_time.sample_duration(&mut self.lifecycle);
+        cx.kernel.schedule_in(after, self.event(Event::Running(key)));
+    }
+
+    pub(super) fn running(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Pending) else { return };
+        task.state = State::Starting;
+        task.running_since = cx.now();
+        if self.settings.target_groups.is_empty() {
+            cx.kernel.schedule_in(self.settings.healthy_after, self.event(Event::CountsHealthy(key)));
+        } else {
+            self.register(key, cx);
+        }
+        let after = self.settings.startup_time.sample_duration(&mut self.lifecycle);
+        if after.is_zero() {
+            self.up(key, cx);
+        } else {
+            cx.kernel.schedule_in(after, self.event(Event::Up(key)));
+        }
+    }
+
+    pub(super) fn up(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Starting) else { return };
+        task.state = State::Up;
+        let (number, revision, zone) = (task.number, task.revision, task.zone);
+        self.count_servers(cx.now());
+        let zone = self.settings.zones.get(zone as usize).map_or("", String::as_str);
+        let what = format!("task {number} of revision {revision} answers in {zone}");
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
+    }
+
+    pub(super) fn counts_healthy(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(task) = self.tasks.get_mut(key) else { return };
+        if task.state == State::Starting {
+            // Its application is not up yet: look again.
+            cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::CountsHealthy(key)));
+        } else if task.state == State::Up {
+            task.healthy = true;
+        }
+    }
+
+    /// The load balancer tells what it thinks of a task's target.
+    pub fn target_health(&mut self, key: TaskKey, healthy: bool) {
+        let Some(task) = self.tasks.get_mut(key) else { return };
+        task.healthy = healthy;
+        task.failing = !healthy;
+    }
+
+    /// A draining task has no more requests at the load balancer, or has had its deregistration delay: SIGTERM.
+    pub fn drained(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Draining) else { return };
+        task.registered = false;
+        self.terminate(key, cx);
+    }
+
+    fn terminate(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        self.tasks[key].state = State::Stopping;
+        if self.is_idle(key, cx) {
+            self.kill(key, cx);
+        } else {
+            cx.kernel.schedule_in(self.settings.stop_timeout, self.event(Event::StopTimeout(key)));
+        }
+    }
+
+    /// A stopping task that has nothing left to do is gone.
+    pub(super) fn stop_if_idle(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        if self.is_idle(key, cx) {
+            self.kill(key, cx);
+        }
+    }
+
+    /// Whether no request is on the task, waiting for calls included.
+    fn is_idle(&self, key: TaskKey, cx: &mut Cx<'_>) -> bool {
+        self.tasks[key].idle()
+            && !cx.shared.requests.iter().any(|(_, request)| request.server == self.id.0 && request.target == key)
+    }
+
+    /// Stops a task the orderly way: out of its target group, drained, SIGTERM, `stopTimeout`, SIGKILL.
+    fn stop(&mut self, key: TaskKey, why: &str, cx: &mut Cx<'_>) {
+        let task = &mut self.tasks[key];
+        let number = task.number;
+        let before = std::mem::replace(&mut task.state, State::Draining);
+        let (registered, group) = (task.registered, task.group);
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, format!("task {number} stops: {why}"));
+        self.count_servers(cx.now());
+        match self.target_group(group).filter(|_| registered) {
+            Some((alb, target_group)) => cx.control(Control::Deregister(alb, target_group, key)),
+            None if before == State::Pending => self.kill(key, cx),
+            None => self.terminate(key, cx),
+        }
+    }
+
+    /// Ends a task at once, with whatever it has.
+    pub(super) fn kill(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(task) = self.tasks.remove(key) else { return };
+        let now = cx.now();
+        self.order.retain(|&live| live != key);
+        if let Some(cores) = &task.cores {
+            self.retired_core_time += cores.busy_core_time(now);
+        }
+        let lost: Vec<RequestKey> = cx
+            .shared
+            .requests
+            .iter()
+            .filter(|(_, request)| request.server == self.id.0 && request.target == key)
+            .map(|(request, _)| request)
+            .collect();
+        for request_key in lost {
+            let request = cx.request(request_key);
+            let in_queue = task.waiting.contains(&request_key);
+            let joined = request.joined;
+            let on_worker = std::mem::take(&mut request.holds_worker);
+            request.server = Request::NO_SERVER;
+            if on_worker {
+                self.workers.lose_served(now, joined);
+            } else if in_queue {
+                self.workers.lose(now, joined);
+            }
+            cx.reply(request_key, Outcome::failed(0, Cause::TaskStopped));
+        }
+        if let Some((alb, group)) = self.target_group(task.group).filter(|_| task.registered) {
+            cx.control(Control::TargetGone(alb, group, key));
+        }
+        cx.control(Control::TaskGone(self.id, key));
+        self.count_servers(now);
+    }
+
+    /// Servers and cores there are: those of tasks that answer.
+    pub(super) fn count_servers(&mut self, now: SimTime) {
+        let up = self.tasks.iter().filter(|(_, task)| task.serves()).count();
+        self.workers.servers(now, up as f64 * f64::from(self.settings.task.workers));
+        self.cores.set(now, up as i64);
+    }
+
+    fn census(&self, now: SimTime) -> Census {
+        let newest = self.newest();
+        let mut census = Census::default();
+        for &key in &self.order {
+            let task = &self.tasks[key];
+            if !task.counts() {
+                continue;
+            }
+            if self.is_failing(task, now) {
+                census.failing += 1;
+            } else if task.revision == newest {
+                census.new += 1;
+                census.new_healthy += u32::from(task.healthy);
+            } else {
+                census.old += 1;
+                census.old_healthy += u32::from(task.healthy);
+            }
+        }
+        census
+    }
+
+    /// Whether a task is to be replaced: its target is unhealthy, and the grace period is over.
+    fn is_failing(&self, task: &TaskInstance, now: SimTime) -> bool {
+        task.failing && now.since(task.running_since) >= self.settings.health_check_grace_period
+    }
+
+    /// Brings the tasks nearer to what is wanted: starts up to the upper limit, stops down to the lower. Runs when the
+    /// scheduler looks, and only then: what changes in between waits for its next look.
+    pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let blue_green =
+            self.rollout.as_ref().is_some_and(|rollout| matches!(rollout.strategy, Strategy::BlueGreen { .. }));
+        let (lower, upper) = Self::limits(self.desired, &self.settings.deployment);
+        let upper = if blue_green { upper.max(2 * self.desired) } else { upper };
+        let census = self.census(now);
+        if let Some(rollout) = &mut self.rollout {
+            rollout.least_healthy = rollout.least_healthy.min(census.healthy());
+        }
+        // 1. Start what is missing, replacements first (ECS since October 2023), as far as the upper limit allows.
+        let missing = self.desired.saturating_sub(census.new);
+        let room = upper.max(self.desired).saturating_sub(census.total());
+        let keep_blue = blue_green && self.rollout.as_ref().is_some_and(|rollout| rollout.baking);
+        for _ in 0..missing.min(room) {
+            self.launch(self.newest(), cx);
+        }
+        // 2. Stop failing tasks: when their replacements are healthy, or when there is no room for a replacement.
+        if census.failing > 0 {
+            let surplus = census.healthy() + census.failing > self.desired && census.healthy() >= self.desired;
+            if surplus || (missing > 0 && room == 0) {
+                let failing = self.first_task(|service, task| service.is_failing(task, now));
+                if let Some(key) = failing {
+                    self.stop(key, "unhealthy", cx);
+                }
+            }
+        }
+        // 3. A rolling update stops old tasks as long as enough are healthy.
+        if self.rollout.is_some() && !blue_green {
+            let mut healthy = census.healthy();
+            let newest = self.newest();
+            while let Some(key) = self.first_task(|_, task| task.revision != newest && !task.healthy) {
+                self.stop(key, "replaced by the deployment", cx);
+            }
+            while healthy > lower && census.new + census.old > 0 {
+                let Some(key) = self.first_task(|_, task| task.revision != newest) else { break };
+                // Old tasks beyond what the new ones replace must wait only where the lower limit says so.
+                self.stop(key, "replaced by the deployment", cx);
+                healthy -= 1;
+            }
+        }
+        // 4. Scale in: the youngest of the fullest zone.
+        if !blue_green && self.rollout.is_none() {
+            let mut surplus = census.new.saturating_sub(self.desired);
+            while surplus > 0 {
+                let Some(key) = self.youngest_of_fullest_zone() else { break };
+                self.stop(key, "scaled in", cx);
+                surplus -= 1;
+            }
+        }
+        self.progress(keep_blue, cx);
+    }
+
+    /// The oldest task that counts and fits.
+    fn first_task(&self, fits: impl Fn(&Self, &TaskInstance) -> bool) -> Option<TaskKey> {
+        self.order.iter().copied().find(|&key| self.tasks[key].counts() && fits(self, &self.tasks[key]))
+    }
+
+    fn youngest_of_fullest_zone(&self) -> Option<TaskKey> {
+        let mut counts = vec![0u32; self.settings.zones.len().max(1)];
+        for &key in &self.order {
+            let task = &self.tasks[key];
+            if task.counts() {
+                counts[task.zone as usize] += 1;
+            }
+        }
+        self.order
+            .iter()
+            .copied()
+            .filter(|&key| self.tasks[key].counts())
+            .max_by_key(|&key| (counts[self.tasks[key].zone as usize], self.tasks[key].number))
+    }
+
+    /// Takes a deployment a step on, if what it waits for is there.
+    fn progress(&mut self, keep_blue: bool, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let Some(rollout) = self.rollout.clone() else { return };
+        let newest = self.newest();
+        let census = self.census(now);
+        match rollout.strategy {
+            Strategy::Rolling => {
+                let leaving = self.order.iter().any(|&key| self.tasks[key].revision != newest);
+                if census.new_healthy >= self.desired && !leaving {
+                    self.complete(&rollout, cx);
+                }
+            }
+            Strategy::BlueGreen { bake_time } => {
+                if !keep_blue && census.new_healthy >= self.desired {
+                    self.switch_traffic(&rollout, bake_time, cx);
+                } else if keep_blue && !self.order.iter().any(|&key| self.tasks[key].revision != newest) {
+                    self.complete(&rollout, cx);
+                }
+            }
+        }
+    }
+
+    fn switch_traffic(&mut self, rollout: &Rollout, bake_time: SimDuration, cx: &mut Cx<'_>) {
+        let green = 1 - self.production;
+        if let (Some((alb, blue)), Some((_, green_group))) =
+            (self.target_group(self.production), self.target_group(green))
+        {
+            cx.control(Control::SwitchTraffic(alb, blue, green_group));
+            self.production = green;
+        }
+        if let Some(rollout) = &mut self.rollout {
+            rollout.baking = true;
+        }
+        let what = format!("deployment {}: traffic goes to revision {}", rollout.number, self.newest());
+        cx.shared.observer.log_span(cx.kernel.now(), Some(cx.kernel.now()), LogKind::Deployment, &self.name, what);
+        cx.kernel.schedule_in(bake_time, self.event(Event::BakeOver(rollout.number)));
+    }
+
+    pub(super) fn bake_over(&mut self, number: u16, cx: &mut Cx<'_>) {
+        if !self.rollout.as_ref().is_some_and(|rollout| rollout.number == number) {
+            return;
+        }
+        let newest = self.newest();
+        while let Some(key) = self.first_task(|_, task| task.revision != newest) {
+            self.stop(key, "blue ends", cx);
+        }
+    }
+
+    fn complete(&mut self, rollout: &Rollout, cx: &mut Cx<'_>) {
+        self.rollout = None;
+        let now = cx.now();
+        cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
+        let what = format!(
+            "deployment {} completed; at least {} of {} tasks were healthy throughout",
+            rollout.number, rollout.least_healthy, self.desired
+        );
+        cx.shared.observer.log_span(now, Some(now), LogKind::Deployment, &self.name, what);
+        cx.control(Control::Deploying(self.id, false));
+    }
+
+    /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
+    pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
+        let Revision { error_rate, cpu_factor } = deployment.revision;
+        let now = cx.now();
+        if self.rollout.is_some() {
+            cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
+        }
+        self.revisions.push(RevisionState { error_rate, cpu_factor });
+        self.deployments += 1;
+        let healthy = self.census(now).healthy();
+        let strategy = deployment.strategy.clone();
+        let kind = match strategy {
+            Strategy::Rolling => "rolling update",
+            Strategy::BlueGreen { .. } => "blue/green deployment",
+        };
+        let what = format!("{kind} to revision {}", self.newest());
+        self.rollout = Some(Rollout { number: self.deployments, strategy, baking: false, least_healthy: healthy });
+        cx.shared.observer.log(now, LogKind::Deployment, &self.name, what);
+        cx.control(Control::Deploying(self.id, true));
+    }
+
+    /// A scaling decision.
+    pub fn set_desired_count(&mut self, desired: u32, cx: &mut Cx<'_>) {
+        if desired != self.desired {
+            self.desired = desired;
+            cx.control(Control::DesiredCount(self.id, desired));
+        }
+    }
+
+    /// `aws:ecs:stop-task`: StopTask sends SIGTERM without waiting for the load balancer; here the task is gone at once.
+    pub(super) fn stop_tasks(&mut self, zone: Option<u16>, count: Option<u32>, cx: &mut Cx<'_>) {
+        let struck: Vec<TaskKey> = self
+            .order
+            .iter()
+            .copied()
+            .filter(|&key| zone.is_none_or(|zone| self.tasks[key].zone == zone))
+            .take(count.map_or(usize::MAX, |count| count as usize))
+            .collect();
+        let now = cx.now();
+        for &key in &struck {
+            let number = self.tasks[key].number;
+            cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, format!("task {number} is gone"));
+            self.kill(key, cx);
+        }
+    }
+
+    /// Tasks of a revision that answer or start, for figures.
+    pub(super) fn running_of(&self, revision: u16) -> usize {
+        self.tasks.iter().filter(|(_, task)| task.revision == revision && task.state != State::Pending).count()
+    }
+}

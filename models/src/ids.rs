@@ -1,0 +1,65 @@
+//! Typed numbers of the parts of an architecture. They index the `Vec`s of [`crate::Architecture`] and of the world.
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident($inner:ty);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+        pub struct $name(pub $inner);
+        impl $name {
+            /// As an index.
+            #[must_use]
+            pub fn index(self) -> usize { self.0 as usize }
+        }
+    )*};
+}
+
+id! {
+    /// A source of traffic.
+    TrafficId(u16);
+    /// A route whose fate is reported: one traffic source, one path pattern.
+    RouteId(u16);
+    /// A distinct path; patterns are matched once per path, before the run.
+    PathId(u32);
+    /// Where viewers are.
+    PlaceId(u16);
+    /// A set of objects with popularities and sizes.
+    CatalogId(u16);
+    /// A name served by Route 53, with its records.
+    RecordId(u16);
+    /// A distribution.
+    CloudFrontId(u16);
+    /// A load balancer.
+    AlbId(u16);
+    /// A target group, numbered within its load balancer.
+    TargetGroupId(u16);
+    /// An ECS service.
+    EcsId(u16);
+    /// An Aurora cluster.
+    AuroraId(u16);
+    /// A table.
+    DynamoDbId(u16);
+    /// A plain station.
+    StationId(u16);
+    /// A published CloudWatch metric.
+    MetricId(u16);
+}
+
+/// Whatever a request can be offered to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Endpoint {
+    /// A DNS name: the client resolves it first.
+    Record(RecordId),
+    /// A distribution.
+    CloudFront(CloudFrontId),
+    /// A load balancer.
+    Alb(AlbId),
+    /// An ECS service; [`crate::Request::target`] says which task, or the service picks one in turn.
+    Ecs(EcsId),
+    /// An Aurora cluster.
+    Aurora(AuroraId),
+    /// A table.
+    DynamoDb(DynamoDbId),
+    /// A plain station.
+    Station(StationId),
+}
+const _: () = assert!(size_of::<Endpoint>() == 4);

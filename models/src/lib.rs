@@ -1,0 +1,23 @@
+//! The services of Stormglass: what AWS's building blocks do with requests.
+//!
+//! Services meet only by offer and reply (see [`world`]); each is one room with its settings, events, state and behaviour.
+pub mod alb;
+pub mod architecture;
+pub mod aurora;
+pub mod autoscaling;
+pub mod client;
+pub mod cloudfront;
+pub mod cloudwatch;
+pub mod dynamodb;
+pub mod ecs;
+pub mod ids;
+pub mod observer;
+pub mod request;
+pub mod route53;
+pub mod station;
+pub mod timeline;
+pub mod world;
+
+pub use architecture::Architecture;
+pub use ids::*;
+pub use request::Request;

@@ -1,0 +1,159 @@
+//! What is planned and what goes wrong, at its time: deployments and faults.
+
+use sim_core::observations::LogKind;
+use sim_core::{SimDuration, SimTime};
+
+use crate::ids::*;
+use crate::world::{Control, Cx};
+
+/// A new revision of a service.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// When.
+    pub at: SimTime,
+    /// Of which service.
+    pub service: EcsId,
+    /// How.
+    pub strategy: Strategy,
+    /// What is new.
+    pub revision: Revision,
+}
+
+/// How a revision is rolled out.
+#[derive(Clone, Debug)]
+pub enum Strategy {
+    /// ECS rolling update within the service's minimum and maximum percent.
+    Rolling,
+    /// A green task set beside the blue one; when all of it is healthy, traffic switches at once; blue ends after the bake time.
+    BlueGreen {
+        /// `bakeTimeInMinutes`.
+        bake_time: SimDuration,
+    },
+}
+
+/// What a revision is like.
+#[derive(Clone, Debug)]
+pub struct Revision {
+    /// Share of requests it answers with its own error.
+    pub error_rate: f64,
+    /// Its CPU steps take this many times as long.
+    pub cpu_factor: f64,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// When.
+    pub at: SimTime,
+    /// For how long, where it lasts.
+    pub duration: SimDuration,
+    /// What.
+    pub action: FaultAction,
+    /// As written: the action id.
+    pub name: String,
+    /// As written: what it strikes.
+    pub target: String,
+}
+
+/// What goes wrong. Named by AWS FIS action ids where there is one.
+#[derive(Clone, Debug)]
+pub enum FaultAction {
+    /// `aws:ecs:stop-task`: stops some tasks of a service at once, of one zone or of all.
+    StopTask {
+        /// Whose.
+        service: EcsId,
+        /// Index of the zone; none = any.
+        zone: Option<u16>,
+        /// How many; none = all of them.
+        count: Option<u32>,
+    },
+    /// `aws:rds:failover-db-cluster`.
+    FailoverDbCluster(AuroraId),
+    /// Share of a service's requests answered with an error while it lasts.
+    ErrorRate {
+        /// Whose.
+        service: EcsId,
+        /// 0..=1.
+        share: f64,
+    },
+    /// `aws:ecs:task-network-latency`: added to every request of the service while it lasts.
+    NetworkLatency {
+        /// Whose.
+        service: EcsId,
+        /// How much.
+        delay: SimDuration,
+    },
+    /// `aws:ecs:task-cpu-stress`: the CPU steps of the service take this many times as long while it lasts.
+    CpuStress {
+        /// Whose.
+        service: EcsId,
+        /// Factor.
+        factor: f64,
+        /// Only this many of its tasks (the oldest); none = all.
+        count: Option<u32>,
+    },
+}
+
+/// What happens on the timeline.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// Deployment number n is due.
+    Deploy(u16),
+    /// Fault number n begins.
+    Begin(u16),
+    /// Fault number n ends.
+    End(u16),
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Timeline {
+    deployments: Vec<Deployment>,
+    faults: Vec<Fault>,
+}
+
+impl Timeline {
+    /// The plan of a scenario.
+    #[must_use]
+    pub fn new(deployments: &[Deployment], faults: &[Fault]) -> Self {
+        Self { deployments: deployments.to_vec(), faults: faults.to_vec() }
+    }
+    /// Schedules all of it.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        for (number, deployment) in self.deployments.iter().enumerate() {
+            cx.kernel.schedule_at(deployment.at, crate::world::Event::Timeline(Event::Deploy(number as u16)));
+        }
+        for (number, fault) in self.faults.iter().enumerate() {
+            cx.kernel.schedule_at(fault.at, crate::world::Event::Timeline(Event::Begin(number as u16)));
+            if !fault.duration.is_zero() {
+                let end = fault.at + fault.duration;
+                cx.kernel.schedule_at(end, crate::world::Event::Timeline(Event::End(number as u16)));
+            }
+        }
+    }
+    /// Handles one of its events.
+    pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Deploy(number) => {
+                cx.control(Control::Deploy(self.deployments[number as usize].service, number));
+            }
+            Event::Begin(number) => {
+                let fault = &self.faults[number as usize];
+                let until = Some(cx.now() + fault.duration);
+                cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Fault, &fault.target, fault.name.as_str());
+                cx.control(Control::Fault(number, true));
+            }
+            Event::End(number) => cx.control(Control::Fault(number, false)),
+        }
+    }
+    /// Deployment number n.
+    #[must_use]
+    pub fn deployment(&self, number: u16) -> &Deployment {
+        &self.deployments[number as usize]
+    }
+    /// Fault number n.
+    #[must_use]
+    pub fn fault(&self, number: u16) -> &Fault {
+        &self.faults[number as usize]
+    }
+}

@@ -1,0 +1,493 @@
+//! The world: all services of one architecture, the requests between them, and who gets which event. The only shared file a
+//! new service touches: one field, one event, one arm.
+
+use std::collections::VecDeque;
+
+use sim_core::kernel::{Kernel, World};
+use sim_core::observations::{Audit, Observations};
+use sim_core::random::Streams;
+use sim_core::slab::Slab;
+use sim_core::{SimDuration, SimTime};
+
+use crate::alb::Alb;
+use crate::architecture::Architecture;
+use crate::aurora::Aurora;
+use crate::autoscaling::AutoScaling;
+use crate::client::Client;
+use crate::cloudfront::CloudFront;
+use crate::cloudwatch::Metrics;
+use crate::dynamodb::Table;
+use crate::ecs::Ecs;
+use crate::ids::*;
+use crate::observer::{Findings, Observed, Observer};
+use crate::request::*;
+use crate::route53::Route53;
+use crate::station::Station;
+use crate::timeline::{FaultAction, Timeline};
+use crate::{alb, aurora, client, cloudfront, cloudwatch, dynamodb, ecs, route53, station, timeline};
+
+/// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
+/// reply, and where no time passes between them through the outbox, not through the event list.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A request arrives at a service after a network hop.
+    Offer(Endpoint, RequestKey),
+    /// A reply arrives at its holder after a network hop.
+    Reply(RequestKey),
+    /// See [`client::Event`].
+    Client(TrafficId, client::Event),
+    /// See [`route53::Event`].
+    Route53(route53::Event),
+    /// See [`cloudfront::Event`].
+    CloudFront(CloudFrontId, cloudfront::Event),
+    /// See [`alb::Event`].
+    Alb(AlbId, alb::Event),
+    /// See [`ecs::Event`].
+    Ecs(EcsId, ecs::Event),
+    /// See [`aurora::Event`].
+    Aurora(AuroraId, aurora::Event),
+    /// See [`dynamodb::Event`].
+    DynamoDb(DynamoDbId, dynamodb::Event),
+    /// See [`station::Event`].
+    Station(StationId, station::Event),
+    /// See [`cloudwatch::Event`].
+    CloudWatch(cloudwatch::Event),
+    /// See [`timeline::Event`].
+    Timeline(timeline::Event),
+    /// Counting starts.
+    WarmUpOver,
+    /// A bin of the figures over time ends.
+    BinEnds,
+}
+const _: () = assert!(size_of::<Event>() <= 16);
+
+/// What passes between services in the same instant.
+#[derive(Clone, Copy, Debug)]
+pub enum Message {
+    /// A request is offered to a service.
+    Offer(Endpoint, RequestKey),
+    /// A request has its outcome: its top holder gets it back.
+    Reply(RequestKey),
+    /// Route 53's answer to a client: what the name resolves to, or nothing.
+    Resolved(RequestKey, Option<Endpoint>),
+    /// A service's control plane tells another's something.
+    Control(Control),
+}
+
+/// What control planes tell each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Control {
+    /// ECS registers a task with a target group.
+    Register(AlbId, TargetGroupId, EcsId, TaskKey),
+    /// ECS takes a task out of a target group: no new requests, in-flight ones have the deregistration delay.
+    Deregister(AlbId, TargetGroupId, TaskKey),
+    /// The load balancer has finished draining a task.
+    Drained(EcsId, TaskKey),
+    /// The load balancer's view of a task's health changed.
+    TargetHealth(EcsId, TaskKey, bool),
+    /// ECS blue/green: all traffic of the first group goes to the second from now on, and back at the next deployment.
+    SwitchTraffic(AlbId, TargetGroupId, TargetGroupId),
+    /// A task is gone: its connections are closed.
+    TaskGone(EcsId, TaskKey),
+    /// A task is gone without draining: its target with it.
+    TargetGone(AlbId, TargetGroupId, TaskKey),
+    /// A service tells its scaler how many tasks it wants at present.
+    DesiredCount(EcsId, u32),
+    /// A scaling decision.
+    SetDesiredCount(EcsId, u32),
+    /// A deployment of a service begins (true) or is over (false): scale-in is suspended meanwhile.
+    Deploying(EcsId, bool),
+    /// A deployment of the timeline begins: its number.
+    Deploy(EcsId, u16),
+    /// A fault of the timeline begins (true) or ends (false): its number.
+    Fault(u16, bool),
+}
+
+/// What every service may use: the kernel, the requests, the way to others, the streams and the observer.
+pub struct Cx<'a> {
+    /// Clock and event list.
+    pub kernel: &'a mut Kernel<Event>,
+    /// The rest.
+    pub shared: &'a mut Shared,
+}
+
+/// The part of the world that all services share.
+pub struct Shared {
+    /// Requests on their way.
+    pub requests: Slab<Request>,
+    /// What is to happen in this instant still.
+    pub outbox: VecDeque<Message>,
+    /// Who counts.
+    pub observer: Observer,
+    /// Published metrics.
+    pub metrics: Metrics,
+    /// The seed and replication's streams.
+    pub streams: Streams,
+}
+
+impl Cx<'_> {
+    /// The simulated instant.
+    #[must_use]
+    pub fn now(&self) -> SimTime {
+        self.kernel.now()
+    }
+    /// The request named by a key that is known to be live.
+    pub fn request(&mut self, key: RequestKey) -> &mut Request {
+        &mut self.shared.requests[key]
+    }
+    /// Offers a request to a service over a hop. The caller has put its frame on the request before.
+    pub fn offer(&mut self, to: Endpoint, key: RequestKey, hop: Hop) {
+        match hop.lane() {
+            None => self.shared.outbox.push_back(Message::Offer(to, key)),
+            Some(lane) => self.kernel.schedule_lane(lane, Event::Offer(to, key)),
+        }
+    }
+    /// Answers a request: its top holder gets it after that holder's hop.
+    pub fn reply(&mut self, key: RequestKey, outcome: Outcome) {
+        let request = &mut self.shared.requests[key];
+        request.outcome = outcome;
+        match request.top().back.lane() {
+            None => self.shared.outbox.push_back(Message::Reply(key)),
+            Some(lane) => self.kernel.schedule_lane(lane, Event::Reply(key)),
+        }
+    }
+    /// Sends a control message, to be handled in this instant after what is already on its way.
+    pub fn control(&mut self, control: Control) {
+        self.shared.outbox.push_back(Message::Control(control));
+    }
+    /// The hop for a one-way delay. For use while building; delays are few and known before the run.
+    pub fn hop(&mut self, one_way: SimDuration) -> Hop {
+        if one_way.is_zero() { Hop::NONE } else { Hop::through(self.kernel.lane(one_way)) }
+    }
+}
+
+/// All services of one architecture.
+pub struct Models {
+    shared: Shared,
+    clients: Vec<Client>,
+    route53: Route53,
+    cloudfronts: Vec<CloudFront>,
+    albs: Vec<Alb>,
+    ecs: Vec<Ecs>,
+    auroras: Vec<Aurora>,
+    tables: Vec<Table>,
+    stations: Vec<Station>,
+    autoscaling: AutoScaling,
+    timeline: Timeline,
+    bin: SimDuration,
+    metric_delay: SimDuration,
+}
+
+/// Runs one replication.
+#[must_use]
+pub fn simulate(architecture: &Architecture, seed: u64, replication: u32) -> Observations {
+    let mut kernel = Kernel::new();
+    let mut models = Models::new(architecture, seed, replication, &mut kernel);
+    let horizon = architecture.run.horizon();
+    kernel.run_until(&mut models, horizon);
+    models.finish(&mut kernel, architecture, replication)
+}
+
+impl Models {
+    fn new(architecture: &Architecture, seed: u64, replication: u32, kernel: &mut Kernel<Event>) -> Self {
+        let mut shared = Shared {
+            requests: Slab::new(),
+            outbox: VecDeque::with_capacity(64),
+            observer: Observer::new(&architecture.run, &architecture.routes),
+            metrics: Metrics::default(),
+            streams: Streams::new(seed, replication),
+        };
+        let mut cx = Cx { kernel, shared: &mut shared };
+        let populations: Vec<u32> = architecture.traffic.iter().map(|traffic| traffic.clients).collect();
+        let mut models = Self {
+            clients: build(&architecture.traffic, |i, s| Client::new(TrafficId(i), s, architecture, &mut cx)),
+            route53: Route53::new(&architecture.route53, &populations, &mut cx),
+            cloudfronts: build(&architecture.cloudfront, |i, s| {
+                CloudFront::new(CloudFrontId(i), s, &architecture.catalogs, &mut cx)
+            }),
+            albs: build(&architecture.alb, |i, s| Alb::new(AlbId(i), s, &mut cx)),
+            ecs: build(&architecture.ecs, |i, s| Ecs::new(EcsId(i), s, &mut cx)),
+            auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
+            tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
+            stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
+            autoscaling: AutoScaling::new(&architecture.scaling, &architecture.ecs, &mut cx),
+            timeline: Timeline::new(&architecture.deployments, &architecture.faults),
+            bin: SimDuration::ZERO,
+            metric_delay: architecture.run.metric_delay,
+            shared,
+        };
+        models.bin = models.shared.observer.figures.bin();
+        models.start(architecture, kernel);
+        models
+    }
+
+    fn start(&mut self, architecture: &Architecture, kernel: &mut Kernel<Event>) {
+        let mut cx = Cx { kernel, shared: &mut self.shared };
+        // The clock of observation comes before everything else of the same instant.
+        cx.kernel.schedule_in(self.bin, Event::BinEnds);
+        if !architecture.run.warm_up.is_zero() {
+            cx.kernel.schedule_in(architecture.run.warm_up, Event::WarmUpOver);
+        }
+        cx.kernel.schedule_in(cloudwatch::PERIOD, Event::CloudWatch(cloudwatch::Event::PeriodEnds));
+        self.timeline.start(&mut cx);
+        
+        self.ecs.iter_mut().for_each(|service| service.start(&mut cx));
+        self.albs.iter_mut().for_each(|alb| alb.start(&mut cx));
+        self.drain(kernel);
+        let mut cx = Cx { kernel, shared: &mut self.shared };
+        self.route53.start(&mut cx);
+        self.clients.iter_mut().for_each(|client| client.start(&mut cx));
+        self.drain(kernel);
+    }
+
+    /// Everything that happens in this instant still.
+    fn drain(&mut self, kernel: &mut Kernel<Event>) {
+        while let Some(message) = self.shared.outbox.pop_front() {
+            match message {
+                Message::Offer(to, key) => self.offer(to, key, kernel),
+                Message::Reply(key) => self.reply(key, kernel),
+                Message::Resolved(key, answer) => {
+                    let mut cx = Cx { kernel, shared: &mut self.shared };
+                    let traffic = cx.request(key).traffic;
+                    self.clients[traffic.index()].resolved(key, answer, &mut cx);
+                }
+                Message::Control(control) => self.control(control, kernel),
+            }
+        }
+    }
+
+    #[inline]
+    fn offer(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        match to {
+            Endpoint::Record(id) => self.route53.on_offer(id, key, cx),
+            Endpoint::CloudFront(id) => self.cloudfronts[id.index()].on_offer(key, cx),
+            Endpoint::Alb(id) => self.albs[id.index()].on_offer(key, cx),
+            Endpoint::Ecs(id) => self.ecs[id.index()].on_offer(key, cx),
+            Endpoint::Aurora(id) => self.auroras[id.index()].on_offer(key, cx),
+            Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
+            Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
+        }
+    }
+
+    /// The top holder of a request gets it back, its frame taken off. Whoever is the bottom holder removes it.
+    #[inline]
+    fn reply(&mut self, key: RequestKey, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        let frame = cx.request(key).pop();
+        match frame.holder {
+            Holder::Client(id) => self.clients[id.index()].on_reply(key, cx),
+            Holder::Call(id, parent) => self.ecs[id.index()].on_call_reply(key, parent, cx),
+            Holder::RouteProbe(check, checker) => self.route53.on_probe_reply(key, check, checker, cx),
+            Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
+            Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
+            Holder::Edge(id, edge) => self.cloudfronts[id.index()].on_reply_to_edge(key, edge, cx),
+            Holder::Regional(id, regional) => self.cloudfronts[id.index()].on_reply_to_regional(key, regional, cx),
+        }
+    }
+
+    fn control(&mut self, control: Control, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        match control {
+            Control::Register(alb, group, ecs, task) => {
+                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, cx);
+            }
+            Control::Deregister(alb, group, task) => self.albs[alb.index()].deregister(group, task, cx),
+            Control::TargetGone(alb, group, task) => self.albs[alb.index()].target_gone(group, task, cx),
+            Control::Drained(ecs, task) => self.ecs[ecs.index()].drained(task, cx),
+            Control::TargetHealth(ecs, task, healthy) => self.ecs[ecs.index()].target_health(task, healthy),
+            Control::SwitchTraffic(alb, from, to) => self.albs[alb.index()].switch_traffic(from, to, cx),
+            Control::TaskGone(ecs, task) => {
+                self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(ecs, task, cx));
+            }
+            Control::DesiredCount(ecs, desired) => self.autoscaling.desired_count(ecs, desired, cx),
+            Control::SetDesiredCount(ecs, desired) => self.ecs[ecs.index()].set_desired_count(desired, cx),
+            Control::Deploying(ecs, deploying) => self.autoscaling.deploying(ecs, deploying),
+            Control::Deploy(ecs, number) => {
+                let deployment = self.timeline.deployment(number);
+                self.ecs[ecs.index()].deploy(deployment, cx);
+            }
+            Control::Fault(number, begins) => {
+                let fault = self.timeline.fault(number);
+                match fault.action {
+                    FaultAction::FailoverDbCluster(id) => {
+                        if begins {
+                            self.auroras[id.index()].fail_over(cx);
+                        }
+                    }
+                    FaultAction::StopTask { service, .. }
+                    | FaultAction::ErrorRate { service, .. }
+                    | FaultAction::NetworkLatency { service, .. }
+                    | FaultAction::CpuStress { service, .. } => {
+                        self.ecs[service.index()].fault(&fault.action, begins, cx);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everyone who is observed, in a fixed order.
+    fn each_observed(&mut self, kernel: &mut Kernel<Event>, mut visit: impl FnMut(&mut dyn Observed, &mut Cx<'_>)) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        self.clients.iter_mut().for_each(|it| visit(it, cx));
+        visit(&mut self.route53, cx);
+        self.cloudfronts.iter_mut().for_each(|it| visit(it, cx));
+        self.albs.iter_mut().for_each(|it| visit(it, cx));
+        self.ecs.iter_mut().for_each(|it| visit(it, cx));
+        self.auroras.iter_mut().for_each(|it| visit(it, cx));
+        self.tables.iter_mut().for_each(|it| visit(it, cx));
+        self.stations.iter_mut().for_each(|it| visit(it, cx));
+    }
+
+    fn end_bin(&mut self, kernel: &mut Kernel<Event>) {
+        let now = kernel.now();
+        self.each_observed(kernel, |it, cx| it.sample(now, &mut cx.shared.observer.figures));
+        self.shared.observer.end_bin(now);
+    }
+
+    fn finish(mut self, kernel: &mut Kernel<Event>, architecture: &Architecture, replication: u32) -> Observations {
+        let now = kernel.now();
+        if now.as_nanos() % self.bin.as_nanos() != 0 {
+            self.end_bin(kernel);
+        }
+        let mut findings = Findings::default();
+        self.each_observed(kernel, |it, _| it.finish(now, &mut findings));
+        let warm_up = SimTime::ZERO + architecture.run.warm_up;
+        let mut in_flight = vec![0; architecture.routes.len()];
+        let mut in_flight_in_all = 0;
+        // Counted from the requests themselves, so that the audit compares two independent books.
+        for (_, request) in self.shared.requests.iter() {
+            if matches!(request.bottom(), Holder::Client(_)) && !request.abandoned {
+                in_flight_in_all += 1;
+                if request.started >= warm_up {
+                    in_flight[request.route.index()] += 1;
+                }
+            }
+        }
+        let shared = self.shared;
+        let mut books = shared.observer.finish(now, &in_flight, in_flight_in_all, &mut findings);
+        books.series.extend(shared.metrics.into_series(architecture.run.duration));
+        Observations {
+            replication,
+            horizon: now,
+            warm_up,
+            routes: books.routes,
+            stations: findings.stations,
+            series: books.series,
+            log: books.log,
+            log_dropped: books.log_dropped,
+            downtime: books.downtime,
+            counters: findings.counters,
+            notes: architecture.notes.clone(),
+            audit: Audit { checks: findings.checks },
+            digest: books.digest,
+            events: kernel.events_handled(),
+        }
+    }
+}
+
+impl World for Models {
+    type Event = Event;
+
+    fn handle(&mut self, event: Event, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        match event {
+            Event::Offer(to, key) => self.offer(to, key, kernel),
+            Event::Reply(key) => self.reply(key, kernel),
+            Event::Client(id, event) => self.clients[id.index()].on(event, cx),
+            Event::Route53(event) => self.route53.on(event, cx),
+            Event::CloudFront(id, event) => self.cloudfronts[id.index()].on(event, cx),
+            Event::Alb(id, event) => self.albs[id.index()].on(event, cx),
+            Event::Ecs(id, event) => self.ecs[id.index()].on(event, cx),
+            Event::Aurora(id, event) => self.auroras[id.index()].on(event, cx),
+            Event::DynamoDb(id, event) => self.tables[id.index()].on(event, cx),
+            Event::Station(id, event) => self.stations[id.index()].on(event, cx),
+            Event::CloudWatch(cloudwatch::Event::PeriodEnds) => {
+                cx.kernel.schedule_in(cloudwatch::PERIOD, event);
+                cx.kernel.schedule_in(self.metric_delay, Event::CloudWatch(cloudwatch::Event::Evaluate));
+                self.each_observed(kernel, |it, cx| it.publish(cx));
+            }
+            Event::CloudWatch(cloudwatch::Event::Evaluate) => self.autoscaling.evaluate(self.metric_delay, cx),
+            Event::Timeline(event) => self.timeline.on(event, cx),
+            Event::WarmUpOver => {
+                let now = cx.now();
+                self.each_observed(kernel, |it, _| it.warm_up_over(now));
+            }
+            Event::BinEnds => {
+                cx.kernel.schedule_in(self.bin, Event::BinEnds);
+                self.end_bin(kernel);
+            }
+        }
+        self.drain(kernel);
+    }
+}
+
+/// Builds every instance of a kind of service from its settings.
+fn build<S, T>(settings: &[S], mut new: impl FnMut(u16, &S) -> T) -> Vec<T> {
+    settings.iter().enumerate().map(|(index, settings)| new(index as u16, settings)).collect()
+}
+
+/// A bench for testing one service alone: a kernel and what services share, without the services.
+#[cfg(test)]
+pub(crate) mod bench {
+    use super::*;
+
+    /// The kernel and the shared part of a world without services.
+    pub(crate) struct Bench {
+        pub(crate) kernel: Kernel<Event>,
+        pub(crate) shared: Shared,
+    }
+
+    impl Bench {
+        /// A bench for a run of an hour with one route.
+        pub(crate) fn new() -> Self {
+            let run = crate::architecture::Run {
+                duration: SimDuration::from_secs(3600),
+                warm_up: SimDuration::ZERO,
+                downtime_error_rate: 0.5,
+                metric_delay: SimDuration::from_secs(60),
+            };
+            let shared = Shared {
+                requests: Slab::new(),
+                outbox: VecDeque::new(),
+                observer: Observer::new(&run, &["test".to_owned()]),
+                metrics: Metrics::default(),
+                streams: Streams::new(1, 0),
+            };
+            Self { kernel: Kernel::new(), shared }
+        }
+        /// What a service under test is given.
+        pub(crate) fn cx(&mut self) -> Cx<'_> {
+            Cx { kernel: &mut self.kernel, shared: &mut self.shared }
+        }
+        /// A new request from a client, as a service is offered it.
+        pub(crate) fn request(&mut self) -> RequestKey {
+            let stream = self.shared.streams.key("request", "test") ^ self.shared.requests.len() as u64;
+            let now = self.kernel.now();
+            self.shared.requests.insert(Request::new(stream, now, Holder::Client(TrafficId(0)), Hop::NONE))
+        }
+        /// Delivers events up to an instant to a handler, which also sees every message in its order.
+        pub(crate) fn run_until(
+            &mut self,
+            until: SimTime,
+            on_event: impl FnMut(Event, &mut Cx<'_>),
+            on_message: impl FnMut(Message, &mut Cx<'_>),
+        ) {
+            struct Under<'a, E, M>(&'a mut Shared, E, M);
+            impl<E: FnMut(Event, &mut Cx<'_>), M: FnMut(Message, &mut Cx<'_>)> World for Under<'_, E, M> {
+                type Event = Event;
+                fn handle(&mut self, event: Event, kernel: &mut Kernel<Event>) {
+                    (self.1)(event, &mut Cx { kernel, shared: self.0 });
+                    while let Some(message) = self.0.outbox.pop_front() {
+                        (self.2)(message, &mut Cx { kernel, shared: self.0 });
+                    }
+                }
+            }
+            let mut under = Under(&mut self.shared, on_event, on_message);
+            while let Some(message) = under.0.outbox.pop_front() {
+                (under.2)(message, &mut Cx { kernel: &mut self.kernel, shared: under.0 });
+            }
+            self.kernel.run_until(&mut under, until);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `timeseries.csv` and `events.csv`.
+
+use csv::Writer;
+
+use crate::model::{Event, Report};
+
+impl Report {
+    /// Series as a table: a row a bin, with the bin's start in `time_s`; two columns a series, its mean over the replications
+    /// and the half width of the interval. A cell without value is empty.
+    #[must_use]
+    pub fn timeseries_csv(&self) -> String {
+        let mut header = vec!["time_s".to_owned()];
+        for series in &self.series {
+            let name = format!("{}: {} [{}]", series.group.name(), series.name, series.unit);
+            header.push(name.clone());
+            header.push(format!("{name} half width"));
+        }
+        let bins = self.series.iter().map(|series| series.values.len()).max().unwrap_or(0);
+        let bin_s = self.series.first().map_or(0.0, |series| series.bin_s);
+        let rows = (0..bins).map(|bin| {
+            let cells =
+                self.series.iter().flat_map(|series| [cell(&series.values, bin), cell(&series.half_widths, bin)]);
+            [shortest(bin as f64 * bin_s)].into_iter().chain(cells).collect()
+        });
+        table(header, rows)
+    }
+
+    /// What happened when, in all replications: a row an event.
+    #[must_use]
+    pub fn events_csv(&self) -> String {
+        let header = ["replication", "at_s", "until_s", "kind", "subject", "what"].map(str::to_owned).to_vec();
+        let row = |event: &Event| {
+            let until = event.until_s.map(shortest).unwrap_or_default();
+            let text = [event.kind, &event.subject, &event.what].map(str::to_owned);
+            [event.replication.to_string(), shortest(event.at_s), until].into_iter().chain(text).collect()
+        };
+        table(header, self.events.iter().chain(&self.later_events).map(row))
+    }
+}
+
+/// A value to nine digits, or nothing.
+fn cell(values: &[f64], bin: usize) -> String {
+    match values.get(bin) {
+        Some(value) if value.is_finite() => shortest(format!("{value:.8e}").parse().unwrap_or(*value)),
+        _ => String::new(),
+    }
+}
+
+/// The shortest decimal that reads back as the same number.
+fn shortest(value: f64) -> String {
+    value.to_string()
+}
+
+fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut writer = Writer::from_writer(Vec::new());
+    for row in [header].into_iter().chain(rows) {
+        let written = writer.write_record(&row);
+        debug_assert!(written.is_ok(), "rows are of equal length: {written:?}");
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}

@@ -1,0 +1,335 @@
+//! From observations to figures: first of each replication, as plain numbers, then estimates over all.
+
+use sim_core::SimTime;
+use sim_core::observations::{DowntimeWindow, Observations, RouteObservations, StationObservations};
+use sim_core::tally::Histogram;
+
+use super::interval::Level;
+use crate::model::{Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures};
+use crate::named::Named;
+
+/// A percentile is weak if fewer operations a replication than this lie beyond it.
+const WEAK_BELOW: f64 = 10.0;
+
+type Raw = Figures<f64, f64>;
+
+/// The figures of one replication.
+pub(super) fn of_replication(observations: &Observations) -> Raw {
+    let measured_s = observations.horizon.since(observations.warm_up).as_secs_f64();
+    let mut routes = Named::new();
+    for route in &observations.routes {
+        let windows: Vec<_> = observations.downtime.iter().filter(|window| window.route == route.name).collect();
+        let down = downtime(&windows, observations.warm_up);
+        routes.entry(&route.name, || of_routes(&[route], down, measured_s));
+    }
+    let all_routes: Vec<_> = observations.routes.iter().collect();
+    let all_windows: Vec<_> = observations.downtime.iter().collect();
+    let total = of_routes(&all_routes, downtime(&all_windows, observations.warm_up), measured_s);
+    let mut stations = Named::new();
+    for station in &observations.stations {
+        stations.entry(&station.name, || of_station(station));
+    }
+    Figures { total, routes, stations, counters: counters(observations) }
+}
+
+/// The figures of all given routes together.
+fn of_routes(routes: &[&RouteObservations], downtime: Downtime<f64>, measured_s: f64) -> Route<f64, f64> {
+    let total = |count: fn(&RouteObservations) -> u64| routes.iter().map(|route| count(route)).sum::<u64>() as f64;
+    let failed_of = |route: &RouteObservations| route.failed.iter().map(|(_, count)| *count).sum::<u64>();
+    let requests = Requests {
+        started: total(|route| route.started),
+        succeeded: total(|route| route.succeeded),
+        failed: routes.iter().map(|route| failed_of(route)).sum::<u64>() as f64,
+        in_flight: total(|route| route.in_flight),
+        attempts: total(|route| route.attempts),
+    };
+    let mut errors = Named::new();
+    for (cause, count) in routes.iter().flat_map(|route| &route.failed) {
+        *errors.entry(cause, || 0.0) += *count as f64;
+    }
+    // 0 / 0 is NaN: no ended operation, no share.
+    let ended = requests.succeeded + requests.failed;
+    Route {
+        throughput: if measured_s > 0.0 { requests.succeeded / measured_s } else { f64::NAN },
+        availability: requests.succeeded / ended,
+        error_rate: requests.failed / ended,
+        latency: latency(&merged(routes.iter().map(|route| &route.latency))),
+        latency_failed: latency(&merged(routes.iter().map(|route| &route.latency_failed))),
+        requests,
+        errors,
+        downtime,
+    }
+}
+
+/// All histograms in one.
+pub(super) fn merged<'a>(histograms: impl IntoIterator<Item = &'a Histogram>) -> Histogram {
+    let mut all = Histogram::new();
+    for histogram in histograms {
+        all.merge(histogram);
+    }
+    all
+}
+
+fn latency(histogram: &Histogram) -> Latency<f64> {
+    if histogram.count() == 0 {
+        return Latency::filled(f64::NAN);
+    }
+    Latency {
+        mean: histogram.mean(),
+        p50: histogram.quantile(0.5),
+        p90: histogram.quantile(0.9),
+        p95: histogram.quantile(0.95),
+        p99: histogram.quantile(0.99),
+        p999: histogram.quantile(0.999),
+        max: histogram.max(),
+    }
+}
+
+fn of_station(station: &StationObservations) -> Station<f64> {
+    Station {
+        resource: station.resource.clone(),
+        utilisation_peak_at_s: station.utilisation_peak_at.as_secs_f64(),
+        figures: StationFigures {
+            utilisation: station.utilisation,
+            utilisation_peak: station.utilisation_peak,
+            servers: station.servers,
+            mean_in_system: station.mean_in_system,
+            mean_waiting: station.mean_waiting,
+            max_waiting: station.max_waiting as f64,
+            mean_wait: station.mean_wait,
+            mean_sojourn: station.mean_sojourn,
+            arrivals: station.arrivals as f64,
+            completions: station.completions as f64,
+            lost: station.lost as f64,
+        },
+    }
+}
+
+fn downtime(windows: &[&DowntimeWindow], warm_up: SimTime) -> Downtime<f64> {
+    let mut counted: Vec<_> = windows.iter().filter(|window| window.until > warm_up).collect();
+    counted.sort_by_key(|window| (window.from, window.until));
+    let mut covered = 0;
+    let mut end = warm_up;
+    for window in &counted {
+        covered += window.until.since(window.from.max(end)).as_nanos();
+        end = end.max(window.until);
+    }
+    Downtime {
+        total_s: SimTime::from_nanos(covered).as_secs_f64(),
+        windows: counted.len() as f64,
+        lost: counted.iter().map(|window| window.lost).sum::<u64>() as f64,
+    }
+}
+
+/// Totals by subject; where there are `hits` and `misses`, their `hit_ratio` too.
+fn counters(observations: &Observations) -> Named<Named<f64>> {
+    let mut subjects: Named<Named<f64>> = Named::new();
+    for counter in &observations.counters {
+        *subjects.entry(&counter.subject, Named::new).entry(&counter.name, || 0.0) += counter.value;
+    }
+    let caches = observations.counters.iter().filter(|counter| counter.name == "hits");
+    for subject in caches.map(|counter| &counter.subject) {
+        let totals = subjects.entry(subject, Named::new);
+        if let (Some(hits), Some(misses)) = (totals.get("hits").copied(), totals.get("misses").copied()) {
+            totals.entry("hit_ratio", || hits / (hits + misses));
+        }
+    }
+    subjects
+}
+
+/// Gives every replication every name: a cause that did not occur in it counts 0, a station or counter that was not there has
+/// no value.
+pub(super) fn align(all: &mut [Raw]) {
+    let mut names = all.first().cloned().unwrap_or_else(nothing);
+    for raw in all.iter().skip(1) {
+        complete(&mut names, raw);
+    }
+    for raw in all.iter_mut() {
+        let mut own = std::mem::replace(raw, blank(&names));
+        // In the common order: take the names from the blank, the values from the replication.
+        fill(&mut own, raw);
+        *raw = own;
+    }
+}
+
+/// A replication in which nothing was observed.
+pub(super) fn nothing() -> Raw {
+    let down = Downtime::filled(0.0);
+    Figures { total: of_routes(&[], down, 0.0), routes: Named::new(), stations: Named::new(), counters: Named::new() }
+}
+
+/// Adds the names that `names` lacks at their ends.
+fn complete(names: &mut Raw, other: &Raw) {
+    for cause in other.total.errors.iter().map(|(cause, _)| cause) {
+        names.total.errors.entry(cause, || 0.0);
+    }
+    for (name, route) in other.routes.iter() {
+        let known = names.routes.entry(name, || route.clone());
+        for (cause, _) in route.errors.iter() {
+            known.errors.entry(cause, || 0.0);
+        }
+    }
+    for (name, station) in other.stations.iter() {
+        names.stations.entry(name, || station.clone());
+    }
+    for (subject, totals) in other.counters.iter() {
+        let known = names.counters.entry(subject, Named::new);
+        for (name, _) in totals.iter() {
+            known.entry(name, || f64::NAN);
+        }
+    }
+}
+
+/// The same names with no values.
+fn blank(names: &Raw) -> Raw {
+    let zero = |errors: &Named<f64>| errors.iter().map(|(cause, _)| (cause.to_owned(), 0.0)).collect();
+    let mut raw = nothing();
+    raw.total.errors = zero(&names.total.errors);
+    for (name, route) in names.routes.iter() {
+        let blank = of_routes(&[], Downtime::filled(0.0), 0.0);
+        raw.routes.entry(name, || Route { errors: zero(&route.errors), ..blank });
+    }
+    for (name, station) in names.stations.iter() {
+        let figures = StationFigures::filled(f64::NAN);
+        raw.stations.entry(name, || Station { figures, utilisation_peak_at_s: f64::NAN, ..station.clone() });
+    }
+    for (subject, totals) in names.counters.iter() {
+        let none = totals.iter().map(|(name, _)| (name.to_owned(), f64::NAN)).collect();
+        raw.counters.entry(subject, || none);
+    }
+    raw
+}
+
+/// Puts the values of `own` into the names of `blank`, and the result into `own`.
+fn fill(own: &mut Raw, blank: &Raw) {
+    fn errors(own: &mut Named<f64>, blank: &Named<f64>) {
+        *own = blank.iter().map(|(cause, zero)| (cause.to_owned(), *own.get(cause).unwrap_or(zero))).collect();
+    }
+    errors(&mut own.total.errors, &blank.total.errors);
+    let routes = blank.routes.iter().map(|(name, none)| {
+        let mut route = own.routes.get(name).unwrap_or(none).clone();
+        errors(&mut route.errors, &none.errors);
+        (name.to_owned(), route)
+    });
+    own.routes = routes.collect();
+    let stations = blank.stations.iter();
+    let stations = stations.map(|(name, none)| (name.to_owned(), own.stations.get(name).unwrap_or(none).clone()));
+    own.stations = stations.collect();
+    let counters = blank.counters.iter().map(|(subject, none)| {
+        let known = own.counters.get(subject);
+        let value = |name| known.and_then(|totals| totals.get(name)).copied();
+        let totals = none.iter().map(|(name, nan)| (name.to_owned(), value(name).unwrap_or(*nan)));
+        (subject.to_owned(), totals.collect())
+    });
+    own.counters = counters.collect();
+}
+
+/// Estimates over replications that all have the same names.
+pub(super) fn over(all: &[Raw], observations: &[Observations], level: Level) -> Figures<Estimate, LatencyEstimate> {
+    let none = nothing();
+    let first = all.first().unwrap_or(&none);
+    let totals: Vec<_> = all.iter().map(|raw| &raw.total).collect();
+    let every_route: Vec<_> = observations.iter().flat_map(|one| &one.routes).collect();
+    let total = route(&totals, &every_route, level);
+    let routes = first.routes.iter().map(|(name, _)| {
+        let same: Vec<_> = all.iter().filter_map(|raw| raw.routes.get(name)).collect();
+        let observed: Vec<_> = every_route.iter().copied().filter(|route| route.name == name).collect();
+        (name.to_owned(), route(&same, &observed, level))
+    });
+    let routes = routes.collect();
+    let stations = first.stations.iter().map(|(name, station)| {
+        let same: Vec<_> = all.iter().filter_map(|raw| raw.stations.get(name)).collect();
+        let figures: Vec<_> = same.iter().map(|station| &station.figures).collect();
+        let figures = StationFigures::gather(&figures, |values| level.estimate(values));
+        let at = highest(&same).map_or(f64::NAN, |(_, station)| station.utilisation_peak_at_s);
+        (name.to_owned(), Station { resource: station.resource.clone(), utilisation_peak_at_s: at, figures })
+    });
+    let stations = stations.collect();
+    let counters = first.counters.iter().map(|(subject, totals)| {
+        let totals = totals.iter().map(|(name, _)| {
+            let values = all.iter().filter_map(|raw| raw.counters.get(subject)?.get(name).copied());
+            (name.to_owned(), level.estimate(&values.collect::<Vec<_>>()))
+        });
+        (subject.to_owned(), totals.collect())
+    });
+    let counters = counters.collect();
+    Figures { total, routes, stations, counters }
+}
+
+/// The replication in which a station had its busiest minute; the first of equals.
+pub(super) fn highest<'a>(stations: &[&'a Station<f64>]) -> Option<(usize, &'a Station<f64>)> {
+    let mut best: Option<(usize, &Station<f64>)> = None;
+    for (index, station) in stations.iter().enumerate() {
+        let peak = station.figures.utilisation_peak;
+        if peak.is_finite() && best.is_none_or(|(_, known)| peak > known.figures.utilisation_peak) {
+            best = Some((index, station));
+        }
+    }
+    best
+}
+
+fn route(all: &[&Route<f64, f64>], observed: &[&RouteObservations], level: Level) -> Route<Estimate, LatencyEstimate> {
+    let one = |figure: fn(&Route<f64, f64>) -> f64| {
+        level.estimate(&all.iter().map(|route| figure(route)).collect::<Vec<_>>())
+    };
+    let requests: Vec<_> = all.iter().map(|route| &route.requests).collect();
+    let down: Vec<_> = all.iter().map(|route| &route.downtime).collect();
+    let mut errors: Named<Estimate> = Named::new();
+    for (cause, _) in all.first().map(|route| &route.errors).into_iter().flat_map(Named::iter) {
+        let values: Vec<_> = all.iter().map(|route| route.errors.get(cause).copied().unwrap_or(0.0)).collect();
+        errors.entry(cause, || level.estimate(&values));
+    }
+    errors.sort_descending_by_key(|estimate| estimate.value);
+    let times: Vec<_> = all.iter().map(|route| &route.latency).collect();
+    let times_failed: Vec<_> = all.iter().map(|route| &route.latency_failed).collect();
+    let replications = all.len();
+    Route {
+        requests: Requests::gather(&requests, |values| level.estimate(values)),
+        throughput: one(|route| route.throughput),
+        availability: one(|route| route.availability),
+        error_rate: one(|route| route.error_rate),
+        latency: latencies(&times, &merged(observed.iter().map(|route| &route.latency)), replications, level),
+        latency_failed: latencies(
+            &times_failed,
+            &merged(observed.iter().map(|route| &route.latency_failed)),
+            replications,
+            level,
+        ),
+        errors,
+        downtime: Downtime::gather(&down, |values| level.estimate(values)),
+    }
+}
+
+fn latencies(all: &[&Latency<f64>], pooled: &Histogram, replications: usize, level: Level) -> Latency<LatencyEstimate> {
+    let together = latency(pooled);
+    let each = Latency::gather(all, |values| level.estimate(values));
+    let per_replication = pooled.count() as f64 / replications.max(1) as f64;
+    let join = |estimate: Estimate, pooled: f64, beyond: f64| LatencyEstimate {
+        value: estimate.value,
+        half_width: estimate.half_width,
+        pooled,
+        // A little slack: 1000 operations have ten beyond p99 although 1 - 0.99 is a hair less than 0.01.
+        weak: per_replication * beyond < WEAK_BELOW - 1e-6,
+    };
+    Latency {
+        mean: LatencyEstimate { weak: false, ..join(each.mean, together.mean, 1.0) },
+        p50: join(each.p50, together.p50, 0.5),
+        p90: join(each.p90, together.p90, 0.1),
+        p95: join(each.p95, together.p95, 0.05),
+        p99: join(each.p99, together.p99, 0.01),
+        p999: join(each.p999, together.p999, 0.001),
+        max: LatencyEstimate { weak: false, ..join(each.max, together.max, 1.0) },
+    }
+}
+
+/// Figures with `<name>` in place of every name.
+pub(super) fn skeleton() -> Figures<Estimate, LatencyEstimate> {
+    let any = crate::expectations::ANY;
+    let mut raw = nothing();
+    raw.total.errors.entry(any, || 0.0);
+    raw.routes.entry(any, || raw.total.clone());
+    let figures = StationFigures::filled(0.0);
+    raw.stations.entry(any, || Station { resource: String::new(), utilisation_peak_at_s: 0.0, figures });
+    raw.counters.entry(any, Named::new).entry(any, || 0.0);
+    over(&[raw], &[], Level(0.95))
+}

@@ -1,0 +1,297 @@
+//! ECS services: tasks, what they do with requests, and how their number follows the load.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Decode, Decoder, Sp, choice, table};
+use crate::distributions::TimeDist;
+use crate::raw::traffic::{Method, Retry};
+use crate::tree::{Node, Span, Value};
+use crate::units::{Bytes, Share, Time, Vcpu};
+
+table! {
+    /// An ECS service.
+    Service as "[ecs]" {
+        /// How many tasks there are at the start.
+        default(1, "API:ecs (desiredCount)") desired_count: Sp<u32>,
+        /// The Availability Zones its tasks are spread over, in turn.
+        default(["a", "b", "c"], "assumption: three zones") availability_zones: Sp<Vec<Sp<String>>>,
+        /// vCPU of a task: cores that its CPU steps share.
+        required cpu: Sp<Vcpu>,
+        /// Requests a task works on at once: threads, or slots of an event loop.
+        default(200, "assumption: maxThreads of Apache Tomcat") workers: Sp<u32>,
+        /// Requests that may wait for a worker of a task; one more is answered 503.
+        optional("any number", "assumption") backlog: Sp<u32>,
+        /// What becomes of a worker while its request waits for a dependency.
+        default("threaded", "assumption: one thread a request") concurrency: Sp<Concurrency>,
+        /// From the request for a task until it is RUNNING.
+        default("25s", "assumption A14: Fargate with a small image; 15-60 s is plausible") launch_time: Sp<TimeDist>,
+        /// From RUNNING until the application answers.
+        default("5s", "assumption") startup_time: Sp<TimeDist>,
+        /// How long a stopping task may finish what it has, after draining.
+        default("30s", "ECS guide, task_definition_parameters (stopTimeout)") stop_timeout: Sp<Time>,
+        /// How often the service scheduler looks.
+        default("5s", "assumption A16: nobody documents it; 1-15 s is plausible") scheduler_interval: Sp<Time>,
+        /// How long after RUNNING the load balancer's bad news about a task is ignored.
+        default("0s", "API:ecs (healthCheckGracePeriodSeconds)") health_check_grace_period: Sp<Time>,
+        /// Without a load balancer: how long after RUNNING a task counts as healthy.
+        default("40s", "API:ecs; ECS guide, service_definition_parameters") healthy_after: Sp<Time>,
+        /// CPU time of answering a health check.
+        default("1ms", "assumption") health_check_cpu: Sp<Time>,
+        /// Smallest number of healthy tasks during a deployment, in percent of the desired count, rounded up.
+        default("100%", "API:ecs (minimumHealthyPercent)") minimum_healthy_percent: Sp<Share>,
+        /// Largest number of tasks during a deployment, in percent of the desired count, rounded down.
+        default("200%", "API:ecs (maximumPercent)") maximum_percent: Sp<Share>,
+        /// Share of requests answered with the service's own error (500).
+        default("0%", "the service works") error_rate: Sp<Share>,
+        /// What is done with requests, by path pattern: [[ecs.web.handler]]. The first that matches; a path that none matches
+        /// gives 404.
+        required handler: Sp<Vec<Handler>>,
+        /// Scaling policies: [[ecs.web.scaling]].
+        default([], "the number of tasks stays as it is") scaling: Vec<Scaling>,
+    }
+    not ["launch_type", "capacity_provider_strategy", "placement_strategies", "memory", "service_connect",
+         "availability_zone_rebalancing", "deployment_circuit_breaker", "load_balancers", "network_configuration"]
+}
+
+choice! {
+    /// What becomes of a worker during a call.
+    Concurrency {
+        /// It waits too.
+        Threaded = "threaded",
+        /// It is free for others.
+        EventLoop = "event_loop",
+    } not []
+}
+
+table! {
+    /// What a task does with requests of one path pattern.
+    Handler as "a handler" {
+        /// Path pattern with `*` and `?`.
+        default("*", "assumption: all paths") path: Sp<String>,
+        /// What is done, in order.
+        required steps: Sp<Vec<Step>>,
+        /// Size of the answer where no catalogue says.
+        default("10KB", "assumption") response_size: Sp<Bytes>,
+    }
+}
+
+table! {
+    /// One step of a handler: exactly one of cpu, wait, call and calls.
+    Step as "a step" {
+        /// CPU time on one core of the task.
+        optional("another kind of step", "exactly one of cpu, wait, call, calls") cpu: Sp<TimeDist>,
+        /// Time without CPU.
+        optional("another kind of step", "exactly one of cpu, wait, call, calls") wait: Sp<TimeDist>,
+        /// A call to a dependency: "dynamodb.cart.get_cart", "station.payment", or a table.
+        optional("another kind of step", "exactly one of cpu, wait, call, calls") call: Call,
+        /// Several calls at once; the handler goes on when all are answered.
+        optional("another kind of step", "exactly one of cpu, wait, call, calls") calls: Sp<Vec<Call>>,
+        /// How likely the step is taken.
+        default("100%", "always") probability: Sp<Share>,
+    }
+}
+
+/// A call to a dependency.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    /// `"dynamodb.cart.get_cart"`
+    Short(Sp<String>),
+    /// A table.
+    Long(Box<LongCall>),
+}
+
+impl Call {
+    /// Where it stands.
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Short(text) => text.span,
+            Self::Long(call) => call.span,
+        }
+    }
+}
+
+table! {
+    /// A call to a dependency.
+    LongCall as "a call" {
+        /// Who is called: "aurora.orders", "dynamodb.cart", "station.payment", "alb.internal", "ecs.search".
+        required to: Sp<String>,
+        /// Which statement (Aurora), operation (DynamoDB) or class (station).
+        optional("the only one there is; a station's own service time", "assumption") operation: Sp<String>,
+        /// The path, for load balancers and services.
+        optional("/", "assumption") path: Sp<String>,
+        /// HTTP method, for load balancers and services.
+        default("GET", "HTTP") method: Sp<Method>,
+        /// How likely the call is made.
+        default("100%", "always") probability: Sp<Share>,
+        /// When the caller gives up.
+        optional("no timeout", "assumption") timeout: Sp<Time>,
+        /// What the caller does about failures, in full.
+        optional("as retry_mode says", "see retry_mode") retry: Retry,
+        /// What the caller does about failures, as AWS SDKs name it: nothing ("none"); 3 attempts, back-off 1 s with jitter
+        /// ("standard"); or 5 attempts, back-off 1 s with jitter, and for DynamoDB 10 attempts, back-off 50 ms without jitter
+        /// ("legacy").
+        optional("legacy for DynamoDB, none for all others", "botocore/data/_retry.json and retryhandler.py; only AWS calls go through an SDK")
+        retry_mode: Sp<RetryMode>,
+        /// Whether the handler fails (500) if the call does; otherwise it goes on without.
+        default(true, "assumption") required: Sp<bool>,
+        /// Round trip to the dependency.
+        optional("network.region_rtt", "see network.region_rtt") rtt: Sp<Time>,
+    }
+}
+
+impl Decode for Call {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::String(text) => Some(Self::Short(Sp { value: text.clone(), span: node.span })),
+            Value::Table(_) => LongCall::decode(node, d).map(|call| Self::Long(Box::new(call))),
+            _ => d.wrong_kind(node, "a call such as \"dynamodb.cart.get_cart\", or a table with `to`"),
+        }
+    }
+}
+
+impl JsonSchema for Call {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Call".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "string" }, generator.subschema_for::<LongCall>()],
+            "x-type": "a call such as \"dynamodb.cart.get_cart\", or a table",
+        })
+    }
+}
+
+choice! {
+    /// What a caller does about failures.
+    RetryMode {
+        /// Nothing.
+        None = "none",
+        /// 3 attempts, 1 s, full jitter.
+        Standard = "standard",
+        /// 5 attempts, 1 s, full jitter; for DynamoDB 10 attempts, 50 ms, no jitter.
+        Legacy = "legacy",
+    } not ["adaptive"]
+}
+
+table! {
+    /// A scaling policy with its alarm.
+    Scaling as "a scaling policy" {
+        /// Its name.
+        optional("its kind and metric", "no name") policy_name: Sp<String>,
+        /// How it decides.
+        default("TargetTrackingScaling", "AAS guide: the recommended one") policy_type: Sp<PolicyType>,
+        /// Fewest tasks.
+        required min_capacity: Sp<u32>,
+        /// Most tasks.
+        required max_capacity: Sp<u32>,
+        /// Target tracking: what is tracked.
+        optional("ECSServiceAverageCPUUtilization", "assumption: the usual one") predefined_metric_type: Sp<PredefinedMetric>,
+        /// Step and simple scaling, and target tracking of something else: the CloudWatch metric.
+        optional("CPUUtilization", "assumption: the usual one") metric_name: Sp<MetricName>,
+        /// Target tracking: the value to be held; percent of CPU, or requests a minute and target.
+        optional("needed with TargetTrackingScaling", "API:application-autoscaling (TargetValue is required)") target_value: Sp<f64>,
+        /// Target tracking: whether it never removes tasks.
+        default(false, "API:application-autoscaling (DisableScaleIn)") disable_scale_in: Sp<bool>,
+        /// Target tracking: consecutive minutes above the target before it adds tasks.
+        default(3, "AAS guide, target tracking: 3 of 3 one-minute points") scale_out_datapoints: Sp<u32>,
+        /// Target tracking: consecutive minutes below the lower threshold before it removes tasks.
+        default(15, "AAS guide, target tracking: 15 of 15 one-minute points") scale_in_datapoints: Sp<u32>,
+        /// Target tracking: the lower threshold in percent of the target.
+        default("90%", "Lambda guide, provisioned-concurrency; measured for ECS services") scale_in_threshold: Sp<Share>,
+        /// Time after adding tasks during which only a larger addition is made.
+        default("300s", "API:application-autoscaling (ScaleOutCooldown), ECS services") scale_out_cooldown: Sp<Time>,
+        /// Time after a change during which no task is removed.
+        default("300s", "API:application-autoscaling (ScaleInCooldown), ECS services") scale_in_cooldown: Sp<Time>,
+        /// Step and simple scaling: the same for both directions.
+        optional("300s", "API:application-autoscaling (StepScalingPolicyConfiguration)") cooldown: Sp<Time>,
+        /// Step and simple scaling: the alarm's threshold, in the metric's unit (percent, requests, seconds).
+        optional("needed with StepScaling and SimpleScaling", "API:cloudwatch (Threshold)") threshold: Sp<f64>,
+        /// Step and simple scaling: on which side of the threshold the alarm is.
+        default("GreaterThanOrEqualToThreshold", "assumption: scaling out") comparison_operator: Sp<Comparison>,
+        /// Step and simple scaling: the last so many periods are looked at.
+        default(1, "assumption: PutMetricAlarm requires it") evaluation_periods: Sp<u32>,
+        /// Step and simple scaling: so many of them must breach.
+        optional("evaluation_periods", "API:cloudwatch (DatapointsToAlarm)") datapoints_to_alarm: Sp<u32>,
+        /// Step scaling: how many tasks by how far the metric is past the threshold.
+        optional("needed with StepScaling", "API:application-autoscaling (StepAdjustments)") step_adjustments: Sp<Vec<StepAdjustment>>,
+        /// Simple scaling: change in tasks.
+        optional("needed with SimpleScaling", "API:autoscaling (ScalingAdjustment)") scaling_adjustment: Sp<i32>,
+        /// Step and simple scaling: what the adjustments are.
+        default("ChangeInCapacity", "assumption: PutScalingPolicy requires it") adjustment_type: Sp<AdjustmentType>,
+    }
+    not ["min_adjustment_magnitude", "scheduled_actions", "predictive", "customized_metric_specification",
+         "metric_aggregation_type", "treat_missing_data"]
+}
+
+choice! {
+    /// How a scaling policy decides.
+    PolicyType {
+        /// Keep a metric at a value.
+        TargetTracking = "TargetTrackingScaling",
+        /// By how far the metric is past the threshold.
+        Step = "StepScaling",
+        /// One adjustment, then wait for the cooldown.
+        Simple = "SimpleScaling",
+    } not ["PredictiveScaling", "ScheduledScaling"]
+}
+
+choice! {
+    /// What is tracked.
+    PredefinedMetric {
+        /// Average CPU of the service, percent.
+        Cpu = "ECSServiceAverageCPUUtilization",
+        /// Requests a minute and target.
+        RequestCountPerTarget = "ALBRequestCountPerTarget",
+    } not ["ECSServiceAverageMemoryUtilization", "ECSServiceAverageCPUUtilizationHighResolution"]
+}
+
+choice! {
+    /// A CloudWatch metric.
+    MetricName {
+        /// `AWS/ECS CPUUtilization`, percent.
+        Cpu = "CPUUtilization",
+        /// `AWS/ApplicationELB RequestCountPerTarget`, per minute.
+        RequestCountPerTarget = "RequestCountPerTarget",
+        /// `AWS/ApplicationELB TargetResponseTime`, average in seconds.
+        TargetResponseTime = "TargetResponseTime",
+        /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count`, per minute.
+        Target5xx = "HTTPCode_Target_5XX_Count",
+        /// `AWS/ApplicationELB HTTPCode_ELB_5XX_Count`, per minute.
+        Elb5xx = "HTTPCode_ELB_5XX_Count",
+    } not ["MemoryUtilization", "RequestCount", "HealthyHostCount", "HTTPCode_Target_4XX_Count", "HTTPCode_ELB_4XX_Count"]
+}
+
+choice! {
+    /// On which side of the threshold an alarm is.
+    Comparison {
+        /// At or above.
+        Above = "GreaterThanOrEqualToThreshold",
+        /// At or below.
+        Below = "LessThanOrEqualToThreshold",
+    } not ["GreaterThanThreshold", "LessThanThreshold"]
+}
+
+choice! {
+    /// What adjustments are.
+    AdjustmentType {
+        /// So many tasks more or less.
+        ChangeInCapacity = "ChangeInCapacity",
+    } not ["PercentChangeInCapacity", "ExactCapacity"]
+}
+
+table! {
+    /// One step of a step-scaling policy.
+    StepAdjustment as "a step adjustment" {
+        /// Lower bound, relative to the threshold.
+        optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_lower_bound: Sp<f64>,
+        /// Upper bound, relative to the threshold.
+        optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_upper_bound: Sp<f64>,
+        /// Change in tasks.
+        required scaling_adjustment: Sp<i32>,
+    }
+}

@@ -1,0 +1,103 @@
+//! The scenario language as it is typed: one file a section. What each key means, its default and the default's source stand
+//! here and nowhere else.
+
+pub(crate) mod alb;
+pub(crate) mod aurora;
+pub(crate) mod cloudfront;
+pub(crate) mod dynamodb;
+pub(crate) mod ecs;
+pub(crate) mod route53;
+pub(crate) mod station;
+pub(crate) mod timeline;
+pub(crate) mod traffic;
+
+use crate::decode::{Named, Sp, table};
+use crate::distributions::SizeDist;
+use crate::units::{Share, Time};
+
+table! {
+    /// A scenario: an architecture, its traffic, and what happens to it.
+    Document as "a scenario" {
+        /// What the scenario is, in one line; heads every report.
+        required title: Sp<String>,
+        /// What it shows and why, in a few sentences.
+        default("", "assumption: nothing to say") description: Sp<String>,
+        /// How long is simulated, how often, and what is left out of the figures.
+        default({}, "every key of [run] has its own default") run: Run,
+        /// Default network delays.
+        default({}, "every key of [network] has its own default") network: Network,
+        /// Sets of objects that viewers ask for, by name: [catalog.images].
+        default({}, "none") catalog: Named<Catalog>,
+        /// Sources of traffic: [[traffic]], once for each.
+        required traffic: Sp<Vec<traffic::Traffic>>,
+        /// DNS names served by Route 53: [route53."www.example.com"].
+        default({}, "none") route53: Named<route53::Record>,
+        /// Route 53 health checks, by name: [health_check.web].
+        default({}, "none") health_check: Named<route53::HealthCheck>,
+        /// The caching resolvers between viewers and Route 53.
+        default({}, "every key of [resolvers] has its own default") resolvers: route53::Resolvers,
+        /// CloudFront distributions, by name: [cloudfront.shop].
+        default({}, "none") cloudfront: Named<cloudfront::Distribution>,
+        /// Application Load Balancers, by name: [alb.front].
+        default({}, "none") alb: Named<alb::Alb>,
+        /// ECS services, by name: [ecs.web].
+        default({}, "none") ecs: Named<ecs::Service>,
+        /// Aurora clusters, by name: [aurora.orders].
+        default({}, "none") aurora: Named<aurora::Cluster>,
+        /// DynamoDB tables, by name: [dynamodb.cart].
+        default({}, "none") dynamodb: Named<dynamodb::Table>,
+        /// Plain stations, by name: textbook queues, and dependencies that are no AWS service: [station.payment].
+        default({}, "none") station: Named<station::Station>,
+        /// New revisions of services: [[deploy]], once for each.
+        default([], "none") deploy: Vec<timeline::Deploy>,
+        /// What goes wrong: [[fault]], once for each.
+        default([], "none") fault: Vec<timeline::Fault>,
+        /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
+        default([], "none") expect: Vec<timeline::Expect>,
+    }
+    not ["variant", "lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
+         "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
+}
+
+table! {
+    /// How long is simulated, how often, and what is left out of the figures.
+    Run as "[run]" {
+        /// Simulated time. Needed, unless all traffic is a replay, which then runs to its last record.
+        optional("the end of the replayed log", "needed where there is no replay") duration: Sp<Time>,
+        /// What arrives before this is served but not counted, so that an empty start does not colour the figures.
+        default("0s", "assumption: nothing is left out unless asked for") warm_up: Sp<Time>,
+        /// How many independent runs the figures and their confidence intervals come from.
+        default(10, "assumption: enough for Student intervals that mean something") replications: Sp<u32>,
+        /// Seed of all random numbers. The same seed gives the same results, bit for bit.
+        default(1, "assumption: printed with every result") seed: Sp<u64>,
+        /// Confidence level of every interval.
+        default("95%", "the usual level") confidence: Sp<Share>,
+        /// A second in which more than this share of a route's operations failed is a second of downtime.
+        default("50%", "assumption") downtime_error_rate: Sp<Share>,
+        /// How long after the end of a period CloudWatch's datapoint can be read by alarms.
+        default("60s", "assumption A12: nobody documents it; 60-180 s is plausible") metric_delay: Sp<Time>,
+    }
+}
+
+table! {
+    /// Default network delays.
+    Network as "[network]" {
+        /// Round trip between two services of one Region.
+        default("1ms", "measured: 0.94-1.13 ms between Availability Zones of us-east-1") region_rtt: Sp<Time>,
+    }
+}
+
+table! {
+    /// A set of objects that viewers ask for.
+    Catalog as "[catalog]" {
+        /// How many objects there are.
+        required objects: Sp<u64>,
+        /// Exponent of their popularity (Zipf's law): 0 = all alike, around 0.8 for web objects.
+        default(0.8, "assumption: web caches are commonly found between 0.6 and 1.0") zipf: Sp<f64>,
+        /// Size of an object. Each object has one size, the same in every run with the seed.
+        required size: Sp<SizeDist>,
+        /// What the origin sends with them: "max-age=SECONDS", "s-maxage=SECONDS" (wins at the edge), or "no-cache", "no-store",
+        /// "private". Without it the behaviour's default TTL applies.
+        optional("no header", "CloudFront guide, Expiration") cache_control: Sp<String>,
+    }
+}

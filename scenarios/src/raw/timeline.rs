@@ -1,0 +1,149 @@
+//! Deployments, faults and expectations.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Decode, Decoder, Sp, choice, table};
+use crate::diagnostics::Diagnostic;
+use crate::tree::{Node, Value};
+use crate::units::{Kind, Share, Time, parse};
+
+table! {
+    /// A new revision of a service.
+    Deploy as "[[deploy]]" {
+        /// Which service: "ecs.web".
+        required service: Sp<String>,
+        /// When.
+        required at: Sp<Time>,
+        /// How the revision is rolled out.
+        default("rolling", "API:ecs (DeploymentConfiguration)") strategy: Sp<Strategy>,
+        /// blue_green: how long both revisions run after the switch.
+        optional("needed with blue_green", "API:ecs (bakeTimeInMinutes is required)") bake_time: Sp<Time>,
+        /// What is new.
+        default({}, "the same as before") revision: Revision,
+    }
+    not ["circuit_breaker", "alarms", "rollback"]
+}
+
+choice! {
+    /// How a revision is rolled out.
+    Strategy {
+        /// ECS rolling update within minimum and maximum percent.
+        Rolling = "rolling",
+        /// A green task set beside the blue one; when all of it is healthy, traffic switches at once.
+        BlueGreen = "blue_green",
+    } not ["linear", "canary", "canary_10_percent_5_minutes", "canary_10_percent_15_minutes",
+           "linear_10_percent_every_1_minutes", "linear_10_percent_every_3_minutes", "all_at_once", "in_place"]
+}
+
+table! {
+    /// What a revision is like.
+    Revision as "a revision" {
+        /// Share of requests it answers with its own error.
+        default("0%", "the revision works") error_rate: Sp<Share>,
+        /// Its CPU steps take this many times as long.
+        default(1.0, "as before") cpu_factor: Sp<f64>,
+    }
+}
+
+table! {
+    /// Something that goes wrong.
+    Fault as "[[fault]]" {
+        /// When.
+        required at: Sp<Time>,
+        /// What, by its AWS FIS action id.
+        required action: Sp<Action>,
+        /// What it happens to: "ecs.web" or "aurora.orders".
+        required target: Sp<String>,
+        /// For how long, where it lasts.
+        optional("needed where the action lasts", "FIS") duration: Sp<Time>,
+        /// aws:ecs:stop-task: only tasks of this zone.
+        optional("tasks of all zones", "FIS") availability_zone: Sp<String>,
+        /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: so many tasks, the oldest first.
+        optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
+        /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: this share of the desired tasks, rounded down.
+        optional("all tasks", "FIS, selection mode PERCENT") percent: Sp<Share>,
+        /// aws:ecs:task-network-latency: added to every request of the service.
+        optional("needed with aws:ecs:task-network-latency", "FIS") delay: Sp<Time>,
+        /// aws:ecs:task-cpu-stress: CPU steps take this many times as long.
+        optional("needed with aws:ecs:task-cpu-stress", "assumption: what the stress does to the application") factor: Sp<f64>,
+        /// stormglass:error-rate: share of requests answered with an error.
+        optional("needed with stormglass:error-rate", "no default") error_rate: Sp<Share>,
+    }
+}
+
+choice! {
+    /// What goes wrong.
+    Action {
+        /// Stops tasks at once.
+        StopTask = "aws:ecs:stop-task",
+        /// Promotes a reader.
+        FailoverDbCluster = "aws:rds:failover-db-cluster",
+        /// Delays every request of a service.
+        NetworkLatency = "aws:ecs:task-network-latency",
+        /// Slows the CPU steps of a service's tasks.
+        CpuStress = "aws:ecs:task-cpu-stress",
+        /// Answers a share of requests with an error.
+        ErrorRate = "stormglass:error-rate",
+    } not ["aws:ecs:drain-container-instances", "aws:ecs:task-io-stress", "aws:ecs:task-kill-process",
+           "aws:ecs:task-network-blackhole-port", "aws:ecs:task-network-packet-loss", "aws:rds:reboot-db-instances",
+           "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
+           "aws:network:disrupt-connectivity", "aws:dynamodb:global-table-pause-replication",
+           "aws:elasticache:replicationgroup-interrupt-az-power", "aws:arc:start-zonal-autoshift",
+           "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]
+}
+
+table! {
+    /// What a result must be like.
+    Expect as "[[expect]]" {
+        /// Path of a figure of the report, such as "latency.p99" or "availability".
+        required metric: Sp<String>,
+        /// The route whose figure is meant: its path, or "SOURCE PATH" where several sources ask for it.
+        optional("the figure over all routes", "no route") route: Sp<String>,
+        /// Smallest value that passes.
+        optional("no lower bound", "one of min and max is needed") min: Sp<Bound>,
+        /// Largest value that passes.
+        optional("no upper bound", "one of min and max is needed") max: Sp<Bound>,
+    }
+}
+
+/// A bound of an expectation: a number with or without a unit, as written too.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bound {
+    pub value: f64,
+    /// `None` where there was no unit.
+    pub kind: Option<Kind>,
+    pub text: String,
+}
+
+impl Decode for Bound {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        let Value::String(text) = &node.value else {
+            let value = f64::decode(node, d)?;
+            return Some(Self { value, kind: None, text: value.to_string() });
+        };
+        let kinds = [Kind::Time, Kind::Percent, Kind::Rate, Kind::Size];
+        let found = kinds.iter().find_map(|kind| parse(text, *kind).ok().map(|value| (value, *kind)));
+        match found {
+            Some((value, kind)) => Some(Self { value, kind: Some(kind), text: text.trim().to_string() }),
+            None => {
+                let title = format!("`{text}` is no bound");
+                d.error(Diagnostic::error(node.span, title, "write \"300ms\", \"99.9%\", \"400/s\" or a plain number"));
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Bound {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Bound".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "x-type": "\"300ms\", \"99.9%\", \"400/s\" or a plain number" })
+    }
+}

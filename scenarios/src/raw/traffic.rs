@@ -1,0 +1,176 @@
+//! Where operations come from.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Decode, Decoder, Pair, Sp, choice, table};
+use crate::distributions::TimeDist;
+use crate::tree::{Node, Value};
+use crate::units::{Kind, Rate, Time, quantity_schema};
+
+table! {
+    /// A source of traffic: who asks, for what, how often, and what they do when it fails.
+    Traffic as "[[traffic]]" {
+        /// Its name, for reports.
+        required name: Sp<String>,
+        /// The place its viewers are in; CloudFront's edge locations are chosen by it.
+        default("viewers", "assumption: one place") from: Sp<String>,
+        /// What they ask: a name of Route 53 ("www.example.com"), or a part straight ("alb.front", "cloudfront.shop", "ecs.web",
+        /// "station.desk").
+        required to: Sp<String>,
+        /// Round trip from viewers to what they ask, once its name is resolved. A distribution's edge has its own, see
+        /// cloudfront.edges.viewer_rtt.
+        default("0s", "assumption: none, so that textbook queues need no setting") rtt: Sp<Time>,
+        /// Open traffic: so many operations a second whatever the answers are like. A rate such as "400/s", or one that changes:
+        /// { base = "400/s", at = [["30m", "2000/s"], ["60m", "400/s"]], ramp = "2m" }.
+        optional("users or replay is given", "exactly one of rate, users, replay") rate: Sp<RateSetting>,
+        /// How the operations of open traffic are spaced: at random ("poisson") or evenly ("deterministic").
+        default("poisson", "assumption: many independent users") arrivals: Sp<Process>,
+        /// Closed traffic: so many users, each of whom waits for an answer, thinks, and asks again.
+        optional("rate or replay is given", "exactly one of rate, users, replay") users: Sp<u32>,
+        /// Closed traffic: time between an answer and the user's next question.
+        optional("needed with users", "no default") think_time: Sp<TimeDist>,
+        /// Traffic as recorded in an access log: { log = "access.log.gz" }.
+        optional("rate or users is given", "exactly one of rate, users, replay") replay: Replay,
+        /// How many clients open traffic comes from; each has its own cookies and DNS cache. Closed traffic has its users, a
+        /// replay the addresses of its log.
+        optional(1000, "assumption") clients: Sp<u32>,
+        /// How long an attempt may take before the client gives up.
+        optional("no timeout: the client waits for ever", "assumption") timeout: Sp<Time>,
+        /// What clients do about failed attempts.
+        default({}, "every key of retry has its own default; without it nothing is retried") retry: Retry,
+        /// What they ask for. For a replay: how its paths are grouped in reports; the first that matches.
+        default([{ path = "/" }], "assumption: one route") routes: Sp<Vec<Route>>,
+    }
+}
+
+choice! {
+    /// How operations are spaced.
+    Process {
+        /// At random.
+        Poisson = "poisson",
+        /// Evenly.
+        Deterministic = "deterministic",
+    } not ["mmpp", "batch", "diurnal"]
+}
+
+/// A rate, fixed or changing.
+#[derive(Clone, Debug)]
+pub(crate) enum RateSetting {
+    Fixed(Rate),
+    Profile(Profile),
+}
+
+table! {
+    /// A rate that changes over time.
+    Profile as "a rate that changes" {
+        /// The rate at the start.
+        required base: Sp<Rate>,
+        /// From when on it is how much: [["30m", "2000/s"], ["60m", "400/s"]].
+        default([], "no change") at: Vec<Pair<Sp<Time>, Sp<Rate>>>,
+        /// How long each change takes, in a straight line that begins at its time.
+        default("0s", "assumption: changes are jumps") ramp: Sp<Time>,
+    }
+}
+
+impl Decode for RateSetting {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => Profile::decode(node, d).map(Self::Profile),
+            _ => Rate::decode(node, d).map(Self::Fixed),
+        }
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Self::Fixed(Rate(1.0)))
+    }
+}
+
+impl JsonSchema for RateSetting {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "RateSetting".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fixed = quantity_schema(Kind::Rate);
+        json_schema!({ "anyOf": [fixed, generator.subschema_for::<Profile>()], "x-type": "a rate such as \"400/s\", or a table" })
+    }
+}
+
+table! {
+    /// An access log to be replayed.
+    Replay as "replay" {
+        /// The log: Apache's combined format, plain or gzipped; relative to the scenario file.
+        required log: Sp<String>,
+        /// How many times faster than recorded.
+        default(1.0, "as recorded") speed: Sp<f64>,
+        /// How far into the log the run begins, in the log's own time.
+        default("0s", "from its first record") start: Sp<Time>,
+    }
+}
+
+table! {
+    /// What a caller does about failed attempts.
+    Retry as "retry" {
+        /// Attempts in all; 1 = no retry.
+        default(1, "assumption: nothing is retried unless asked for") max_attempts: Sp<u32>,
+        /// Back-off before the first retry; it doubles each time.
+        default("100ms", "assumption") backoff: Sp<Time>,
+        /// Longest back-off.
+        default("20s", "AWS SDK standard mode, botocore/retries/standard.py") max_backoff: Sp<Time>,
+        /// Randomness of the back-off: evenly between nothing and the back-off ("full"), or none.
+        default("full", "AWS SDK standard mode, botocore/retries/standard.py") jitter: Sp<Jitter>,
+    }
+}
+
+choice! {
+    /// Randomness of a back-off.
+    Jitter {
+        /// Evenly between nothing and the back-off.
+        Full = "full",
+        /// None.
+        None = "none",
+    } not ["equal", "decorrelated"]
+}
+
+choice! {
+    /// HTTP method.
+    Method {
+        /// Safe and cacheable.
+        Get = "GET",
+        /// Safe and cacheable, no body.
+        Head = "HEAD",
+        /// Never cached.
+        Post = "POST",
+        /// Never cached.
+        Put = "PUT",
+        /// Never cached.
+        Patch = "PATCH",
+        /// Never cached.
+        Delete = "DELETE",
+        /// Never cached.
+        Options = "OPTIONS",
+    } not ["CONNECT", "TRACE"]
+}
+
+table! {
+    /// Something clients ask for, and whose fate is reported.
+    Route as "a route" {
+        /// The path; with `*` or `?` it stands for the paths of its catalogue.
+        required path: Sp<String>,
+        /// Its share among the source's routes is its weight over the sum of weights.
+        default(1.0, "all alike") weight: Sp<f64>,
+        /// HTTP method. CloudFront answers only GET and HEAD from its caches.
+        default("GET", "HTTP") method: Sp<Method>,
+        /// Name of the catalogue its objects are in.
+        optional("one object, of the size the answering service gives", "no catalogue") catalog: Sp<String>,
+        /// How many distinct query strings viewers send with it.
+        default(1, "all the same") query_strings: Sp<u32>,
+        /// How many distinct cookie values there are; a client always sends the same.
+        default(1, "all the same") cookies: Sp<u32>,
+        /// How many distinct values of headers there are.
+        default(1, "all the same") headers: Sp<u32>,
+    }
+}

@@ -1,0 +1,216 @@
+//! What one replication leaves behind, in names and numbers: the only thing that passes from the models to the reports.
+//!
+//! Nothing in here knows a cloud: a route, a station, a cause, a metric is a name with figures. Everything has a size that
+//! depends on the scenario and not on the number of requests.
+
+use crate::tally::Histogram;
+use crate::{SimDuration, SimTime};
+
+/// Everything observed in one replication.
+#[derive(Clone, Debug)]
+pub struct Observations {
+    /// Number of this replication, from 0.
+    pub replication: u32,
+    /// When the run ended.
+    pub horizon: SimTime,
+    /// Requests and levels before this instant are left out of `routes`, `places` and `stations` (requests by arrival time).
+    pub warm_up: SimTime,
+    /// Per route, in the scenario's order.
+    pub routes: Vec<RouteObservations>,
+    /// Per station, in a fixed order.
+    pub stations: Vec<StationObservations>,
+    /// Figures over time; all series of one run have the same bins, those of all replications too.
+    pub series: Vec<Series>,
+    /// What happened when: faults, deployments, scaling, alarms, health changes, failovers, in order of time.
+    pub log: Vec<LogEntry>,
+    /// How many log entries were left out because the log was full.
+    pub log_dropped: u64,
+    /// Spans of time in which users of a route were not served.
+    pub downtime: Vec<DowntimeWindow>,
+    /// Totals by name, such as `cloudfront.edge hits`; a report shows them as they are.
+    pub counters: Vec<Counter>,
+    /// Assumptions and repairs the reader of a report must know ("one-second stamps were spread inside their second").
+    pub notes: Vec<String>,
+    /// The self-audit.
+    pub audit: Audit,
+    /// Digest of the raw bits of every request's fate, in order: equal digests mean equal runs.
+    pub digest: u64,
+    /// Events that the kernel delivered.
+    pub events: u64,
+}
+
+/// What happened to the operations of one route, as their clients saw it. An operation is what a client wants done; retries
+/// belong to it. Only operations that arrived after the warm-up are counted.
+#[derive(Clone, Debug)]
+pub struct RouteObservations {
+    /// Name of the route, such as `shoppers /checkout`.
+    pub name: String,
+    /// Operations started.
+    pub started: u64,
+    /// Operations that ended well.
+    pub succeeded: u64,
+    /// Operations that ended badly, by exclusive cause.
+    pub failed: Vec<(String, u64)>,
+    /// Operations that had not ended when the run did.
+    pub in_flight: u64,
+    /// Attempts made (equal to operations where nothing was retried).
+    pub attempts: u64,
+    /// Time from intended start to end of the operations that ended well.
+    pub latency: Histogram,
+    /// The same of those that ended badly.
+    pub latency_failed: Histogram,
+}
+
+/// A place where requests wait and are served.
+#[derive(Clone, Debug)]
+pub struct StationObservations {
+    /// Such as `ecs.web` or `aurora.orders/orders-1`.
+    pub name: String,
+    /// What its servers are, such as `worker`, `vCPU`, `connection`.
+    pub resource: String,
+    /// Time-weighted mean number of servers there were.
+    pub servers: f64,
+    /// Busy server-time over available server-time, 0..=1. NaN if there never was a server.
+    pub utilisation: f64,
+    /// The highest utilisation over any one minute, 0..=1.
+    pub utilisation_peak: f64,
+    /// When that minute began.
+    pub utilisation_peak_at: SimTime,
+    /// Time-weighted mean number of requests present (waiting and in service).
+    pub mean_in_system: f64,
+    /// Time-weighted mean number of requests waiting.
+    pub mean_waiting: f64,
+    /// The most requests that ever waited at once.
+    pub max_waiting: u64,
+    /// Mean time from joining to being served, in seconds, over requests that were served. NaN if none.
+    pub mean_wait: f64,
+    /// Mean time from joining to leaving, in seconds, over requests that left. NaN if none.
+    pub mean_sojourn: f64,
+    /// Requests that joined.
+    pub arrivals: u64,
+    /// Requests that left served.
+    pub completions: u64,
+    /// Requests turned away for want of room, and lost with the server they were on.
+    pub lost: u64,
+}
+
+/// Which figure of a report a series belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeriesGroup {
+    /// Latency percentiles over time, in seconds; named `p50`, `p95`, `p99`.
+    Latency,
+    /// Operations ended per second, by how they ended: `succeeded`, then causes of failure.
+    Requests,
+    /// Tasks (or instances) by service and revision, and the desired count; `ecs.web desired`, `ecs.web rev 1`.
+    Tasks,
+    /// Utilisation of stations, 0..=1.
+    Utilisation,
+    /// Published metrics, named as CloudWatch does: `AWS/ECS CPUUtilization ecs.web`.
+    Metric,
+}
+
+/// A figure over time in equal bins from the start of the run. A bin with nothing to say holds NaN.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// Where it is shown.
+    pub group: SeriesGroup,
+    /// Name within the group.
+    pub name: String,
+    /// Unit as shown: `s`, `1/s`, `%`, `count`.
+    pub unit: String,
+    /// Width of a bin.
+    pub bin: SimDuration,
+    /// One value a bin.
+    pub values: Vec<f64>,
+}
+
+/// What kind of thing a log entry tells; the report draws `Fault`, `Deployment` and `Failover` as bands and marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogKind {
+    /// An injected fault begins or ends.
+    Fault,
+    /// A deployment begins, makes a step, or ends.
+    Deployment,
+    /// A database changes its writer.
+    Failover,
+    /// A scaling decision.
+    Scaling,
+    /// An alarm changes state.
+    Alarm,
+    /// A target, task or endpoint becomes healthy or unhealthy.
+    Health,
+    /// A task or instance starts or stops.
+    Lifecycle,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// When.
+    pub at: SimTime,
+    /// When it was over, if it lasted (a fault, a deployment, a failover).
+    pub until: Option<SimTime>,
+    /// What kind of thing.
+    pub kind: LogKind,
+    /// What it happened to, such as `ecs.web`.
+    pub subject: String,
+    /// What happened, in words.
+    pub what: String,
+}
+
+/// A span of time in which users of a route were not served: consecutive seconds, by the operations' intended start, in each
+/// of which more than the scenario's share of the route's operations failed.
+#[derive(Clone, Debug)]
+pub struct DowntimeWindow {
+    /// The route as in [`RouteObservations::name`].
+    pub route: String,
+    /// Start of the first bad second.
+    pub from: SimTime,
+    /// End of the last bad second.
+    pub until: SimTime,
+    /// Operations of the route that started inside the window and failed.
+    pub lost: u64,
+    /// Operations of the route that started inside the window.
+    pub started: u64,
+    /// The most frequent cause of failure inside the window.
+    pub cause: String,
+    /// The fault, deployment or failover that was last to begin before the window did, if any was near.
+    pub blamed_on: Option<String>,
+}
+
+/// A named total.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    /// Such as `cloudfront.edge`.
+    pub subject: String,
+    /// Such as `hits`.
+    pub name: String,
+    /// The total.
+    pub value: f64,
+}
+
+/// The run's check on itself.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// Laws that were checked, with what was found, one line each.
+    pub checks: Vec<AuditCheck>,
+}
+
+/// One law and whether it held.
+#[derive(Clone, Debug)]
+pub struct AuditCheck {
+    /// Such as `flow: started = succeeded + failed + in flight`.
+    pub law: String,
+    /// The numbers, in words.
+    pub found: String,
+    /// Whether it held.
+    pub holds: bool,
+}
+
+impl Audit {
+    /// Whether every law held.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|check| check.holds)
+    }
+}

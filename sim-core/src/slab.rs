@@ -1,0 +1,261 @@
+//! A slab: values that come and go, found by keys that lapse when the value is gone.
+
+use std::fmt;
+use std::ops::{Index, IndexMut};
+
+/// Names a value in a [`Slab`]. A key never names another value than the one it was given for, however often its slot is
+/// used again. Ordered by slot, then by age.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Place in the slab.
+    pub slot: u32,
+    /// How many values that place had held before.
+    pub generation: u32,
+}
+
+impl Key {
+    /// A key that never names anything.
+    pub const NONE: Self = Self { slot: u32::MAX, generation: u32::MAX };
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NONE { f.write_str("none") } else { write!(f, "{}v{}", self.slot, self.generation) }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum State<T> {
+    Occupied(T),
+    /// The next vacant slot, or [`NO_SLOT`].
+    Vacant(u32),
+}
+
+#[derive(Clone, Debug)]
+struct Slot<T> {
+    generation: u32,
+    state: State<T>,
+}
+
+/// Ends the list of vacant slots; never the number of a slot.
+const NO_SLOT: u32 = u32::MAX;
+
+/// Values under generational keys; O(1) to insert, find and remove, without allocation in steady state. The slot vacated
+/// last is filled first.
+#[derive(Clone, Debug)]
+pub struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    vacant: u32,
+    len: usize,
+}
+
+impl<T> Slab<T> {
+    /// An empty slab.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { slots: Vec::new(), vacant: NO_SLOT, len: 0 }
+    }
+
+    /// Stores a value.
+    ///
+    /// # Panics
+    /// If there are already 2^32 - 1 slots.
+    #[inline]
+    pub fn insert(&mut self, value: T) -> Key {
+        self.len += 1;
+        if self.vacant == NO_SLOT {
+            return self.grow(value);
+        }
+        let slot = self.vacant;
+        let place = &mut self.slots[slot as usize];
+        let State::Vacant(next) = place.state else { unreachable!("the list of vacant slots holds vacant slots") };
+        self.vacant = next;
+        place.state = State::Occupied(value);
+        Key { slot, generation: place.generation }
+    }
+
+    #[cold]
+    fn grow(&mut self, value: T) -> Key {
+        let slot = self.slots.len() as u32;
+        assert!(self.slots.len() < NO_SLOT as usize, "a slab has fewer than 2^32 slots");
+        self.slots.push(Slot { generation: 0, state: State::Occupied(value) });
+        Key { slot, generation: 0 }
+    }
+
+    /// Takes a value out; `None` if the key has lapsed.
+    #[inline]
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        if slot.generation != key.generation || matches!(slot.state, State::Vacant(_)) {
+            return None;
+        }
+        // A slot whose generations are used up is not filled again, so that no old key can come back to life.
+        let state = if slot.generation == u32::MAX {
+            State::Vacant(NO_SLOT)
+        } else {
+            slot.generation += 1;
+            State::Vacant(std::mem::replace(&mut self.vacant, key.slot))
+        };
+        self.len -= 1;
+        match std::mem::replace(&mut slot.state, state) {
+            State::Occupied(value) => Some(value),
+            State::Vacant(_) => unreachable!("the slot was seen occupied"),
+        }
+    }
+
+    /// The value of a key; `None` if the key has lapsed.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, key: Key) -> Option<&T> {
+        match self.slots.get(key.slot as usize) {
+            Some(Slot { generation, state: State::Occupied(value) }) if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value of a key, to change; `None` if the key has lapsed.
+    #[inline]
+    #[must_use]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        match self.slots.get_mut(key.slot as usize) {
+            Some(Slot { generation, state: State::Occupied(value) }) if *generation == key.generation => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether the key's value is still there.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, key: Key) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Number of values.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no values.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All values with their keys, in order of slot.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.slots.iter().enumerate().filter_map(|(at, slot)| match &slot.state {
+            State::Occupied(value) => Some((Key { slot: at as u32, generation: slot.generation }, value)),
+            State::Vacant(_) => None,
+        })
+    }
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Index<Key> for Slab<T> {
+    type Output = T;
+    #[inline]
+    fn index(&self, key: Key) -> &T {
+        match self.get(key) {
+            Some(value) => value,
+            None => lapsed(key),
+        }
+    }
+}
+
+impl<T> IndexMut<Key> for Slab<T> {
+    #[inline]
+    fn index_mut(&mut self, key: Key) -> &mut T {
+        match self.get_mut(key) {
+            Some(value) => value,
+            None => lapsed(key),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn lapsed(key: Key) -> ! {
+    panic!("the slab holds nothing under key {key:?}: it was removed, or never was there")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn keys_are_small_and_lapse() {
+        assert_eq!((size_of::<Key>(), align_of::<Key>()), (8, 4));
+        let mut slab = Slab::new();
+        let (a, b) = (slab.insert('a'), slab.insert('b'));
+        assert_eq!(slab.remove(a), Some('a'));
+        assert_eq!(slab.remove(a), None);
+        let c = slab.insert('c');
+        assert_eq!((c.slot, c.generation), (a.slot, 1));
+        assert_eq!((slab.get(a), slab[b], slab[c]), (None, 'b', 'c'));
+        assert!(!slab.contains(Key::NONE));
+        assert_eq!(slab.remove(Key::NONE), None);
+    }
+
+    #[test]
+    fn vacated_last_is_filled_first() {
+        let mut slab = Slab::new();
+        let keys: Vec<Key> = (0..4).map(|i| slab.insert(i)).collect();
+        slab.remove(keys[1]);
+        slab.remove(keys[3]);
+        assert_eq!((slab.insert(9).slot, slab.insert(9).slot, slab.insert(9).slot), (3, 1, 4));
+    }
+
+    #[test]
+    fn a_slot_with_no_generations_left_is_retired() {
+        let mut slab = Slab::new();
+        let first = slab.insert(0);
+        slab.slots[0].generation = u32::MAX;
+        let last = Key { slot: 0, generation: u32::MAX };
+        assert_eq!(slab.remove(last), Some(0));
+        assert!(!slab.contains(last) && !slab.contains(first));
+        assert_eq!(slab.remove(last), None);
+        assert_eq!(slab.insert(1), Key { slot: 1, generation: 0 });
+        assert_eq!(slab.len(), 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing under key 0v0")]
+    fn a_lapsed_key_says_so() {
+        let mut slab = Slab::new();
+        let key = slab.insert(1);
+        slab.remove(key);
+        let _ = slab[key];
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_map(steps in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 0..200)) {
+            let mut slab = Slab::new();
+            let mut twin: BTreeMap<Key, usize> = BTreeMap::new();
+            let mut given: Vec<Key> = Vec::new();
+            for (number, (insert, which)) in steps.into_iter().enumerate() {
+                if insert || given.is_empty() {
+                    let key = slab.insert(number);
+                    prop_assert!(twin.insert(key, number).is_none(), "a live key was given twice");
+                    prop_assert!(!given.contains(&key), "a key was given twice");
+                    given.push(key);
+                } else {
+                    let key = given[which.index(given.len())];
+                    prop_assert_eq!(slab.get(key).copied(), twin.get(&key).copied());
+                    prop_assert_eq!(slab.remove(key), twin.remove(&key));
+                }
+                prop_assert_eq!(slab.len(), twin.len());
+            }
+            let listed: Vec<(Key, usize)> = slab.iter().map(|(k, &v)| (k, v)).collect();
+            prop_assert_eq!(listed, twin.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
+///
+/// Exit codes: 0 = well; 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
+/// 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
+#[derive(Debug, Parser)]
+#[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a scenario and reports what came of it
+    Run(Run),
+    /// Checks a scenario without running it
+    Check(Subject),
+    /// Lists the scenarios of the library
+    List,
+    /// Prints a scenario of the library
+    Show {
+        /// Its name, as `list` prints it
+        name: String,
+    },
+    /// Begins a scenario of your own: writes NAME.toml, a copy of one of the library
+    New {
+        /// Name of the scenario; the file is NAME.toml
+        name: String,
+        /// The scenario of the library to begin with
+        #[arg(long, value_name = "LIBRARY", default_value = "web-shop")]
+        from: String,
+    },
+    /// Prints the JSON Schema of scenario files, for editors
+    Schema,
+    /// Says what a key of scenario files means, its unit, its default and where that comes from
+    Explain {
+        /// Such as `alb.deregistration_delay`
+        key: String,
+    },
+}
+
+/// A scenario with changes.
+#[derive(Debug, Args)]
+pub struct Subject {
+    /// A scenario file, or the name of a scenario of the library
+    pub scenario: String,
+    /// Sets a value of the scenario, as if the file had it; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Root of all randomness; the same as --set run.seed=N
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How often to run it; the same as --set run.replications=N
+    #[arg(long, value_name = "N")]
+    pub replications: Option<u32>,
+    /// Threads to run replications on, one by processor if not given; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Writes report.json, report.html, timeseries.csv and events.csv into a directory, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Prints the report as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Exits with 0 even if an expectation fails
+    #[arg(long)]
+    pub no_fail: bool,
+    /// Shows neither progress nor how long it took
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("KEY=VALUE is expected, such as run.duration=10m".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn assignments_split_at_the_first_equals_sign() {
+        assert_eq!(assignment("a.b = c=d "), Ok(("a.b".to_owned(), "c=d".to_owned())));
+        assert_eq!(assignment("a="), Ok(("a".to_owned(), String::new())));
+        assert!(assignment("a").is_err());
+        assert!(assignment("=a").is_err());
+    }
+}

@@ -1,0 +1,2 @@
+//! Stormglass.
+fn main() {}
