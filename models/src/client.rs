@@ -550,7 +550,10 @@ mod tests {
     #[test]
     fn a_rate_of_zero_is_waited_out_or_ends_the_arrivals() {
         let mut pause = clock(&[(0, 1.0), (10, 1.0), (10, 0.0), (20, 0.0), (20, 1.0)]);
-        assert_eq!(pause.advance(SimTime::from_secs(10), 0.5), Some(SimTime::from_secs(20) + SimDuration::from_millis(500)));
+        assert_eq!(
+            pause.advance(SimTime::from_secs(10), 0.5),
+            Some(SimTime::from_secs(20) + SimDuration::from_millis(500))
+        );
         let mut over = clock(&[(0, 1.0), (10, 1.0), (10, 0.0)]);
         assert_eq!(over.advance(SimTime::from_secs(9), 2.0), None);
     }

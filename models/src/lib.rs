@@ -21,3 +21,4 @@ pub mod world;
 pub use architecture::Architecture;
 pub use ids::*;
 pub use request::Request;
+pub use world::simulate;

@@ -161,8 +161,7 @@ impl Observer {
     #[must_use]
     pub fn new(run: &Run, routes: &[String]) -> Self {
         let mut figures = Figures::new(run.duration);
-        let latency_figures =
-            LATENCY_QUANTILES.map(|(_, name)| figures.register(SeriesGroup::Latency, name, "s"));
+        let latency_figures = LATENCY_QUANTILES.map(|(_, name)| figures.register(SeriesGroup::Latency, name, "s"));
         let mut cause_figures = [None; Cause::COUNT];
         cause_figures[0] = Some(figures.register(SeriesGroup::Requests, "succeeded", "1/s"));
         Self {
@@ -240,11 +239,9 @@ impl Observer {
             for (index, route) in self.routes.iter_mut().enumerate() {
                 let seen = std::mem::take(&mut route.seconds[second as usize % OPEN_SECONDS]);
                 let bad = f64::from(seen.failed) > self.run.downtime_error_rate * f64::from(seen.ended);
-                if let Some(window) = &mut route.window {
-                    if !bad && second > window.last_bad_second + DOWNTIME_GAP_SECONDS {
-                        self.downtime.push(window.close(&self.names[index]));
-                        route.window = None;
-                    }
+                let over = |window: &mut Window| !bad && second > window.last_bad_second + DOWNTIME_GAP_SECONDS;
+                if let Some(window) = route.window.take_if(over) {
+                    self.downtime.push(window.close(&self.names[index]));
                 }
                 if bad && route.window.is_none() {
                     route.window = Some(Window::new(second));
@@ -278,8 +275,11 @@ impl Observer {
     }
     /// Says when the last open-ended entry of this kind and subject was over (a deployment, a failover).
     pub fn log_over(&mut self, until: SimTime, kind: LogKind, subject: &str) {
-        if let Some(entry) =
-            self.log.iter_mut().rev().find(|entry| entry.kind == kind && entry.subject == subject && entry.until.is_none())
+        if let Some(entry) = self
+            .log
+            .iter_mut()
+            .rev()
+            .find(|entry| entry.kind == kind && entry.subject == subject && entry.until.is_none())
         {
             entry.until = Some(until);
         }
@@ -449,9 +449,8 @@ fn blame(log: &[LogEntry], window: &DowntimeWindow) -> Option<String> {
     log.iter()
         .filter(|entry| matches!(entry.kind, LogKind::Fault | LogKind::Deployment | LogKind::Failover))
         .filter(|entry| entry.at.floor_to(SimDuration::from_secs(1)) <= window.from)
-        .filter(|entry| {
+        .rfind(|entry| {
             window.from.since(entry.at) <= BLAME_WITHIN || entry.until.is_some_and(|until| until >= window.from)
         })
-        .next_back()
         .map(|entry| format!("{} {}", entry.subject, entry.what))
 }

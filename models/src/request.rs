@@ -235,7 +235,7 @@ pub struct Request {
     pub attempted: SimTime,
     /// When it joined the queue it is in or the station that serves it; the service's own use.
     pub joined: SimTime,
-    /// CPU or service time its server still owes it in its present step; the service's own use.
+    /// CPU time of the step it is in, zero where it is in none; the task's own use.
     pub demand: SimDuration,
     /// The task that works on it or is to ([`Key::NONE`]: none, or any).
     pub target: TaskKey,
@@ -361,14 +361,30 @@ impl Request {
         self.frames[self.depth as usize]
     }
     /// A copy with the top holder taken off, for a holder that answers in place of one that does not: the copy carries the
-    /// answer to those below, the original is abandoned to the one that has it.
+    /// answer to those below, the original is abandoned to the one that has it. See [`Request::detach_at`].
     #[must_use]
     pub fn detach(&mut self) -> Self {
+        self.detach_at(self.depth as usize - 1)
+    }
+    /// The same for the holder at place `at` of the stack (see [`Request::place_of`]), which may have others above it.
+    ///
+    /// The original keeps that holder as its bottom and those above it: its late reply comes back to the holder, who finds
+    /// [`Request::depth`] 0 and removes it. `abandoned` alone does not tell: a client that gave up sets it too, and then the
+    /// request must still go all the way back.
+    #[must_use]
+    pub fn detach_at(&mut self, at: usize) -> Self {
         let mut copy = self.clone();
-        copy.pop();
+        copy.depth = at as u8;
         copy.server = Self::NO_SERVER;
+        self.frames.copy_within(at..self.depth as usize, 0);
+        self.depth -= at as u8;
         self.abandoned = true;
         copy
+    }
+    /// Where in the stack (0 = bottom) the topmost holder is that answers to a description.
+    #[must_use]
+    pub fn place_of(&self, is: impl Fn(Holder) -> bool) -> Option<usize> {
+        self.frames[..self.depth as usize].iter().rposition(|frame| is(frame.holder))
     }
     /// Sets the way back to the bottom holder (known once the first hop is).
     pub fn set_bottom_hop(&mut self, back: Hop) {

@@ -230,7 +230,7 @@ impl Models {
         }
         cx.kernel.schedule_in(cloudwatch::PERIOD, Event::CloudWatch(cloudwatch::Event::PeriodEnds));
         self.timeline.start(&mut cx);
-        
+
         self.ecs.iter_mut().for_each(|service| service.start(&mut cx));
         self.albs.iter_mut().for_each(|alb| alb.start(&mut cx));
         self.drain(kernel);
@@ -347,7 +347,7 @@ impl Models {
 
     fn finish(mut self, kernel: &mut Kernel<Event>, architecture: &Architecture, replication: u32) -> Observations {
         let now = kernel.now();
-        if now.as_nanos() % self.bin.as_nanos() != 0 {
+        if !now.as_nanos().is_multiple_of(self.bin.as_nanos()) {
             self.end_bin(kernel);
         }
         let mut findings = Findings::default();

@@ -111,10 +111,13 @@ fn decimals(unit: Unit, value: f64, half_width: Option<f64>) -> usize {
     }
 }
 
-/// Two decimals of a per cent, and as many more as it takes not to call 99.9996 % everything.
+/// Two decimals of a per cent, and as many more as it takes not to call 99.9996 % everything or 0.0003 % nothing.
 fn share_decimals(per_cent: f64) -> usize {
     if per_cent.fract() == 0.0 {
         return 0;
+    }
+    if per_cent < 0.1 {
+        return clamp(1 - exponent(per_cent).unwrap_or(0), 9);
     }
     (2..7).find(|decimals| per_cent >= 100.0 || number(per_cent, *decimals).parse() != Ok(100.0)).unwrap_or(7)
 }
@@ -219,6 +222,7 @@ mod tests {
         assert_eq!(plain(Unit::Seconds, 0.999_96), "1.000 s");
         assert_eq!(plain(Unit::Count, 12_345_678_901.0), "12,345,678,901");
         assert_eq!(plain(Unit::Share, 0.999_999_6), "99.99996 %");
+        assert_eq!(plain(Unit::Share, 0.000_003_4), "0.00034 %");
         assert_eq!(plain(Unit::Share, 1.0), "100 %");
         assert_eq!(plain(Unit::Share, 0.123_45), "12.35 %");
         assert_eq!(plain(Unit::Count, -0.000_000_000_1), "0.000000000");

@@ -108,7 +108,7 @@ impl Page {
         let mut table = Table::new();
         let width = u16::try_from(self.width).unwrap_or(u16::MAX);
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-        table.set_header(header.iter().map(|title| Cell::new(title)).collect::<Vec<_>>());
+        table.set_header(header.iter().map(Cell::new).collect::<Vec<_>>());
         for (index, column) in table.column_iter_mut().enumerate() {
             if index >= left {
                 column.set_cell_alignment(CellAlignment::Right);
@@ -158,7 +158,10 @@ impl Page {
         let title = tame(if report.title.is_empty() { &report.scenario } else { &report.title });
         let named = if report.title.is_empty() { String::new() } else { format!(" ({})", tame(&report.scenario)) };
         self.line("");
-        let line = format!("{}{named}", self.ink.bold(&shorten(&title, self.width)));
+        let line = format!(
+            "{}{named}",
+            self.ink.bold(&shorten(&title, self.width.saturating_sub(named.chars().count()).max(20)))
+        );
         self.line(&line);
         self.wrapped(&setting(report), 0);
     }
@@ -247,7 +250,7 @@ impl Page {
 
     fn downtime(&mut self, report: &Report) {
         let down = &report.figures.total.downtime;
-        if !(down.windows.value > 0.0) && report.downtime_windows.is_empty() {
+        if report.downtime_windows.is_empty() && (down.windows.value == 0.0 || down.windows.value.is_nan()) {
             self.heading("Downtime", "none");
             return;
         }

@@ -99,7 +99,7 @@ pub struct Counts {
     pub first_broken: u64,
     /// Broken lines that were used all the same: what stands before the size of the answer was whole.
     pub salvaged: u64,
-    /// Requests with an earlier stamp than one before them in the file.
+    /// Requests with an earlier stamp than the one before them in the file.
     pub reordered: u64,
     /// Distinct seconds with at least one request.
     pub seconds: u64,
@@ -215,7 +215,6 @@ struct Reader<'a> {
     queries: IndexSet<Box<[u8]>>,
     clients: IndexSet<Box<[u8]>>,
     text: u64,
-    latest: u64,
     first_mistake: &'static str,
     counts: Counts,
 }
@@ -229,7 +228,6 @@ impl<'a> Reader<'a> {
             queries: IndexSet::new(),
             clients: IndexSet::new(),
             text: 0,
-            latest: 0,
             first_mistake: "",
             counts: Counts::default(),
         }
@@ -291,10 +289,9 @@ impl<'a> Reader<'a> {
         if self.records.len() as u64 >= self.limits.records {
             return Err(ReplayError::TooManyRecords(self.limits.records));
         }
-        if line.second < self.latest {
+        if self.records.last().is_some_and(|before| line.second < before.at) {
             self.counts.reordered += 1;
         }
-        self.latest = self.latest.max(line.second);
         let method = method(line.method).unwrap_or_else(|| {
             self.counts.other_methods += 1;
             Method::Post
@@ -369,8 +366,8 @@ fn notes(requests: usize, counts: &Counts, first_mistake: &str) -> Vec<String> {
     }
     note += "; stamps have one-second resolution and were spread evenly at random inside their second";
     if counts.reordered > 0 {
-        let was = if counts.reordered == 1 { "line was" } else { "lines were" };
-        note += &format!("; {} {was} out of order and sorted", counts.reordered);
+        let was = if counts.reordered == 1 { "request was" } else { "requests were" };
+        note += &format!("; {} {was} out of order, earlier than the one before, and sorted", counts.reordered);
     }
     let mut notes = vec![note];
     if counts.other_methods > 0 {

@@ -166,8 +166,9 @@ mod tests {
         let expected = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(first(splitmix, 3), expected);
         let streams = Streams::new(7, 0);
-        assert_eq!(streams.key("ecs.web", "service time"), 0, "update");
-        assert_eq!(first(streams.stream("ecs.web", "service time"), 3), [0, 0, 0], "update");
+        assert_eq!(streams.key("ecs.web", "service time"), 4_570_667_518_073_287_995);
+        let service = [4_499_294_002_030_992_776, 8_152_117_238_492_329_413, 1_356_083_296_851_771_879];
+        assert_eq!(first(streams.stream("ecs.web", "service time"), 3), service);
         assert_eq!(first(Draws::new(42, 1), 3), [0, 0, 0], "update");
     }
 

@@ -1,7 +1,7 @@
 //! The hold model: N events are pending; the earliest is taken out and scheduled again, over and over. Measures the event
 //! list alone, against the standard library's heap.
 //!
-//! `cargo run --release -p stormglass-benches --bin hold [millions of events a cell]`
+//! `cargo run --release -p stormglass-benches --bin hold [millions of events a cell] [only rows whose name contains this]`
 
 use sim_core::random::{Source, Stream};
 use sim_core::{EventList, LaneId, SimDuration, SimTime, math};
@@ -42,6 +42,9 @@ fn main() {
 const PENDING: [usize; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
 
 fn row(name: &str, pending: usize, events: u64, run: impl Fn(u32) -> f64) {
+    if std::env::args().nth(2).is_some_and(|wanted| !name.contains(&wanted)) {
+        return;
+    }
     let mut seconds: Vec<f64> = (0..ROUNDS).map(run).collect();
     seconds.sort_by(f64::total_cmp);
     let nanos = |s: f64| s * 1e9 / events as f64;

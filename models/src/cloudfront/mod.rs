@@ -2,11 +2,11 @@
 
 use sim_core::SimDuration;
 
+use crate::architecture::Catalog;
 use crate::ids::*;
 use crate::observer::Observed;
 use crate::request::*;
 use crate::world::Cx;
-use crate::architecture::Catalog;
 
 /// A distribution.
 #[derive(Clone, Debug)]

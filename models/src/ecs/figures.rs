@@ -83,7 +83,7 @@ impl Observed for Ecs {
         self.figures.at_period = core_time;
         if utilisation.is_finite() {
             cx.shared.metrics.publish(self.figures.cpu_metric, period_start, 100.0 * utilisation);
-            if !(self.figures.peak.0 >= utilisation) {
+            if self.figures.peak.0.is_nan() || utilisation > self.figures.peak.0 {
                 self.figures.peak = (utilisation, period_start);
             }
         }
@@ -101,7 +101,7 @@ impl Observed for Ecs {
     fn sample(&mut self, now: SimTime, figures: &mut observer::Figures) {
         figures.put(self.figures.desired, now, f64::from(self.desired));
         while self.figures.by_revision.len() < self.revisions.len() {
-            let name = format!("{} revision {}", self.name, self.figures.by_revision.len());
+            let name = format!("{} rev {}", self.name, self.figures.by_revision.len());
             self.figures.by_revision.push(figures.register(SeriesGroup::Tasks, name, "count"));
         }
         for (revision, &figure) in self.figures.by_revision.iter().enumerate() {

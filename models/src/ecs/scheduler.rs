@@ -222,6 +222,9 @@ impl Ecs {
             let joined = request.joined;
             let on_worker = std::mem::take(&mut request.holds_worker);
             request.server = Request::NO_SERVER;
+            if !std::mem::take(&mut request.demand).is_zero() {
+                self.busy_cores.add(now, -1);
+            }
             if on_worker {
                 self.workers.lose_served(now, joined);
             } else if in_queue {
@@ -384,7 +387,7 @@ impl Ecs {
     }
 
     pub(super) fn bake_over(&mut self, number: u16, cx: &mut Cx<'_>) {
-        if !self.rollout.as_ref().is_some_and(|rollout| rollout.number == number) {
+        if self.rollout.as_ref().is_none_or(|rollout| rollout.number != number) {
             return;
         }
         let newest = self.newest();

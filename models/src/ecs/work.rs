@@ -30,7 +30,8 @@ impl Ecs {
             let task = self.order[self.turn];
             let instance = &self.tasks[task];
             // Without a load balancer green waits for its hour.
-            let waits = self.rollout.as_ref().is_some_and(|rollout| rollout.hides(instance.revision, self.revisions.len()));
+            let waits =
+                self.rollout.as_ref().is_some_and(|rollout| rollout.hides(instance.revision, self.revisions.len()));
             if instance.state == State::Up && !waits {
                 return Some(task);
             }
@@ -161,6 +162,7 @@ impl Ecs {
         match &mut task.cores {
             None => {
                 self.busy_cores.add(now, 1);
+                cx.request(key).demand = demand;
                 cx.kernel.schedule_in(demand, self.event(Event::CpuDone(key)));
             }
             Some(cores) => {
@@ -171,10 +173,13 @@ impl Ecs {
     }
 
     pub(super) fn cpu_done(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        self.busy_cores.add(cx.now(), -1);
         // The task may have been killed, and the request answered for it.
-        let Some(request) = cx.shared.requests.get(key).filter(|request| request.server == self.id.0) else { return };
+        let Some(request) = cx.shared.requests.get_mut(key).filter(|request| request.server == self.id.0) else {
+            return;
+        };
+        request.demand = SimDuration::ZERO;
         let task = request.target;
+        self.busy_cores.add(cx.now(), -1);
         self.advance(key, cx);
         self.dispatch(task, cx);
     }
@@ -344,7 +349,7 @@ impl Ecs {
 
     fn call_ended(&mut self, call: &Request, parent: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         // The caller may have been lost with its task.
-        if !cx.shared.requests.get(parent).is_some_and(|caller| caller.server == self.id.0) {
+        if cx.shared.requests.get(parent).is_none_or(|caller| caller.server != self.id.0) {
             return;
         }
         let settings = &self.calls[call.call as usize].call;
@@ -376,8 +381,7 @@ impl Ecs {
             }
             FaultAction::ErrorRate { share, .. } => self.injected_error_rate += if begins { share } else { -share },
             FaultAction::NetworkLatency { delay, .. } => {
-                self.injected_delay =
-                    if begins { self.injected_delay + delay } else { self.injected_delay - delay };
+                self.injected_delay = if begins { self.injected_delay + delay } else { self.injected_delay - delay };
             }
             FaultAction::CpuStress { factor, count, .. } => {
                 let count = count.map_or(usize::MAX, |count| count as usize);

@@ -155,7 +155,7 @@ fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
         || series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
     let (low, high) =
         positive().fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
-    if !(high > 0.0) {
+    if high == 0.0 {
         return None;
     }
     let logarithmic = high > 30.0 * low;
@@ -329,11 +329,11 @@ fn distribution(report: &Report) -> Vec<Figure> {
         // A bucket wider than a bin is spread over the bins it covers.
         let (a, b) = (axes::log10(bucket.lower.max(low)), axes::log10(bucket.upper));
         let bin = |at: f64| (((at - from) / width).max(0.0) as usize).min(BINS);
-        for index in bin(a)..=bin(b) {
+        for (index, share) in counts.iter_mut().enumerate().take(bin(b) + 1).skip(bin(a)) {
             let (left, right) = (from + index as f64 * width, from + (index + 1) as f64 * width);
             let overlap = (b.min(right) - a.max(left)).max(0.0);
             let part = if b > a { overlap / (b - a) } else { 1.0 };
-            counts[index] += part * bucket.count as f64 / total as f64;
+            *share += part * bucket.count as f64 / total as f64;
         }
     }
     let highest = counts.iter().copied().fold(0.0, f64::max);

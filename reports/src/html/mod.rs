@@ -32,7 +32,7 @@ impl Report {
         }
         let page = environment.render_str(TEMPLATE, self.view());
         debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
-        page.unwrap_or_default()
+        page.map(|page| page + "\n").unwrap_or_default()
     }
 
     fn view(&self) -> Value {

@@ -222,7 +222,8 @@ fn times_out_of_order_are_sorted_and_seconds_keep_the_order_of_the_file() {
     assert!(replay.records.is_sorted_by_key(|record| record.at));
     assert!(replay.records[1].at < NANOS_PER_SECOND);
     assert!((8 * NANOS_PER_SECOND..9 * NANOS_PER_SECOND).contains(&replay.records[2].at));
-    assert!(replay.notes[0].ends_with("; 2 lines were out of order and sorted"), "{}", replay.notes[0]);
+    let note = &replay.notes[0];
+    assert!(note.ends_with("; 2 requests were out of order, earlier than the one before, and sorted"), "{note}");
 }
 
 #[test]

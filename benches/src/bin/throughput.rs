@@ -1,0 +1,59 @@
+//! How many requests a second the simulator serves: library scenarios against a loop written by hand for the same model, in
+//! turn in one run, on one core. `cargo run --release -p stormglass-benches --bin throughput`.
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use std::time::Instant;
+
+use models::Architecture;
+use scenarios::{LoadOptions, Override, Source};
+
+const ROUNDS: usize = 5;
+
+fn load(name: &str, overrides: &[&str]) -> Architecture {
+    let text = scenarios::library::get(name).unwrap_or_else(|| panic!("no library scenario {name}"));
+    let source = Source { name: format!("{name}.toml"), text: text.to_owned() };
+    let overrides: Vec<Override> = overrides.iter().map(|set| Override((*set).to_owned())).collect();
+    match scenarios::load(&source, &overrides, &LoadOptions::default()) {
+        Ok(scenario) => scenario.architecture,
+        Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+    }
+}
+
+/// Requests a second, best and median of the rounds.
+fn rates(mut round: impl FnMut(u32) -> u64) -> (f64, f64) {
+    let mut rates: Vec<f64> = (0..ROUNDS as u32)
+        .map(|number| {
+            let begin = Instant::now();
+            let requests = round(number);
+            requests as f64 / begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    (rates[ROUNDS - 1], rates[ROUNDS / 2])
+}
+
+fn simulate(architecture: &Architecture, replication: u32) -> u64 {
+    let seen = models::simulate(architecture, 1, replication);
+    seen.routes.iter().map(|route| route.started).sum()
+}
+
+fn main() {
+    let filter = std::env::args().nth(1).unwrap_or_default();
+    println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
+    let (loop_best, loop_median) = rates(|round| stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed);
+    println!("{:<42} {loop_best:>14.0} {loop_median:>14.0} {:>8}", "three-tier, loop by hand", "1");
+    for (name, overrides) in [
+        ("three-tier", &["run.duration=10m"][..]),
+        ("three-tier-threaded", &["run.duration=10m"][..]),
+        ("web-shop", &["run.duration=2h"][..]),
+    ] {
+        if !name.contains(&filter) {
+            continue;
+        }
+        let architecture = load(name, overrides);
+        let (best, median) = rates(|round| simulate(&architecture, round));
+        println!("{name:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
+    }
+    let found = stormglass_benches::bare_metal::three_tier(1_000_000, 1);
+    println!("loop by hand: mean {:.2} ms, p50 {:.2} ms, p99 {:.1} ms", found.mean * 1e3, found.p50 * 1e3, found.p99 * 1e3);
+}

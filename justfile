@@ -1,0 +1,26 @@
+# The habits of this workspace. `just` lists them.
+
+default:
+    @just --list
+
+# Formats, lints and documents without complaint
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Every test
+test:
+    cargo test --workspace
+
+# The benchmarks
+bench *ARGS:
+    cargo bench --workspace {{ARGS}}
+
+# Runs a scenario, such as `just run web-shop --replications 5`
+run *ARGS:
+    cargo run --release --quiet -- run {{ARGS}}
+
+# What continuous integration does
+ci:
+    .ci/run

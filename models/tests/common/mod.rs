@@ -1,0 +1,123 @@
+//! Architectures made by hand, for tests of services without the scenario language.
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use models::architecture::{Architecture, Network, Run};
+use models::client::{Arrivals, Process, RateProfile, Retry, Route};
+use models::ecs::{Concurrency, DeploymentConfiguration, Handler, Step, StepAction, Task};
+use models::*;
+use sim_core::distribution::Distribution;
+use sim_core::observations::Observations;
+use sim_core::{SimDuration, SimTime};
+
+pub fn secs(seconds: u64) -> SimDuration {
+    SimDuration::from_secs(seconds)
+}
+
+pub fn exponential(mean: f64) -> Distribution {
+    Distribution::exponential(mean).expect("a positive mean")
+}
+
+pub fn constant(value: f64) -> Distribution {
+    Distribution::constant(value).expect("a constant")
+}
+
+/// One Poisson source of one route to an endpoint, and nothing else.
+pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDuration) -> Architecture {
+    Architecture {
+        run: Run { duration, warm_up, downtime_error_rate: 0.5, metric_delay: secs(60) },
+        network: Network { region_rtt: SimDuration::ZERO },
+        places: vec!["here".into()],
+        paths: vec!["/".into()],
+        catalogs: vec![],
+        routes: vec!["users /".into()],
+        traffic: vec![client::Settings {
+            name: "users".into(),
+            place: PlaceId(0),
+            to,
+            rtt: SimDuration::ZERO,
+            arrivals: Arrivals::Open {
+                process: Process::Poisson,
+                rate: RateProfile { points: vec![(SimTime::ZERO, rate)] },
+            },
+            routes: vec![Route {
+                id: RouteId(0),
+                path: PathId(0),
+                weight: 1.0,
+                method: request::Method::Get,
+                catalog: None,
+                query_strings: 1,
+                cookies: 1,
+                headers: 1,
+            }],
+            clients: 1000,
+            timeout: None,
+            retry: Retry::NEVER,
+        }],
+        route53: route53::Settings {
+            records: vec![],
+            health_checks: vec![],
+            resolvers: route53::Resolvers {
+                count: 10,
+                client_rtt: SimDuration::ZERO,
+                authoritative_rtt: SimDuration::ZERO,
+                client_cache: true,
+            },
+            propagation: secs(5),
+        },
+        cloudfront: vec![],
+        alb: vec![],
+        ecs: vec![],
+        aurora: vec![],
+        dynamodb: vec![],
+        stations: vec![],
+        scaling: vec![],
+        deployments: vec![],
+        faults: vec![],
+        notes: vec![],
+    }
+}
+
+/// A service of tasks with one handler of these steps, without any delay.
+pub fn service(desired_count: u32, workers: u32, vcpu: f64, steps: Vec<StepAction>) -> ecs::Settings {
+    ecs::Settings {
+        name: "web".into(),
+        desired_count,
+        zones: vec!["a".into(), "b".into(), "c".into()],
+        task: Task { vcpu, workers, backlog: None, concurrency: Concurrency::Threaded },
+        launch_time: constant(25.0),
+        startup_time: constant(0.0),
+        stop_timeout: secs(30),
+        scheduler_interval: secs(5),
+        health_check_grace_period: SimDuration::ZERO,
+        healthy_after: secs(40),
+        handlers: vec![Handler {
+            path_pattern: "*".into(),
+            steps: steps.into_iter().map(|action| Step { probability: 1.0, action }).collect(),
+            response_bytes: 1000,
+        }],
+        handler_of_path: vec![0],
+        deployment: DeploymentConfiguration { minimum_healthy_percent: 100, maximum_percent: 200 },
+        target_groups: vec![],
+        error_rate: 0.0,
+        health_check_cpu: SimDuration::ZERO,
+    }
+}
+
+pub fn run(architecture: &Architecture) -> Observations {
+    let observations = models::simulate(architecture, 7, 0);
+    for check in &observations.audit.checks {
+        assert!(check.holds, "audit: {}: {}", check.law, check.found);
+    }
+    observations
+}
+
+/// Mean of the first route's latency over independent replications, with the half-width of a 99 % interval.
+pub fn mean_latency(architecture: &Architecture, replications: u32) -> (f64, f64) {
+    let means: Vec<f64> = (0..replications)
+        .map(|replication| models::simulate(architecture, 7, replication).routes[0].latency.mean())
+        .collect();
+    let n = f64::from(replications);
+    let mean = means.iter().sum::<f64>() / n;
+    let variance = means.iter().map(|m| (m - mean) * (m - mean)).sum::<f64>() / (n - 1.0);
+    (mean, sim_core::math::student_t_quantile(0.995, n - 1.0) * (variance / n).sqrt())
+}

@@ -1,0 +1,236 @@
+//! ECS and plain stations against theory and against the documented arithmetic of deployments.
+
+mod common;
+
+use common::*;
+use models::ecs::{Concurrency, DeploymentConfiguration, StepAction};
+use models::request::Method;
+use models::timeline::{Deployment, Fault, FaultAction, Revision, Strategy};
+use models::*;
+use sim_core::observations::SeriesGroup;
+use sim_core::{SimDuration, SimTime};
+
+fn station(servers: Option<u32>, room: Option<u32>, discipline: station::Discipline, mean: f64) -> station::Settings {
+    station::Settings {
+        name: "queue".into(),
+        servers,
+        room,
+        discipline,
+        classes: vec![exponential(mean)],
+        response_bytes: 0,
+    }
+}
+
+#[track_caller]
+fn assert_theory((mean, half_width): (f64, f64), theory: f64) {
+    assert!((mean - theory).abs() <= half_width, "{mean} +- {half_width} against {theory}");
+    assert!(half_width < 0.02 * theory, "{half_width} is too wide to see a bias of 2 % of {theory}");
+}
+
+#[test]
+fn mm1_sojourn_is_1_over_mu_minus_lambda() {
+    let mut a = poisson(70.0, Endpoint::Station(StationId(0)), secs(4000), secs(100));
+    a.stations.push(station(Some(1), None, station::Discipline::Fifo, 0.01));
+    run(&a);
+    assert_theory(mean_latency(&a, 10), 1.0 / 30.0);
+}
+
+#[test]
+fn mmc_sojourn_is_erlang_c_on_a_station_and_on_a_task() {
+    // c = 4, rho = 0.8: Erlang C = 0.5964, W = C / (c mu - lambda) + 1 / mu.
+    let erlang_c = 0.596_4;
+    let theory = erlang_c / (400.0 - 320.0) + 0.01;
+    let mut a = poisson(320.0, Endpoint::Station(StationId(0)), secs(1500), secs(60));
+    a.stations.push(station(Some(4), None, station::Discipline::Fifo, 0.01));
+    assert_theory(mean_latency(&a, 10), theory);
+    let mut a = poisson(320.0, Endpoint::Ecs(EcsId(0)), secs(1500), secs(60));
+    a.ecs.push(service(1, 4, 4.0, vec![StepAction::Cpu(exponential(0.01))]));
+    run(&a);
+    assert_theory(mean_latency(&a, 10), theory);
+}
+
+#[test]
+fn processor_sharing_of_one_core_has_the_mean_of_mm1() {
+    let mut a = poisson(70.0, Endpoint::Ecs(EcsId(0)), secs(4000), secs(100));
+    a.ecs.push(service(1, 10_000, 1.0, vec![StepAction::Cpu(exponential(0.01))]));
+    run(&a);
+    assert_theory(mean_latency(&a, 10), 1.0 / 30.0);
+    // Insensitive to the law of demands: constant demands give the same mean.
+    a.ecs[0] = service(1, 10_000, 1.0, vec![StepAction::Cpu(constant(0.01))]);
+    assert_theory(mean_latency(&a, 10), 1.0 / 30.0);
+    let mut a = poisson(70.0, Endpoint::Station(StationId(0)), secs(4000), secs(100));
+    a.stations.push(station(Some(1), None, station::Discipline::ProcessorSharing, 0.01));
+    run(&a);
+    assert_theory(mean_latency(&a, 10), 1.0 / 30.0);
+}
+
+#[test]
+fn erlang_b_loses_by_its_formula() {
+    // 4 servers, no room, 3 erlang: B = 0.2061.
+    let mut a = poisson(300.0, Endpoint::Station(StationId(0)), secs(2000), secs(10));
+    a.stations.push(station(Some(4), Some(0), station::Discipline::Fifo, 0.01));
+    let seen = run(&a);
+    let lost = seen.routes[0].failed.iter().map(|(_, n)| n).sum::<u64>() as f64 / seen.routes[0].started as f64;
+    assert!((lost - 0.206_1).abs() < 0.003, "{lost}");
+    assert_eq!(seen.routes[0].failed[0].0, "overloaded");
+}
+
+#[test]
+fn a_threaded_service_keeps_its_worker_during_a_call_and_an_event_loop_does_not() {
+    // One worker, 10 ms of CPU, a call of 90 ms: threaded it serves at most 10 a second, an event loop 100.
+    let call = ecs::Call {
+        to: Endpoint::Station(StationId(0)),
+        operation: 0,
+        path: PathId(0),
+        method: Method::Get,
+        probability: 1.0,
+        timeout: None,
+        retry: client::Retry::NEVER,
+        rtt: SimDuration::ZERO,
+        required: true,
+    };
+    let mut a = poisson(50.0, Endpoint::Ecs(EcsId(0)), secs(100), SimDuration::ZERO);
+    a.stations.push(station::Settings {
+        classes: vec![constant(0.09)],
+        ..station(None, None, station::Discipline::Fifo, 0.09)
+    });
+    a.ecs.push(service(1, 1, 1.0, vec![StepAction::Cpu(constant(0.01)), StepAction::Calls(vec![call])]));
+    let threaded = run(&a);
+    assert!((threaded.routes[0].succeeded as f64 - 1000.0).abs() < 5.0, "{}", threaded.routes[0].succeeded);
+    a.ecs[0].task.concurrency = Concurrency::EventLoop;
+    let looping = run(&a);
+    assert!(looping.routes[0].succeeded > 4800, "{}", looping.routes[0].succeeded);
+}
+
+#[test]
+fn failed_calls_are_retried_and_then_fail_the_request_with_their_cause() {
+    let call = ecs::Call {
+        to: Endpoint::Station(StationId(0)),
+        operation: 0,
+        path: PathId(0),
+        method: Method::Get,
+        probability: 1.0,
+        timeout: Some(SimDuration::from_millis(20)),
+        retry: client::Retry {
+            max_attempts: 3,
+            backoff: SimDuration::from_millis(10),
+            max_backoff: secs(1),
+            jitter: client::Jitter::None,
+        },
+        rtt: SimDuration::ZERO,
+        required: true,
+    };
+    let mut a = poisson(10.0, Endpoint::Ecs(EcsId(0)), secs(100), SimDuration::ZERO);
+    a.stations.push(station::Settings {
+        classes: vec![constant(1.0)],
+        ..station(None, None, station::Discipline::Fifo, 1.0)
+    });
+    a.ecs.push(service(1, 100, 100.0, vec![StepAction::Calls(vec![call])]));
+    let seen = run(&a);
+    let route = &seen.routes[0];
+    assert_eq!(route.succeeded, 0);
+    assert_eq!(route.failed[0].0, "call_timeout");
+    // 20 + 10 + 20 + 20 + 20 ms.
+    assert!((route.latency_failed.mean() - 0.09).abs() < 1e-4, "{}", route.latency_failed.mean());
+    let station = seen.stations.iter().find(|s| s.name == "station.queue").expect("the station");
+    assert!(station.arrivals >= 3 * (route.started - route.in_flight));
+}
+
+#[test]
+fn rolling_limits_are_those_of_the_documentation() {
+    // Fact sheet, section 14: desired, minimum, maximum -> lower, upper.
+    for (desired, min, max, lower, upper) in [
+        (4, 100, 200, 4, 8),
+        (4, 50, 100, 2, 4),
+        (3, 100, 125, 3, 3),
+        (1, 100, 150, 1, 1),
+        (2, 75, 100, 2, 2),
+        (3, 66, 100, 2, 3),
+        (10, 90, 110, 9, 11),
+        (7, 50, 150, 4, 10),
+        (5, 80, 120, 4, 6),
+    ] {
+        let configuration = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
+        assert_eq!(ecs::Ecs::limits(desired, &configuration), (lower, upper), "{desired} {min}/{max}");
+    }
+}
+
+fn deploying(strategy: Strategy, min: u32, max: u32) -> Architecture {
+    let mut a = poisson(100.0, Endpoint::Ecs(EcsId(0)), secs(900), SimDuration::ZERO);
+    a.ecs.push(service(4, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
+    a.ecs[0].deployment = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
+    a.deployments.push(Deployment {
+        at: SimTime::from_secs(100),
+        service: EcsId(0),
+        strategy,
+        revision: Revision { error_rate: 0.0, cpu_factor: 2.0 },
+    });
+    a
+}
+
+fn tasks(seen: &sim_core::observations::Observations, name: &str) -> Vec<f64> {
+    seen.series
+        .iter()
+        .find(|series| series.group == SeriesGroup::Tasks && series.name == name)
+        .unwrap_or_else(|| panic!("no series {name}"))
+        .values
+        .clone()
+}
+
+#[test]
+fn a_rolling_update_replaces_all_tasks_within_its_limits_and_loses_nothing() {
+    for (min, max, least, most) in [(100, 200, 4.0, 8.0), (50, 100, 2.0, 4.0), (50, 200, 2.0, 8.0)] {
+        let seen = run(&deploying(Strategy::Rolling, min, max));
+        assert!(seen.routes[0].failed.is_empty(), "{:?}", seen.routes[0].failed);
+        let (old, new) = (tasks(&seen, "ecs.web rev 0"), tasks(&seen, "ecs.web rev 1"));
+        let total: Vec<f64> = old
+            .iter()
+            .enumerate()
+            .map(|(bin, old)| old + new.get(bin).copied().filter(|n| n.is_finite()).unwrap_or(0.0))
+            .collect();
+        assert!(total.iter().all(|&n| (least..=most).contains(&n)), "{min}/{max}: {total:?}");
+        assert!(total.contains(&least), "{min}/{max} goes down to {least}: {total:?}");
+        assert_eq!((old.last(), new.last()), (Some(&0.0), Some(&4.0)));
+        assert!(seen.log.iter().any(|entry| entry.what.contains("completed")));
+    }
+}
+
+#[test]
+fn blue_green_builds_green_beside_blue_and_switches_at_once() {
+    let seen = run(&deploying(Strategy::BlueGreen { bake_time: secs(120) }, 100, 200));
+    assert!(seen.routes[0].failed.is_empty(), "{:?}", seen.routes[0].failed);
+    let (old, new) = (tasks(&seen, "ecs.web rev 0"), tasks(&seen, "ecs.web rev 1"));
+    let both = old.iter().zip(&new).filter(|&(&old, &new)| old == 4.0 && new == 4.0).count();
+    assert!(both * 5 > 120, "blue stays while green bakes");
+    assert_eq!((old.last(), new.last()), (Some(&0.0), Some(&4.0)));
+}
+
+#[test]
+fn stopped_tasks_lose_what_they_had_and_are_replaced() {
+    let mut a = poisson(100.0, Endpoint::Ecs(EcsId(0)), secs(300), SimDuration::ZERO);
+    a.ecs.push(service(6, 10, 10.0, vec![StepAction::Cpu(constant(0.1))]));
+    a.faults.push(Fault {
+        at: SimTime::from_secs(100),
+        duration: SimDuration::ZERO,
+        action: FaultAction::StopTask { service: EcsId(0), zone: Some(0), count: None },
+        name: "aws:ecs:stop-task".into(),
+        target: "ecs.web".into(),
+    });
+    let seen = run(&a);
+    let failed = &seen.routes[0].failed;
+    // Two of six tasks with about 10 x 2 / 6 requests on them.
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].0, "task_stopped");
+    assert!((1..=10).contains(&failed[0].1), "{failed:?}");
+    let tasks = tasks(&seen, "ecs.web rev 0");
+    assert!(tasks.contains(&4.0) && tasks.last() == Some(&6.0), "{tasks:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_digest_and_another_does_not() {
+    let a = deploying(Strategy::Rolling, 50, 100);
+    let digest = |seed, replication| models::simulate(&a, seed, replication).digest;
+    assert_eq!(digest(1, 0), digest(1, 0));
+    assert_ne!(digest(1, 0), digest(1, 1));
+    assert_ne!(digest(1, 0), digest(2, 0));
+}

@@ -1,0 +1,56 @@
+//! Every scenario that ships runs as it ships, and a replayed log reaches the report.
+
+mod common;
+
+use common::{Folder, stderr, stdout};
+use scenarios::library;
+
+/// An access log of an hour: a page and two pictures every ten seconds, one line broken, one out of order.
+fn log() -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for visit in 0..360 {
+        let (minute, second, client) = (visit / 6, visit % 6 * 10, visit % 50);
+        for target in ["/", "/logo.png", "/photo.jpg?size=2"] {
+            lines.push(format!(
+                "192.0.2.{client} - - [01/Mar/2024:12:{minute:02}:{second:02} +0100] \"GET {target} HTTP/1.1\" 200 5120 \"-\" \"Test\""
+            ));
+        }
+    }
+    lines.swap(0, 5);
+    lines[700] = "rubbish".to_owned();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn every_scenario_of_the_library_runs() {
+    let folder = Folder::with("access.log", &log());
+    for (name, _) in library::list() {
+        let mut arguments = vec!["run", name, "--replications", "1", "--quiet", "--no-fail"];
+        if name == "replay" {
+            arguments.extend(["--set", "traffic.0.replay.log=access.log"]);
+        }
+        let output = folder.run(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_replay_without_its_log_says_how_to_give_it() {
+    let output = Folder::new().run(&["run", "replay"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains("access.log") && told.contains("--set traffic.0.replay.log="), "{told}");
+}
+
+#[test]
+fn a_replay_says_how_its_log_was_read() {
+    let folder = Folder::with("access.log", &log());
+    let output = folder.run(&["run", "replay", "--set", "traffic.0.replay.log=access.log", "--replications", "2", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}\n{}", stderr(&output), stdout(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let notes = report["notes"].to_string();
+    for part in ["1079 requests of 1080 lines", "1 broken: line 701", "spread evenly at random inside their second", "out of order"] {
+        assert!(notes.contains(part), "{part}: {notes}");
+    }
+    assert!(!notes.contains("192.0.2"), "{notes}");
+}
