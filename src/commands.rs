@@ -23,10 +23,14 @@ fn sizes(scenario: &Scenario) -> String {
     let it = &scenario.architecture;
     let services =
         it.cloudfront.len() + it.alb.len() + it.ecs.len() + it.aurora.len() + it.dynamodb.len() + it.stations.len();
-    let users: u64 = it.traffic.iter().map(|source| match source.arrivals {
-        Arrivals::Closed { users, .. } => u64::from(users),
-        _ => 0,
-    }).sum();
+    let users: u64 = it
+        .traffic
+        .iter()
+        .map(|source| match source.arrivals {
+            Arrivals::Closed { users, .. } => u64::from(users),
+            _ => 0,
+        })
+        .sum();
     let expected = experiment::expected_operations(it);
     let mut load = Vec::new();
     if expected > 0.0 || users == 0 {
@@ -68,7 +72,9 @@ pub fn new(name: &str, from: &str) -> Result<(), Failure> {
     let text = library::get(from).ok_or_else(|| subject::unknown(from))?;
     let path = PathBuf::from(format!("{}.toml", name.strip_suffix(".toml").unwrap_or(name)));
     let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::Input(format!("{} is there already and is left as it is", path.display())),
+        io::ErrorKind::AlreadyExists => {
+            Failure::Input(format!("{} is there already and is left as it is", path.display()))
+        }
         _ => Failure::Input(format!("{} cannot be written: {error}", path.display())),
     };
     File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)?;
@@ -77,10 +83,19 @@ pub fn new(name: &str, from: &str) -> Result<(), Failure> {
 
 /// `stormglass schema`.
 pub fn schema() -> Result<(), Failure> {
-    todo!()
+    print(&lines(scenarios::schema())).map_err(Failure::of_stdout)
 }
 
 /// `stormglass explain`.
 pub fn explain(key: &str) -> Result<(), Failure> {
-    todo!()
+    let text = scenarios::explain(key).map_err(|near| {
+        let advice = if near.is_empty() { String::new() } else { format!(": did you mean `{}`?", near.join("`, `")) };
+        Failure::Input(format!("there is no key `{key}`{advice}"))
+    })?;
+    print(&lines(text)).map_err(Failure::of_stdout)
+}
+
+/// Text that ends with its last line.
+fn lines(text: String) -> String {
+    if text.ends_with('\n') { text } else { text + "\n" }
 }

@@ -12,6 +12,7 @@ use std::panic;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use scenarios::experiment::panic_message;
 
 use args::{Cli, Command};
 use failure::Failure;
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     // A panic is a bug: it is told in one line here, and becomes the exit code of a fault below or in the experiment.
     panic::set_hook(Box::new(|info| {
         let place = info.location().map_or_else(String::new, |place| format!(" at {}:{}", place.file(), place.line()));
-        tell(format_args!("stormglass: internal fault{place}: {}", info.payload_as_str().unwrap_or("no message")));
+        tell(format_args!("stormglass: internal fault{place}: {}", panic_message(info.payload())));
     }));
     let cli = Cli::parse();
     let result = panic::catch_unwind(|| execute(cli.command))

@@ -1,14 +1,15 @@
 //! `stormglass run`.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reports::{Experiment, Report};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use reports::{Expectation, Experiment, Report};
 use scenarios::{Scenario, experiment};
 use sim_core::observations::Observations;
 
@@ -19,8 +20,8 @@ use crate::terminal::{self, colour_on_stdout, print, si, span, tell};
 
 /// Runs a scenario and shows what came of it.
 pub fn run(run: &Run) -> Result<ExitCode, Failure> {
-    let seed = run.seed.map(|seed| ("run.seed".to_owned(), seed.to_string()));
-    let replications = run.replications.map(|n| ("run.replications".to_owned(), n.to_string()));
+    let seed = run.seed.map(|seed| format!("run.seed={seed}"));
+    let replications = run.replications.map(|n| format!("run.replications={n}"));
     let scenario = subject::load(&run.subject, seed.into_iter().chain(replications))?;
     if let Some(dir) = &run.out {
         check_writable(dir)?;
@@ -49,7 +50,8 @@ fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure
     let threads = run.threads.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
     let bar = progress_bar(scenario.replications, run.quiet);
     let start = now();
-    let result = experiment::run(&scenario.architecture, scenario.seed, scenario.replications, threads, &|_| bar.inc(1));
+    let result =
+        experiment::run(&scenario.architecture, scenario.seed, scenario.replications, threads, &|_| bar.inc(1));
     bar.finish_and_clear();
     let observations = result.map_err(|fault| Failure::Fault(format!("{fault} (seed {})", scenario.seed)))?;
     if !run.quiet {
@@ -65,14 +67,18 @@ fn now() -> Instant {
 }
 
 fn progress_bar(replications: u32, quiet: bool) -> ProgressBar {
-    let target = match io::stderr().is_terminal() && !quiet {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let to_go = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        if state.pos() > 0 {
+            let _ = write!(out, ", about {:#} to go", HumanDuration(state.eta()));
+        }
     };
-    let bar = ProgressBar::with_draw_target(Some(u64::from(replications)), target);
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} replications, {elapsed} gone, {eta} to go");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} replications, {elapsed} gone{to_go}");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("to_go", to_go);
+    let bar = ProgressBar::new(u64::from(replications)).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
 
@@ -98,14 +104,33 @@ fn pace(observations: &[Observations], seconds: f64) -> String {
 }
 
 fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
-    todo!()
+    let expectation = |it: scenarios::Expectation| Expectation {
+        metric: it.metric,
+        route: it.route,
+        min: it.min,
+        max: it.max,
+        text: it.text,
+    };
+    let experiment = Experiment {
+        scenario: scenario.name,
+        title: scenario.title,
+        description: scenario.description,
+        seed: scenario.seed,
+        confidence: scenario.confidence,
+        expectations: scenario.expectations.into_iter().map(expectation).collect(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        replications,
+    };
+    // Loading has checked the metrics; if it should ever let one through, that is still a mistake of the scenario.
+    reports::estimate(&experiment)
+        .map_err(|bad| Failure::Input(bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// Writes the files first: a reader of the summary who goes away does not keep them from being written.
 fn show(report: &Report, run: &Run) -> Result<(), Failure> {
     if let Some(dir) = &run.out {
         let written = reports::write_all(report, dir)
-            .map_err(|error| Failure::Output(format!("--out {}: {error}; nothing was written", dir.display())))?;
+            .map_err(|error| Failure::Output(format!("--out {}: {error}", dir.display())))?;
         if !run.quiet {
             let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
             tell(format_args!("wrote {}", names.join(", ")));

@@ -4,46 +4,65 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use scenarios::{LoadOptions, Override, Scenario, Source, library};
+use scenarios::{LoadOptions, Override, Scenario, Source, library, load_with};
 
 use crate::args::Subject;
 use crate::failure::Failure;
-use crate::terminal::colour_on_stderr;
+use crate::terminal::{colour_on_stderr, tell};
 
-/// Nobody writes a longer scenario; what is longer is some other file.
+/// What is longer is some other file: no scenario language would read it.
 const LONGEST: u64 = 16 << 20;
 
-/// Reads and validates a scenario with its changes.
-pub fn load(subject: &Subject, more: impl IntoIterator<Item = (String, String)>) -> Result<Scenario, Failure> {
+/// Reads and validates a scenario with its changes. Warnings go to standard error.
+pub fn load(subject: &Subject, more: impl IntoIterator<Item = String>) -> Result<Scenario, Failure> {
     let (source, folder) = find(&subject.scenario)?;
-    todo!()
+    let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
+    let options = LoadOptions { base_dir: folder.as_deref(), check_metric: Some(&reports::check_metric) };
+    let scenario = load_with(&source, &overrides, &options).map_err(|diagnostics| {
+        let mut text = diagnostics.render(colour_on_stderr());
+        if folder.is_none() && subject.scenario == library::REPLAY {
+            text += &format!(
+                "\n{} replays an access log of yours: give it with --set {}=FILE\n",
+                library::REPLAY,
+                library::REPLAY_LOG
+            );
+        }
+        Failure::Diagnostics(text)
+    })?;
+    for warning in &scenario.warnings {
+        tell(format_args!("warning: {warning}"));
+    }
+    Ok(scenario)
 }
 
-/// The text of a scenario, and the folder that the files it names are relative to.
-fn find(name: &str) -> Result<(Source, PathBuf), Failure> {
+/// The text of a scenario, and the folder that the files it names are relative to: none for one of the library.
+fn find(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     let path = Path::new(name);
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = path.parent().map(Path::to_owned);
         return Ok((Source { name: name.to_owned(), text: read(path)? }, folder));
     }
     if let Some(text) = library::get(name) {
-        return Ok((Source { name: format!("{name}.toml"), text: text.to_owned() }, PathBuf::new()));
+        return Ok((Source { name: format!("{name}.toml"), text: text.to_owned() }, None));
     }
     let looks_like_a_file = path.extension().is_some() || path.components().count() > 1;
-    Err(if looks_like_a_file {
-        Failure::Input(format!("there is no scenario file {name}"))
+    Err(Failure::Input(if looks_like_a_file {
+        format!("there is no scenario file {name}")
     } else {
-        unknown(name)
-    })
+        format!("there is neither a file `{name}` nor a scenario of that name in the library: {}", advice(name))
+    }))
 }
 
 /// The library has no scenario of that name.
 pub fn unknown(name: &str) -> Failure {
-    let advice = match library::nearest(name).as_slice() {
-        [] => "`stormglass list` prints the names of the library".to_owned(),
-        [first, ..] => format!("did you mean `{first}`? (`stormglass list` prints all names of the library)"),
-    };
-    Failure::Input(format!("there is no scenario `{name}`, neither a file nor in the library: {advice}"))
+    Failure::Input(format!("there is no scenario `{name}` in the library: {}", advice(name)))
+}
+
+fn advice(name: &str) -> String {
+    match library::nearest(name).as_slice() {
+        [] => "`stormglass list` prints the names it has".to_owned(),
+        [first, ..] => format!("did you mean `{first}`? (`stormglass list` prints all names)"),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

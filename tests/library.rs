@@ -45,11 +45,17 @@ fn a_replay_without_its_log_says_how_to_give_it() {
 #[test]
 fn a_replay_says_how_its_log_was_read() {
     let folder = Folder::with("access.log", &log());
-    let output = folder.run(&["run", "replay", "--set", "traffic.0.replay.log=access.log", "--replications", "2", "--json"]);
+    let output =
+        folder.run(&["run", "replay", "--set", "traffic.0.replay.log=access.log", "--replications", "2", "--json"]);
     assert_eq!(output.status.code(), Some(0), "{}\n{}", stderr(&output), stdout(&output));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let notes = report["notes"].to_string();
-    for part in ["1079 requests of 1080 lines", "1 broken: line 701", "spread evenly at random inside their second", "out of order"] {
+    for part in [
+        "1079 requests of 1080 lines",
+        "1 broken: line 701",
+        "spread evenly at random inside their second",
+        "out of order",
+    ] {
         assert!(notes.contains(part), "{part}: {notes}");
     }
     assert!(!notes.contains("192.0.2"), "{notes}");

@@ -1,1 +1,3 @@
 //! Stormglass's benchmarks: programs that measure, under `src/bin`.
+
+pub mod bare_metal;

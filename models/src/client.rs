@@ -473,32 +473,32 @@ impl Client {
         if request.abandoned {
             return;
         }
+        // Whoever has it goes on with it, and it is removed when it comes back.
         request.abandoned = true;
-        let copy = request.clone();
-        self.after_attempt(copy, Outcome::failed(0, Cause::ClientTimeout), cx);
+        self.after_attempt(key, Outcome::failed(0, Cause::ClientTimeout), cx);
     }
 
     fn end_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
-        let Some(request) = cx.shared.requests.remove(key) else { return };
-        self.after_attempt(request, outcome, cx);
+        self.after_attempt(key, outcome, cx);
+        cx.shared.requests.remove(key);
     }
 
-    fn after_attempt(&mut self, request: Request, outcome: Outcome, cx: &mut Cx<'_>) {
+    fn after_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         let retry = &self.settings.retry;
+        let request = &cx.shared.requests[key];
         if !outcome.is_ok() && request.attempt < retry.max_attempts {
             let delay = retry.delay(request.attempt, request.draws(purpose::BACKOFF).uniform());
-            let mut next = self.operation_again(&request);
+            let mut next = self.operation_again(request);
             next.attempt += 1;
             let key = cx.shared.requests.insert(next);
             cx.kernel.schedule_in(delay, self.event(Event::Retry(key)));
             return;
         }
-        let now = cx.now();
-        cx.shared.observer.operation_ends(request.route, request.started, now, outcome);
         if let Arrivals::Closed { think_time, .. } = &self.settings.arrivals {
             let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
             cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));
         }
+        cx.shared.observer.operation_ends(request.route, request.started, cx.kernel.now(), outcome);
     }
 
     /// The same operation once more: what is asked for stays, what it costs is drawn anew from a stream of its own.

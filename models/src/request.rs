@@ -235,6 +235,8 @@ pub struct Request {
     pub attempted: SimTime,
     /// When it joined the queue it is in or the station that serves it; the service's own use.
     pub joined: SimTime,
+    /// When a load balancer handed it to its target; the load balancer's own use.
+    pub forwarded: SimTime,
     /// CPU time of the step it is in, zero where it is in none; the task's own use.
     pub demand: SimDuration,
     /// The task that works on it or is to ([`Key::NONE`]: none, or any).
@@ -307,6 +309,7 @@ impl Request {
             started: now,
             attempted: now,
             joined: now,
+            forwarded: now,
             demand: SimDuration::ZERO,
             target: Key::NONE,
             next: Key::NONE,

@@ -12,6 +12,9 @@ use crate::diagnostics::Diagnostic;
 use crate::nearest::{advice, list, nearest};
 use crate::tree::{Node, Span, Value, parse_value};
 
+/// How many unknown keys of one table are told.
+const MAX_UNKNOWN: usize = 50;
+
 /// Where mistakes are noted.
 #[derive(Default)]
 pub(crate) struct Decoder {
@@ -89,18 +92,21 @@ impl<'n> TableReader<'n> {
 
     /// A key with a default, which is TOML.
     pub fn default<T: Decode>(&mut self, d: &mut Decoder, key: &'static str, default: &str) -> Option<T> {
-        if let Some(node) = self.find(key)
-            && let Some(value) = T::decode(node, d)
-        {
-            return Some(value);
-        }
-        let node = parse_value(default, 0).expect("defaults are TOML").moved(self.span);
-        T::decode(&node, d)
+        let place = match self.find(key) {
+            None => self.span,
+            Some(node) => match T::decode(node, d) {
+                Some(value) => return Some(value),
+                // The default stands in for what was refused, and nothing is said of it.
+                None => Span::NOWHERE,
+            },
+        };
+        T::decode(&parse_value(default, 0).expect("defaults are TOML").moved(place), d)
     }
 
     /// Notes the keys that nobody asked for.
     pub fn finish(self, d: &mut Decoder) {
-        for (key, _) in self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str())) {
+        let unknown = self.entries.iter().filter(|(key, _)| !self.known.contains(&key.text.as_str()));
+        for (key, _) in unknown.take(MAX_UNKNOWN) {
             let name = &key.text;
             if self.not_modelled.contains(&name.as_str()) {
                 d.error(not_modelled(key.span, name, &[]));
@@ -207,6 +213,7 @@ fn whole(node: &Node, d: &mut Decoder, most: u64) -> Option<u64> {
         Value::Integer(Some(n)) if *n < 0 => refuse(d, "a count cannot be negative", "0 or more".into()),
         Value::Integer(Some(n)) if *n as u64 <= most => Some(*n as u64),
         Value::Integer(_) => refuse(d, "this number is too large", format!("at most {most}")),
+        Value::Float(x) if *x > most as f64 => refuse(d, "this number is too large", format!("at most {most}")),
         Value::Float(_) => refuse(d, "expected a whole number", "write it without a point or exponent".into()),
         Value::String(text) if text.trim().parse::<i64>().is_ok() => {
             refuse(d, "expected a whole number, found a string", format!("write {} without quotes", text.trim()))
@@ -255,7 +262,7 @@ impl Decode for f64 {
             Value::Integer(Some(n)) => Some(n as Self),
             Value::Float(value) if value.is_finite() => Some(value),
             Value::Float(_) => {
-                d.error(Diagnostic::error(node.span, "expected a number, found none", "neither `nan` nor `inf`"));
+                d.error(Diagnostic::error(node.span, "expected a finite number", "neither `nan` nor `inf`"));
                 None
             }
             _ => d.wrong_kind(node, "a number"),
@@ -279,6 +286,9 @@ impl<T: Decode> Decode for Vec<T> {
             }
             _ => d.wrong_kind(node, "a list in `[ ]`"),
         }
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Self::new())
     }
 }
 
@@ -350,6 +360,9 @@ impl<T: Decode> Decode for Named<T> {
         };
         Some(Self { entries: entries.iter().map(|entry| read(entry, d)).collect() })
     }
+    fn stand_in() -> Option<Self> {
+        Some(Self::default())
+    }
 }
 
 impl<T: JsonSchema> JsonSchema for Named<T> {
@@ -403,6 +416,7 @@ macro_rules! choice {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool { true }
             fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+            fn schema_id() -> std::borrow::Cow<'static, str> { concat!(module_path!(), "::", stringify!($name)).into() }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({ "type": "string", "enum": [$($word),*] })
             }
@@ -470,9 +484,9 @@ macro_rules! table {
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug)]
+        #[allow(dead_code, reason = "some tables are never pointed at, and some keys have one value only")]
         pub(crate) struct $name {
             /// Where it stands.
-            #[allow(dead_code)]
             pub span: $crate::tree::Span,
             $($(#[doc = $fdoc])* pub $key: table!(@type $kind $ty),)*
         }
@@ -487,6 +501,7 @@ macro_rules! table {
         }
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> { stringify!($name).into() }
+            fn schema_id() -> std::borrow::Cow<'static, str> { concat!(module_path!(), "::", stringify!($name)).into() }
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 let mut properties = serde_json::Map::new();
                 let mut required: Vec<&str> = Vec::new();

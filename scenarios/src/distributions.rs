@@ -38,7 +38,8 @@ impl Decode for SizeDist {
     }
 }
 
-const FAMILIES: &[&str] = &[
+/// The families there are.
+pub(crate) const FAMILIES: &[&str] = &[
     "constant",
     "exponential",
     "uniform",
@@ -132,7 +133,7 @@ fn made(made: Result<Distribution, DistributionError>, span: Span, d: &mut Decod
             None
         }
         Err(error) => {
-            d.error(Diagnostic::error(span, format!("impossible distribution: {error}"), error.to_string()));
+            d.error(Diagnostic::error(span, "there is no such distribution", error.to_string()));
             None
         }
     }
@@ -196,7 +197,8 @@ fn parameters<const N: usize>(
 }
 
 fn lognormal(node: &Node, d: &mut Decoder, kind: Kind) -> Option<Result<Distribution, DistributionError>> {
-    let has = |name: &str| matches!(&node.value, Value::Table(entries) if entries.iter().any(|(key, _)| key.text == name));
+    let has =
+        |name: &str| matches!(&node.value, Value::Table(entries) if entries.iter().any(|(key, _)| key.text == name));
     if has("median") || has("p99") {
         let wanted = [("median", Is::Quantity), ("p99", Is::Quantity)];
         let [median, p99] = parameters(node, d, kind, "lognormal by median and p99", wanted)?;
@@ -283,8 +285,7 @@ fn schema(kind: Kind) -> Schema {
     let q = quantity.as_value();
     let number = serde_json::json!({ "type": "number", "minimum": 0 });
     let object = |properties: serde_json::Value| {
-        let required: Vec<String> =
-            properties.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
+        let required: Vec<String> = properties.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default();
         serde_json::json!({
             "type": "object", "properties": properties, "required": required, "additionalProperties": false,
         })

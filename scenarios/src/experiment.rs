@@ -52,7 +52,7 @@ fn fan_out<T: Send>(
     let finished = AtomicU32::new(0);
     let one = |replication: u32| {
         let result = catch_unwind(AssertUnwindSafe(|| simulate(replication)))
-            .map_err(|payload| Fault { replication, message: in_words(payload.as_ref()) })?;
+            .map_err(|payload| Fault { replication, message: panic_message(payload.as_ref()).to_owned() })?;
         progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(result)
     };
@@ -64,9 +64,11 @@ fn fan_out<T: Send>(
     }
 }
 
-fn in_words(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+/// What a panic said.
+#[must_use]
+pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// How many operations a run is expected to start: what open sources send on average and what replayed logs hold within the
@@ -91,8 +93,11 @@ fn mean_arrivals(rate: &RateProfile, horizon: SimTime) -> f64 {
     for point in rate.points.iter().map(|&(at, rate)| (at.as_secs_f64(), rate)).chain([(f64::INFINITY, last)]) {
         let until = point.0.min(horizon_s);
         let length = point.0 - before.0;
-        let rate_until =
-            if length > 0.0 && length.is_finite() { before.1 + (point.1 - before.1) * (until - before.0) / length } else { point.1 };
+        let rate_until = if length > 0.0 && length.is_finite() {
+            before.1 + (point.1 - before.1) * (until - before.0) / length
+        } else {
+            point.1
+        };
         area += (until - before.0) * (before.1 + rate_until) / 2.0;
         if point.0 >= horizon_s {
             break;
@@ -133,7 +138,7 @@ mod tests {
         };
         fan_out(9, 2, &progress, &|replication| replication).unwrap();
         assert_eq!((calls.into_inner(), most.into_inner()), (9, 9));
-        assert_eq!(fan_out(0, 2, SILENT, &|replication| replication).unwrap(), []);
+        assert_eq!(fan_out(0, 2, SILENT, &|replication| replication).unwrap(), Vec::<u32>::new());
     }
 
     #[test]

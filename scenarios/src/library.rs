@@ -10,7 +10,12 @@ macro_rules! library {
 }
 
 // By name.
-library!["replay"];
+library!["mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
+
+/// The scenario that shows nothing before it is given a log.
+pub const REPLAY: &str = "replay";
+/// The key to give it with.
+pub const REPLAY_LOG: &str = "traffic.0.replay.log";
 
 /// Names and titles, by name.
 pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -9,7 +9,8 @@ pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
             let lower = name.to_lowercase();
             let distance = strsim::osa_distance(&wanted, &lower);
             let allowed = 1 + wanted.chars().count().max(lower.chars().count()) / 3;
-            let part = wanted.len() >= 3 && (lower.contains(&wanted) || wanted.contains(lower.as_str()) && lower.len() >= 3);
+            let part =
+                wanted.len() >= 3 && (lower.contains(&wanted) || wanted.contains(lower.as_str()) && lower.len() >= 3);
             (distance <= allowed || part).then_some((distance, name))
         })
         .collect();

@@ -3,7 +3,7 @@
 //! A route's path may itself hold wildcards; it then stands for the paths of its catalogue. A pattern has the route only if
 //! it has all of them: the route's own `*` and `?` are taken as plain text, which `*` covers and `?` does not.
 
-/// Longest pattern or path that is allowed (CloudFront guide, cloudfront-limits: 255 characters; a log may hold longer paths).
+/// Longest pattern or path that may be typed; a log may hold longer paths.
 pub(crate) const MAX_PATTERN: usize = 255;
 
 /// Whether `pattern` has `path`.

@@ -2,6 +2,7 @@
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::lexer::TokenKind;
 
 use crate::diagnostics::Diagnostic;
 
@@ -97,7 +98,7 @@ impl Node {
 }
 
 /// Deepest nesting of tables and arrays, dotted keys included.
-const MAX_DEPTH: usize = 64;
+pub(crate) const MAX_DEPTH: usize = 64;
 /// How many mistakes of syntax are reported: later ones tend to follow from the first.
 const MAX_SYNTAX_ERRORS: usize = 3;
 
@@ -121,14 +122,18 @@ pub(crate) fn parse_value(text: &str, number: u16) -> Result<Node, Vec<Diagnosti
 
 /// A key of thousands of dotted parts would nest as many tables, and the stack is finite.
 fn refuse_deep_keys(text: &str, number: u16) -> Result<(), Vec<Diagnostic>> {
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        if line.bytes().filter(|byte| *byte == b'.').count() > 4096 {
-            let span = Span::new(number, start..start + 1);
-            let error = Diagnostic::error(span, "this line holds thousands of dots", "no scenario needs such a line");
-            return Err(vec![error]);
+    let mut depth = 0;
+    for token in toml_parser::Source::new(text).lex() {
+        match token.kind() {
+            TokenKind::Dot => depth += 1,
+            TokenKind::Atom | TokenKind::BasicString | TokenKind::LiteralString | TokenKind::Whitespace => {}
+            _ => depth = 0,
         }
-        start += line.len();
+        if depth > MAX_DEPTH {
+            let span = Span::new(number, token.span().start()..token.span().end());
+            let label = format!("at most {MAX_DEPTH} dotted parts");
+            return Err(vec![Diagnostic::error(span, "this key has too many parts", label)]);
+        }
     }
     Ok(())
 }

@@ -9,39 +9,50 @@ use crate::decode::{Decode, Decoder};
 use crate::diagnostics::Diagnostic;
 use crate::tree::{Node, Value};
 
-/// A unit: its symbol, how many base units it has, and other spellings that people try.
-type Unit = (&'static str, f64, &'static [&'static str]);
+/// A unit: its symbol, how many base units it has, and other spellings that people try. Decimal ones
+/// move the point in the text, so that "99.9%" is 0.999 to the last bit.
+type Unit = (&'static str, Scale, &'static [&'static str]);
+
+/// How many base units a unit has.
+#[derive(Clone, Copy)]
+enum Scale {
+    Times(f64),
+    Over(f64),
+    TenTo(i32),
+}
+use Scale::{Over, TenTo, Times};
 
 const TIMES: &[Unit] = &[
-    ("ns", 1e-9, &["nanosecond", "nanoseconds", "nanos", "nsec"]),
-    ("us", 1e-6, &["microsecond", "microseconds", "micros", "usec"]),
-    ("µs", 1e-6, &["μs"]),
-    ("ms", 1e-3, &["millisecond", "milliseconds", "millis", "msec", "msecs"]),
-    ("s", 1.0, &["sec", "secs", "second", "seconds"]),
-    ("m", 60.0, &["minute", "minutes", "mins"]),
-    ("min", 60.0, &[]),
-    ("h", 3600.0, &["hour", "hours", "hr", "hrs"]),
-    ("d", 86_400.0, &["day", "days"]),
+    ("ns", TenTo(-9), &["nanosecond", "nanoseconds", "nanos", "nsec"]),
+    ("us", TenTo(-6), &["microsecond", "microseconds", "micros", "usec"]),
+    ("µs", TenTo(-6), &["μs"]),
+    ("ms", TenTo(-3), &["millisecond", "milliseconds", "millis", "msec", "msecs"]),
+    ("s", Times(1.0), &["sec", "secs", "second", "seconds"]),
+    ("m", Times(60.0), &["minute", "minutes", "mins"]),
+    ("min", Times(60.0), &[]),
+    ("h", Times(3600.0), &["hour", "hours", "hr", "hrs"]),
+    ("d", Times(86_400.0), &["day", "days"]),
 ];
+const KIB: f64 = 1024.0;
 const SIZES: &[Unit] = &[
-    ("B", 1.0, &["byte", "bytes"]),
-    ("KB", 1024.0, &["K", "kilobyte", "kilobytes"]),
-    ("MB", 1024.0 * 1024.0, &["M", "megabyte", "megabytes"]),
-    ("GB", 1024.0 * 1024.0 * 1024.0, &["G", "gigabyte", "gigabytes"]),
-    ("TB", 1024.0 * 1024.0 * 1024.0 * 1024.0, &["T", "terabyte", "terabytes"]),
-    ("KiB", 1024.0, &[]),
-    ("MiB", 1024.0 * 1024.0, &[]),
-    ("GiB", 1024.0 * 1024.0 * 1024.0, &[]),
-    ("TiB", 1024.0 * 1024.0 * 1024.0 * 1024.0, &[]),
+    ("B", Times(1.0), &["byte", "bytes"]),
+    ("KB", Times(KIB), &["K", "kilobyte", "kilobytes"]),
+    ("MB", Times(KIB * KIB), &["M", "megabyte", "megabytes"]),
+    ("GB", Times(KIB * KIB * KIB), &["G", "gigabyte", "gigabytes"]),
+    ("TB", Times(KIB * KIB * KIB * KIB), &["T", "terabyte", "terabytes"]),
+    ("KiB", Times(KIB), &[]),
+    ("MiB", Times(KIB * KIB), &[]),
+    ("GiB", Times(KIB * KIB * KIB), &[]),
+    ("TiB", Times(KIB * KIB * KIB * KIB), &[]),
 ];
 const RATES: &[Unit] = &[
-    ("/s", 1.0, &["/sec", "/second", "rps", "rq/s", "req/s", "requests/s", "qps", "hz", "per second"]),
-    ("/min", 1.0 / 60.0, &["/m", "/minute", "rpm", "req/min", "per minute"]),
-    ("/h", 1.0 / 3600.0, &["/hour", "req/h", "per hour"]),
-    ("/d", 1.0 / 86_400.0, &["/day", "per day"]),
+    ("/s", Times(1.0), &["/sec", "/second", "rps", "rq/s", "req/s", "requests/s", "qps", "hz", "per second"]),
+    ("/min", Over(60.0), &["/m", "/minute", "rpm", "req/min", "per minute"]),
+    ("/h", Over(3600.0), &["/hour", "req/h", "per hour"]),
+    ("/d", Over(86_400.0), &["/day", "per day"]),
 ];
-const PERCENTS: &[Unit] = &[("%", 0.01, &["percent", "pct", "per cent"])];
-const CPUS: &[Unit] = &[("vCPU", 1.0, &["cpu", "cpus", "vcpus", "core", "cores"])];
+const PERCENTS: &[Unit] = &[("%", TenTo(-2), &["percent", "pct", "per cent"])];
+const CPUS: &[Unit] = &[("vCPU", Times(1.0), &["cpu", "cpus", "vcpus", "core", "cores"])];
 
 /// Ten years, the longest span of time there is.
 pub(crate) const LONGEST: f64 = 10.0 * 366.0 * 86_400.0;
@@ -122,10 +133,15 @@ pub(crate) fn parse(text: &str, kind: Kind) -> Result<f64, BadQuantity> {
     let (mut rest, mut total, mut parts) = (trimmed, 0.0, 0);
     while !rest.is_empty() {
         let (number, after) = split_number(rest);
+        let digits = &rest[..rest.len() - after.len()];
         let Some(number) = number else { return bad(expected.clone(), expected) };
         let unit_end = if kind == Kind::Time { after.find(|c: char| c.is_ascii_digit()) } else { None };
         let (unit, remaining) = after.split_at(unit_end.unwrap_or(after.len()));
-        total += number * factor(unit.trim(), trimmed, &rest[..rest.len() - after.len()], kind)?;
+        total += match scale(unit.trim(), trimmed, digits, kind)? {
+            Times(factor) => number * factor,
+            Over(divisor) => number / divisor,
+            TenTo(power) => shift_point(digits, power).unwrap_or(number),
+        };
         rest = remaining;
         parts += 1;
     }
@@ -139,17 +155,16 @@ pub(crate) fn parse(text: &str, kind: Kind) -> Result<f64, BadQuantity> {
     }
 }
 
-fn factor(unit: &str, whole: &str, number: &str, kind: Kind) -> Result<f64, BadQuantity> {
+fn scale(unit: &str, whole: &str, number: &str, kind: Kind) -> Result<Scale, BadQuantity> {
     let number = number.trim();
     if unit.is_empty() {
         let write = format!("write \"{number}{}\"", kind.likely());
         return bad(format!("`{whole}` has no unit"), format!("{write}; units: {}", kind.symbols()));
     }
-    let fits = |symbol: &str| {
-        symbol == unit || (matches!(kind, Kind::Size | Kind::Cpu) && symbol.eq_ignore_ascii_case(unit))
-    };
-    if let Some((_, factor, _)) = kind.units().iter().find(|(symbol, ..)| fits(symbol)) {
-        return Ok(*factor);
+    let fits =
+        |symbol: &str| symbol == unit || (matches!(kind, Kind::Size | Kind::Cpu) && symbol.eq_ignore_ascii_case(unit));
+    if let Some((_, scale, _)) = kind.units().iter().find(|(symbol, ..)| fits(symbol)) {
+        return Ok(*scale);
     }
     let lower = unit.to_lowercase();
     let meant = kind.units().iter().find(|(symbol, _, others)| {
@@ -162,7 +177,15 @@ fn factor(unit: &str, whole: &str, number: &str, kind: Kind) -> Result<f64, BadQ
         }
         None => format!("units: {}", kind.symbols()),
     };
-    bad(format!("`{unit}` is no unit of {}", kind.name().trim_start_matches("a ")), label)
+    bad(format!("`{unit}` is no unit for {}", kind.name()), label)
+}
+
+/// The number in `digits` times a power of ten, rounded once.
+fn shift_point(digits: &str, power: i32) -> Option<f64> {
+    let digits = digits.replace('_', "");
+    let (mantissa, exponent) = digits.split_once(['e', 'E']).unwrap_or((&digits, "0"));
+    let exponent = exponent.parse::<i32>().ok()?.checked_add(power)?;
+    format!("{mantissa}e{exponent}").parse().ok()
 }
 
 /// The number a text begins with, and what follows it.
@@ -266,12 +289,14 @@ mod tests {
         assert_eq!(parse("100ms", Kind::Time), Ok(0.1));
         assert_eq!(parse("2m 30s", Kind::Time), Ok(150.0));
         assert_eq!(parse("1h30min", Kind::Time), Ok(5400.0));
-        assert_eq!(parse("1.5e3 us", Kind::Time), Ok(1500.0 * 1e-6));
+        assert_eq!(parse("1.5e3 us", Kind::Time), Ok(0.0015));
         assert_eq!(parse("4KB", Kind::Size), Ok(4096.0));
         assert_eq!(parse("1.5 gib", Kind::Size), Ok(1.5 * 1024.0 * 1024.0 * 1024.0));
         assert_eq!(parse("400/s", Kind::Rate), Ok(400.0));
         assert_eq!(parse("1_200/min", Kind::Rate), Ok(20.0));
         assert_eq!(parse("40%", Kind::Percent), Ok(0.4));
+        assert_eq!(parse("95%", Kind::Percent), Ok(0.95));
+        assert_eq!(parse("99.9%", Kind::Percent), Ok(0.999));
         assert_eq!(parse("0.25 vCPU", Kind::Cpu), Ok(0.25));
         assert_eq!(parse("0s", Kind::Time), Ok(0.0));
     }

@@ -22,7 +22,8 @@ pub struct Kernel<E: Copy> {
 }
 
 impl<E: Copy> Kernel<E> {
-    const EVENT_IS_SMALL: () = assert!(size_of::<E>() <= 16, "an event has at most 16 bytes: keep its data in the world");
+    const EVENT_IS_SMALL: () =
+        assert!(size_of::<E>() <= 16, "an event has at most 16 bytes: keep its data in the world");
 
     /// A kernel at time zero with nothing scheduled.
     #[must_use]

@@ -169,7 +169,10 @@ mod tests {
         assert_eq!(streams.key("ecs.web", "service time"), 4_570_667_518_073_287_995);
         let service = [4_499_294_002_030_992_776, 8_152_117_238_492_329_413, 1_356_083_296_851_771_879];
         assert_eq!(first(streams.stream("ecs.web", "service time"), 3), service);
-        assert_eq!(first(Draws::new(42, 1), 3), [0, 0, 0], "update");
+        assert_eq!(
+            first(Draws::new(42, 1), 3),
+            [17_084_540_394_541_221_195, 1_598_629_259_811_222_746, 13_878_601_741_418_019_922]
+        );
     }
 
     #[test]

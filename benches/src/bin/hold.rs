@@ -25,16 +25,18 @@ fn main() {
     println!("{:34} {:>8} {:>12} {:>12} {:>10}", "increments", "pending", "best ns", "median ns", "M/s");
     for (name, increments) in [("exponential", exponential()), ("bimodal", bimodal()), ("1 ms grid", grid())] {
         for pending in PENDING {
-            row(name, pending, events, |_| hold_list(&increments, pending, events, 1.0));
+            row(name, pending, events, |_| hold_list(&increments, pending, events, 1.0, 8));
         }
         for pending in PENDING {
             row(&format!("{name}, std BinaryHeap"), pending, events, |_| hold_heap(&increments, pending, events));
         }
     }
     let increments = exponential();
-    for (name, share) in [("constant, 8 lanes", 0.0), ("half exponential, half 8 lanes", 0.5)] {
+    let mixes =
+        [("constant, 1 lane", 0.0, 1), ("constant, 8 lanes", 0.0, 8), ("half exponential, half 8 lanes", 0.5, 8)];
+    for (name, share, lanes) in mixes {
         for pending in PENDING {
-            row(name, pending, events, |_| hold_list(&increments, pending, events, share));
+            row(name, pending, events, |_| hold_list(&increments, pending, events, share, lanes));
         }
     }
 }
@@ -78,18 +80,19 @@ fn clocked(run: impl FnOnce()) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Holds on the event list. A `share` of events takes increments from the table, the others go through one of eight lanes.
-/// The lanes exist in any case and each holds an event that never comes, as stale timeouts do.
-fn hold_list(increments: &[u64], pending: usize, events: u64, share: f64) -> f64 {
+/// Holds on the event list. A `share` of events takes increments from the table, the others go through one of the lanes.
+/// The lanes exist in any case, and as many again that each hold an event that never comes, as stale timeouts do.
+fn hold_list(increments: &[u64], pending: usize, events: u64, share: f64, lanes: u64) -> f64 {
     let mut list: EventList<Event> = EventList::new();
-    let lanes: Vec<LaneId> = (0..8).map(|i| list.lane(SimDuration::from_nanos(MEAN_NANOS as u64 + 1_000_003 * i))).collect();
-    for i in 0..8 {
+    let lane = |list: &mut EventList<Event>, i| list.lane(SimDuration::from_nanos(MEAN_NANOS as u64 + 1_000_003 * i));
+    let live: Vec<LaneId> = (0..lanes).map(|i| lane(&mut list, i)).collect();
+    for i in 0..lanes {
         let stale = list.lane(SimDuration::from_secs(1_000_000_000 + i));
         list.push_lane(SimTime::ZERO, stale, (0, 0, 0));
     }
     let mut choice = Stream::from_key(2);
     let plan: Vec<u8> =
-        (0..TABLE).map(|_| if choice.chance(share) { u8::MAX } else { choice.below(8) as u8 }).collect();
+        (0..TABLE).map(|_| if choice.chance(share) { u8::MAX } else { choice.below(lanes) as u8 }).collect();
     for i in 0..pending {
         list.push(SimTime::from_nanos(increments[i % TABLE]), (i as u64, 0, 0));
     }
@@ -100,7 +103,7 @@ fn hold_list(increments: &[u64], pending: usize, events: u64, share: f64) -> f64
             at = (at + 1) % TABLE;
             match plan[at] {
                 u8::MAX => list.push(now + SimDuration::from_nanos(increments[at]), event),
-                lane => list.push_lane(now, lanes[usize::from(lane)], event),
+                lane => list.push_lane(now, live[usize::from(lane)], event),
             }
         }
         black_box(&list);

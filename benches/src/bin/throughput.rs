@@ -40,7 +40,8 @@ fn simulate(architecture: &Architecture, replication: u32) -> u64 {
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
-    let (loop_best, loop_median) = rates(|round| stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed);
+    let (loop_best, loop_median) =
+        rates(|round| stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed);
     println!("{:<42} {loop_best:>14.0} {loop_median:>14.0} {:>8}", "three-tier, loop by hand", "1");
     for (name, overrides) in [
         ("three-tier", &["run.duration=10m"][..]),
@@ -55,5 +56,10 @@ fn main() {
         println!("{name:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
     }
     let found = stormglass_benches::bare_metal::three_tier(1_000_000, 1);
-    println!("loop by hand: mean {:.2} ms, p50 {:.2} ms, p99 {:.1} ms", found.mean * 1e3, found.p50 * 1e3, found.p99 * 1e3);
+    println!(
+        "loop by hand: mean {:.2} ms, p50 {:.2} ms, p99 {:.1} ms",
+        found.mean * 1e3,
+        found.p50 * 1e3,
+        found.p99 * 1e3
+    );
 }

@@ -1,12 +1,28 @@
 //! Aurora: cluster and reader endpoints, connection pools, CPU, failover.
+//!
+//! A query passes three places: the calling task's pool (`pool`), where it gets a connection, the CPU of the instance that the
+//! connection leads to (`server`), and a time without CPU. Which instance that is, a DNS answer decided when the connection
+//! was opened; what a change of writer does to all of it is told in `failover`.
 
-use sim_core::SimDuration;
+mod failover;
+mod figures;
+mod pool;
+mod server;
+#[cfg(test)]
+mod tests;
+
 use sim_core::distribution::Distribution;
+use sim_core::slab::{Key, Slab};
+use sim_core::{LaneId, SimDuration, SimTime};
 
 use crate::ids::*;
-use crate::observer::Observed;
 use crate::request::*;
-use crate::world::Cx;
+use crate::world::{self, Cx};
+use failover::Roles;
+pub use failover::Step;
+use figures::Books;
+use pool::{Caller, Connection, Phase, Pools};
+use server::Server;
 
 /// A cluster.
 #[derive(Clone, Debug)]
@@ -25,7 +41,9 @@ pub struct Settings {
     pub connect_time: SimDuration,
     /// How a failover goes.
     pub failover: Failover,
-    /// Time after which a query on an unreachable instance is noticed by its client, if the call has no timeout of its own.
+    /// Time after which a client notices that an instance it sent a query to has fallen silent, if the call has no timeout of its
+    /// own. Instances that fail over or restart do not fall silent, they reset their connections; so it has no effect as long as
+    /// no fault leaves an instance silent.
     pub socket_timeout: SimDuration,
 }
 
@@ -62,7 +80,7 @@ pub struct Statement {
 }
 
 /// Which endpoint of the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClusterEndpoint {
     /// The writer's.
     Cluster,
@@ -82,51 +100,236 @@ pub struct Pool {
 /// How a failover goes.
 #[derive(Clone, Debug)]
 pub struct Failover {
-    /// From a crash to the decision (assumption: 10 s); none for a failover that is asked for.
+    /// From a crash to the decision (assumption: 10 s). A failover that is asked for is decided already, and those are the only
+    /// ones so far.
     pub detection: SimDuration,
     /// From the decision until the promoted reader accepts writes (30 s, Aurora FAQ).
     pub promotion: SimDuration,
     /// From then until the cluster endpoint's record names it.
     pub dns_update: SimDuration,
-    /// How long the old writer (or the only instance) is away.
+    /// How long the old writer is away, and the only instance of a cluster without readers (30 s; 10 min for the latter).
     pub restart: SimDuration,
 }
 
 /// What happens inside a cluster.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A connection has been opened, or refused, for a request.
-    Connected(RequestKey),
-    /// An instance's earliest query is done (instance, epoch of its processor sharing).
+    /// The attempt to open a connection has its outcome.
+    Connected(Key),
+    /// An instance's earliest query may be done (instance, number of the forecast).
     Completed(u16, u32),
-    /// A query's elapsed time without CPU is over.
-    Waited(RequestKey),
+    /// The elapsed time without CPU of a connection's query is over.
+    Waited(Key),
+    /// The caller has its answer, and the connection is free.
+    Returned(Key),
     /// A request has waited for a connection for long enough.
     AcquireTimeout(RequestKey),
-    /// A query's client notices that nobody answers.
-    SocketTimeout(RequestKey),
-    /// A step of a failover: its number.
-    Failover(u16),
+    /// A step of the failover under way.
+    Failover(Step),
 }
 
-/// A cluster.
+/// A cluster at work.
 #[derive(Debug)]
-pub struct Aurora {}
+pub struct Aurora {
+    id: AuroraId,
+    name: String,
+    statements: Vec<Statement>,
+    max_size: u32,
+    connecting: LaneId,
+    acquiring: LaneId,
+    acquire_timeout: SimDuration,
+    dns_ttl: SimDuration,
+    failover: Failover,
+    servers: Vec<Server>,
+    roles: Roles,
+    /// By number of the calling service and slot of the task.
+    callers: Vec<Vec<Option<Caller>>>,
+    connections: Slab<Connection>,
+    /// Of all tasks, by endpoint.
+    pools: [Pools; 2],
+    books: Books,
+}
 
 impl Aurora {
-    /// Builds it.
+    /// Builds it: all instances up, pools empty.
     #[must_use]
-    pub fn new(_id: AuroraId, _settings: &Settings, _cx: &mut Cx<'_>) -> Self {
-        Self {}
+    pub fn new(id: AuroraId, settings: &Settings, cx: &mut Cx<'_>) -> Self {
+        let name = format!("aurora.{}", settings.name);
+        let uses = |endpoint| settings.statements.iter().any(|statement| statement.endpoint == endpoint);
+        let mut pools = |endpoint, what| Pools::new(format!("{name} {what} pools"), uses(endpoint), cx);
+        let pools = [pools(ClusterEndpoint::Cluster, "writer"), pools(ClusterEndpoint::Reader, "reader")];
+        Self {
+            id,
+            statements: settings.statements.clone(),
+            max_size: settings.pool.max_size,
+            connecting: cx.kernel.lane(settings.connect_time),
+            acquiring: cx.kernel.lane(settings.pool.acquire_timeout),
+            acquire_timeout: settings.pool.acquire_timeout,
+            dns_ttl: settings.dns_ttl,
+            failover: settings.failover.clone(),
+            servers: settings.instances.iter().map(|instance| Server::new(&name, instance, cx)).collect(),
+            roles: Roles::new(cx.shared.streams.key(&name, "promotion order")),
+            callers: Vec::new(),
+            connections: Slab::new(),
+            pools,
+            books: Books::default(),
+            name,
+        }
     }
-    /// A query arrives. `request.bottom()` is the calling task's frame; `request.client` its slot.
-    pub fn on_offer(&mut self, _key: RequestKey, _cx: &mut Cx<'_>) {}
-    /// Handles one of its events.
-    pub fn on(&mut self, _event: Event, _cx: &mut Cx<'_>) {}
-    /// A calling task is gone: its connections close.
-    pub fn task_gone(&mut self, _ecs: EcsId, _task: TaskKey, _cx: &mut Cx<'_>) {}
-    /// `aws:rds:failover-db-cluster`.
-    pub fn fail_over(&mut self, _cx: &mut Cx<'_>) {}
-}
 
-impl Observed for Aurora {}
+    fn event(&self, event: Event) -> world::Event {
+        world::Event::Aurora(self.id, event)
+    }
+
+    /// A query arrives. `request.bottom()` is the calling task's frame, `request.target` the task.
+    pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        self.books.offered += 1;
+        let request = cx.request(key);
+        request.joined = now;
+        let endpoint = self.statements[request.operation as usize].endpoint;
+        let (service, task) = pool::caller_of(request);
+        let Some(id) = self.enlist(service, task, endpoint, cx) else {
+            // The task was stopped while its call was on the way.
+            return self.settle(key, Outcome::failed(0, Cause::ConnectionLost), cx);
+        };
+        let max_size = self.max_size;
+        let pool = self.pool(id);
+        if let Some(connection) = pool.idle.pop() {
+            self.pools[endpoint as usize].tally.join_served(now);
+            if self.send(connection, key, cx) {
+                self.hand_on(connection, cx);
+            }
+            return;
+        }
+        let room = pool.open < max_size;
+        self.pools[endpoint as usize].tally.join(now);
+        if room {
+            self.open(id, key, cx);
+        } else {
+            self.wait_for_connection(id, key, cx);
+        }
+    }
+
+    /// Handles one of its events.
+    pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Connected(connection) => self.connected(connection, cx),
+            Event::Completed(server, forecast) => self.cpu_due(server, forecast, cx),
+            Event::Waited(connection) => {
+                // A connection that was reset has taken its query with it.
+                if self.connections.contains(connection) {
+                    self.answered(connection, cx);
+                }
+            }
+            Event::Returned(connection) => {
+                if self.connections.contains(connection) {
+                    self.free(connection, cx);
+                }
+            }
+            Event::AcquireTimeout(key) => self.acquire_timed_out(key, cx),
+            Event::Failover(step) => self.step(step, cx),
+        }
+    }
+
+    /// A query goes to the instance at the other end of a connection that nobody uses. Returns whether the connection is
+    /// still there and free, because the instance refused at once.
+    fn send(&mut self, connection: Key, key: RequestKey, cx: &mut Cx<'_>) -> bool {
+        let now = cx.now();
+        let request = &cx.shared.requests[key];
+        let statement = &self.statements[request.operation as usize];
+        let wire = &mut self.connections[connection];
+        wire.query = key;
+        wire.joined = request.joined;
+        if statement.write && self.roles.writer != Some(wire.server) {
+            return self.refuse_write(connection, cx);
+        }
+        let demand = statement.cpu.sample_duration(&mut request.draws(purpose::SERVICE));
+        if demand.is_zero() {
+            // Through the event list even if it takes no time: a long queue must not become a deep stack.
+            wire.phase = Phase::Waiting;
+            let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+            cx.kernel.schedule_in(wait, self.event(Event::Waited(connection)));
+        } else {
+            wire.phase = Phase::Cpu;
+            wire.since = now;
+            let number = wire.server;
+            let server = &mut self.servers[number as usize];
+            server.tally.join_served(now);
+            server.cpu.offer(now, connection, demand);
+            self.forecast(number, cx);
+        }
+        false
+    }
+
+    /// A write on a reader: MySQL error 1290. The pool of the cluster endpoint takes it for a sign that the connection leads to
+    /// a demoted writer and discards it, as drivers that know Aurora do; in the reader endpoint's pool it is the statement that
+    /// is wrong, and the connection stays. Returns whether it does.
+    fn refuse_write(&mut self, connection: Key, cx: &mut Cx<'_>) -> bool {
+        let Connection { query, joined, pool, .. } = self.connections[connection];
+        self.pools[pool.endpoint as usize].tally.leave(cx.now(), joined);
+        self.settle(query, Outcome::failed(0, Cause::ReadOnly), cx);
+        if pool.endpoint == ClusterEndpoint::Reader {
+            return true;
+        }
+        self.hang_up(connection);
+        self.refill(pool, cx);
+        false
+    }
+
+    /// An instance may have done with some queries' CPU time.
+    fn cpu_due(&mut self, number: u16, forecast: u32, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        if !self.servers[number as usize].comes_true(forecast) {
+            return;
+        }
+        loop {
+            let server = &mut self.servers[number as usize];
+            let Some(connection) = server.cpu.pop_completed(now) else { break };
+            server.tally.leave(now, self.connections[connection].since);
+            self.wait_without_cpu(connection, cx);
+        }
+        self.forecast(number, cx);
+    }
+
+    /// Sees to it that an instance's next completion is on the event list.
+    fn forecast(&mut self, number: u16, cx: &mut Cx<'_>) {
+        if let Some((at, forecast)) = self.servers[number as usize].forecast() {
+            cx.kernel.schedule_at(at, self.event(Event::Completed(number, forecast)));
+        }
+    }
+
+    fn wait_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        let wire = &mut self.connections[connection];
+        let request = &cx.shared.requests[wire.query];
+        let statement = &self.statements[request.operation as usize];
+        let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+        if wait.is_zero() {
+            return self.answered(connection, cx);
+        }
+        wire.phase = Phase::Waiting;
+        cx.kernel.schedule_in(wait, self.event(Event::Waited(connection)));
+    }
+
+    /// A query is done. Its connection is free when the caller has the answer.
+    fn answered(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        let wire = &mut self.connections[connection];
+        wire.phase = Phase::Returning;
+        let key = wire.query;
+        self.servers[wire.server as usize].answered += 1;
+        let back = cx.request(key).top().back;
+        self.settle(key, Outcome::OK, cx);
+        match back.lane() {
+            None => self.free(connection, cx),
+            Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::Returned(connection))),
+        }
+    }
+
+    /// Answers a request, the only time it is.
+    fn settle(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        let request = cx.request(key);
+        request.state = pool::NOT_WAITING;
+        self.books.settle(outcome, request.abandoned);
+        cx.reply(key, outcome);
+    }
+}

@@ -333,30 +333,33 @@ impl Ecs {
 
     /// A call comes back to the request that made it.
     pub fn on_call_reply(&mut self, key: RequestKey, parent: RequestKey, cx: &mut Cx<'_>) {
-        let Some(call) = cx.shared.requests.remove(key) else { return };
+        let call = &cx.shared.requests[key];
         if !call.abandoned {
-            self.call_ended(&call, parent, call.outcome, cx);
+            let outcome = call.outcome;
+            self.call_ended(key, parent, outcome, cx);
         }
+        cx.shared.requests.remove(key);
     }
 
     pub(super) fn call_timed_out(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let Some(call) = cx.shared.requests.get_mut(key).filter(|call| !call.abandoned) else { return };
         call.abandoned = true;
         let Holder::Call(_, parent) = call.bottom() else { return };
-        let call = call.clone();
-        self.call_ended(&call, parent, Outcome::failed(0, Cause::CallTimeout), cx);
+        self.call_ended(key, parent, Outcome::failed(0, Cause::CallTimeout), cx);
     }
 
-    fn call_ended(&mut self, call: &Request, parent: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+    fn call_ended(&mut self, key: RequestKey, parent: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         // The caller may have been lost with its task.
         if cx.shared.requests.get(parent).is_none_or(|caller| caller.server != self.id.0) {
             return;
         }
+        let call = &cx.shared.requests[key];
         let settings = &self.calls[call.call as usize].call;
         if !outcome.is_ok() && call.attempt < settings.retry.max_attempts {
             let delay = settings.retry.delay(call.attempt, call.draws(purpose::BACKOFF).uniform());
             let stream = mix(call.stream, u64::from(call.attempt));
-            let again = self.call_request(parent, call.call, stream, call.attempt + 1, cx);
+            let (number, attempt) = (call.call, call.attempt + 1);
+            let again = self.call_request(parent, number, stream, attempt, cx);
             cx.kernel.schedule_in(delay, self.event(Event::CallRetry(again)));
             return;
         }

@@ -58,7 +58,10 @@ impl Decode for Forward {
                 };
                 Some(Self(entries.iter().filter_map(|entry| group(entry, d)).collect()))
             }
-            _ => d.wrong_kind(node, "a target group's name, or target groups with weights such as { web = 90, canary = 10 }"),
+            _ => d.wrong_kind(
+                node,
+                "a target group's name, or target groups with weights such as { web = 90, canary = 10 }",
+            ),
         }
     }
 }
@@ -89,7 +92,7 @@ table! {
         /// How a target is chosen.
         default("round_robin", "ALB guide, load-balancer-target-groups") load_balancing_algorithm: Sp<Algorithm>,
         /// Health checks of its targets.
-        default({}, "every key of health_check has its own default") health_check: HealthCheck,
+        default({}, "every key of health_check has its own default") health_check: TargetHealthCheck,
         /// How long requests in flight may go on when a target leaves.
         default("300s", "ALB guide, load-balancer-target-groups (deregistration delay)") deregistration_delay: Sp<Time>,
     }
@@ -110,7 +113,7 @@ choice! {
 
 table! {
     /// Health checks of a target group.
-    HealthCheck as "health_check of a target group" {
+    TargetHealthCheck as "health_check of a target group" {
         /// Off: targets are healthy from registration on.
         default(true, "API:elbv2 (HealthCheckEnabled)") enabled: Sp<bool>,
         /// Time between checks of a target.

@@ -221,7 +221,7 @@ table! {
         optional("needed with StepScaling", "API:application-autoscaling (StepAdjustments)") step_adjustments: Sp<Vec<StepAdjustment>>,
         /// Simple scaling: change in tasks.
         optional("needed with SimpleScaling", "API:autoscaling (ScalingAdjustment)") scaling_adjustment: Sp<i32>,
-        /// Step and simple scaling: what the adjustments are.
+        /// Step and simple scaling: what the adjustments are. There is one kind, so nothing depends on it.
         default("ChangeInCapacity", "assumption: PutScalingPolicy requires it") adjustment_type: Sp<AdjustmentType>,
     }
     not ["min_adjustment_magnitude", "scheduled_actions", "predictive", "customized_metric_specification",

@@ -101,3 +101,88 @@ table! {
         optional("no header", "CloudFront guide, Expiration") cache_control: Sp<String>,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::{Decode, Decoder};
+    use crate::explain::explain;
+    use crate::tree::parse_value;
+    use crate::validate::{cloudfront as edges, route53 as names, traffic as sources};
+
+    /// Reads an empty table: all of its defaults are used, and what must be given is all that is wrong.
+    fn only_lacks<T: Decode>(table: &str) {
+        let mut decoder = Decoder::default();
+        T::decode(&parse_value("{}", 0).expect("a table"), &mut decoder);
+        for error in &decoder.errors {
+            assert!(error.title().contains(" lacks `"), "a default of {table} is wrong: {}", error.title());
+        }
+    }
+
+    macro_rules! all_tables {
+        ($($table:ty),* $(,)?) => { $(only_lacks::<$table>(stringify!($table));)* };
+    }
+
+    #[test]
+    fn every_default_can_be_read() {
+        all_tables!(
+            Document,
+            Run,
+            Network,
+            Catalog,
+            alb::Alb,
+            alb::Rule,
+            alb::TargetGroup,
+            alb::TargetHealthCheck,
+            aurora::Cluster,
+            aurora::Instance,
+            aurora::Statement,
+            aurora::Pool,
+            aurora::Failover,
+            cloudfront::Distribution,
+            cloudfront::Behavior,
+            cloudfront::Edge,
+            cloudfront::Regional,
+            dynamodb::Table,
+            dynamodb::Operation,
+            dynamodb::Keys,
+            ecs::Service,
+            ecs::Handler,
+            ecs::Step,
+            ecs::LongCall,
+            ecs::Scaling,
+            ecs::StepAdjustment,
+            route53::Record,
+            route53::Answer,
+            route53::HealthCheck,
+            route53::Resolvers,
+            station::Station,
+            timeline::Deploy,
+            timeline::Revision,
+            timeline::Fault,
+            timeline::Expect,
+            traffic::Traffic,
+            traffic::Profile,
+            traffic::Replay,
+            traffic::Retry,
+            traffic::Route,
+        );
+    }
+
+    #[test]
+    fn defaults_that_validation_fills_in_are_those_that_are_explained() {
+        let says = |key: &str, default: &str| {
+            let text = explain(key).expect("known");
+            let fits = ["default: ", "absent:  "].iter().any(|word| text.contains(&format!("{word}{default}")));
+            assert!(fits, "{text}");
+        };
+        says("traffic.clients", &format!("{}\n", sources::DEFAULT_CLIENTS));
+        says("route53.ttl", &format!("{}s\n", names::TTL.as_secs_f64()));
+        let [min, default, max] = edges::OPTIMIZED;
+        says("cloudfront.default_cache_behavior.min_ttl", &format!("{min}s "));
+        says("cloudfront.default_cache_behavior.default_ttl", &format!("{}h ", default / 3600));
+        says("cloudfront.default_cache_behavior.max_ttl", &format!("{}d ", max / 86_400));
+        says("ecs.scaling.cooldown", "300s\n");
+        says("ecs.scaling.scale_out_cooldown", "\"300s\"\n");
+    }
+}

@@ -3,22 +3,24 @@
 
 mod alb;
 mod aurora;
-mod cloudfront;
+mod bounds;
+mod catalog;
+pub(crate) mod cloudfront;
 mod dynamodb;
 mod ecs;
 mod reach;
-mod route53;
+pub(crate) mod route53;
 mod scaling;
+mod station;
 mod timeline;
-mod traffic;
+pub(crate) mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexSet;
-use models::architecture::{Architecture, CacheControl, Catalog, Network, Run};
+use models::architecture::{Architecture, Network, Run};
 use models::ids::*;
-use models::station;
 use sim_core::SimDuration;
 
 use crate::LoadOptions;
@@ -26,25 +28,25 @@ use crate::decode::{Named, Sp};
 use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
 use crate::pattern;
-use crate::raw;
 use crate::raw::Document;
 use crate::tree::Span;
-use crate::units::{Bytes, Share, Time};
 
 /// Stands for a reference that was refused.
 pub(crate) const BROKEN: Endpoint = Endpoint::Station(StationId(u16::MAX));
 /// Most parts of one kind.
-const MAX_PARTS: usize = 10_000;
-/// Most seconds the longest bound of AWS's has.
-const DAY: f64 = 86_400.0;
+const MAX_PARTS: usize = 2_000;
 
 /// The state of a validation.
 pub(crate) struct Check<'a> {
     pub doc: &'a Document,
     pub options: &'a LoadOptions<'a>,
+    /// Whether everything could be read; logs are not read for a scenario that is refused anyway.
+    pub readable: bool,
     pub errors: Vec<Diagnostic>,
     pub warnings: Vec<(Span, String)>,
     pub notes: Vec<String>,
+    /// Names of parts that can be referred to, and their numbers.
+    names: BTreeMap<(Section, &'a str), usize>,
     /// Distinct paths, by [`PathId`].
     pub paths: IndexSet<String>,
     /// Places, by [`PlaceId`].
@@ -60,7 +62,7 @@ pub(crate) struct Checked {
 }
 
 /// Sections whose parts can be referred to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Section {
     Record,
     CloudFront,
@@ -113,10 +115,15 @@ impl Section {
 }
 
 impl<'a> Check<'a> {
-    pub fn new(doc: &'a Document, options: &'a LoadOptions<'a>) -> Self {
+    pub fn new(doc: &'a Document, options: &'a LoadOptions<'a>, readable: bool) -> Self {
+        let names = Section::ALL.into_iter().flat_map(|section| {
+            names_of(doc, section).into_iter().enumerate().map(move |(n, name)| ((section, name), n))
+        });
         Self {
+            names: names.collect(),
             doc,
             options,
+            readable,
             errors: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
@@ -138,22 +145,8 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Names of a section's parts.
-    fn names(&self, section: Section) -> Vec<&'a str> {
-        let doc = self.doc;
-        match section {
-            Section::Record => doc.route53.names().collect(),
-            Section::CloudFront => doc.cloudfront.names().collect(),
-            Section::Alb => doc.alb.names().collect(),
-            Section::Ecs => doc.ecs.names().collect(),
-            Section::Aurora => doc.aurora.names().collect(),
-            Section::DynamoDb => doc.dynamodb.names().collect(),
-            Section::Station => doc.station.names().collect(),
-        }
-    }
-
     fn find(&self, section: Section, name: &str) -> Option<Endpoint> {
-        self.names(section).iter().position(|known| *known == name).map(|index| section.endpoint(index))
+        self.names.get(&(section, name)).map(|index| section.endpoint(*index))
     }
 
     /// How a part is written in references.
@@ -167,7 +160,7 @@ impl<'a> Check<'a> {
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
-        let name = self.names(section).get(index).copied().unwrap_or("?");
+        let name = names_of(self.doc, section).get(index).copied().unwrap_or("?");
         if section == Section::Record { name.to_string() } else { format!("{}.{name}", section.prefix()) }
     }
 
@@ -215,10 +208,12 @@ impl<'a> Check<'a> {
         let mut known: Vec<String> = Vec::new();
         for section in allowed {
             let dot = if *section == Section::Record { "" } else { "." };
-            known.extend(self.names(*section).iter().map(|name| format!("{}{dot}{name}", section.prefix())));
+            known.extend(names_of(self.doc, *section).iter().map(|name| format!("{}{dot}{name}", section.prefix())));
         }
         let label = advice(text, known.iter().map(String::as_str));
-        self.error(text.span, format!("{what} `{}` does not exist", text.value), label);
+        let nouns: Vec<&str> = allowed.iter().map(|section| section.noun()).collect();
+        let error = Diagnostic::error(text.span, format!("nothing here is called `{}`", text.value), label);
+        self.note(error.help(format!("{what} must be {}", nouns.join(", "))));
     }
 
     /// Looks a name up among named parts.
@@ -261,66 +256,6 @@ impl<'a> Check<'a> {
         self.paths.iter().map(find).collect()
     }
 
-    /// A whole number within bounds.
-    pub fn count(&mut self, n: &Sp<u32>, what: &str, least: u32, most: u32) -> u32 {
-        if n.value < least || n.value > most {
-            let title = format!("{what} must be between {least} and {most}");
-            self.error(n.span, title, if n.value < least { format!("at least {least}") } else { format!("at most {most}") });
-        }
-        n.value.clamp(least, most)
-    }
-
-    /// A larger whole number within bounds.
-    pub fn large_count(&mut self, n: &Sp<u64>, what: &str, least: u64, most: u64) -> u64 {
-        if n.value < least || n.value > most {
-            let title = format!("{what} must be between {least} and {most}");
-            self.error(n.span, title, if n.value < least { format!("at least {least}") } else { format!("at most {most}") });
-        }
-        n.value.clamp(least, most)
-    }
-
-    /// A number within bounds.
-    pub fn number(&mut self, x: &Sp<f64>, what: &str, least: f64, most: f64) -> f64 {
-        if !(least..=most).contains(&x.value) {
-            let title = format!("{what} must be between {least} and {most}");
-            self.error(x.span, title, if x.value < least { format!("at least {least}") } else { format!("at most {most}") });
-        }
-        x.value.max(least).min(most)
-    }
-
-    /// A time within bounds, in seconds; `why` says whose bounds they are.
-    pub fn time(&mut self, time: &Sp<Time>, what: &str, least: f64, most: f64, why: &str) -> SimDuration {
-        let seconds = time.0.as_secs_f64();
-        if seconds < least || seconds > most {
-            let title = format!("{what} must be between {} and {}", show(least), show(most));
-            let label = if seconds < least { format!("at least {}", show(least)) } else { format!("at most {}", show(most)) };
-            let error = Diagnostic::error(time.span, title, label);
-            self.note(if why.is_empty() { error } else { error.help(format!("these are {why}'s bounds")) });
-        }
-        time.0
-    }
-
-    /// A network delay or other short time: from nothing to a day.
-    pub fn delay(&mut self, time: &Sp<Time>, what: &str) -> SimDuration {
-        self.time(time, what, 0.0, DAY, "")
-    }
-
-    /// A share, 0..=1.
-    pub fn share(&mut self, share: &Sp<Share>, what: &str) -> f64 {
-        if share.0 > 1.0 {
-            self.error(share.span, format!("{what} cannot be above 100%"), "at most \"100%\"");
-        }
-        share.0.min(1.0)
-    }
-
-    /// A number of bytes that fits a request.
-    pub fn body(&mut self, bytes: &Sp<Bytes>, what: &str) -> u32 {
-        u32::try_from(bytes.0).unwrap_or_else(|_| {
-            self.error(bytes.span, format!("{what} is too large"), "at most \"3.9GB\"");
-            u32::MAX
-        })
-    }
-
     /// Checks the names of a section.
     fn part_names<T>(&mut self, parts: &Named<T>, section: &str) {
         if let Some((name, _)) = parts.entries.get(MAX_PARTS) {
@@ -337,6 +272,13 @@ impl<'a> Check<'a> {
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
             let title = format!("`{}` cannot be a name", name.value);
             self.error(name.span, title, "up to 64 letters, digits, `-` and `_`");
+        }
+    }
+
+    /// Checks a name that is only shown.
+    pub fn label(&mut self, name: &Sp<String>) {
+        if name.is_empty() || name.chars().count() > 200 || name.chars().any(char::is_control) {
+            self.error(name.span, "this cannot be a name", "1 to 200 characters on one line");
         }
     }
 
@@ -358,6 +300,8 @@ impl<'a> Check<'a> {
         let replays = self.doc.traffic.iter().any(|traffic| traffic.replay.is_some());
         let others = self.doc.traffic.iter().any(|traffic| traffic.replay.is_none());
         let duration = match &run.duration {
+            // What stands in for a duration that could not be read bounds nothing.
+            Some(duration) if duration.span == Span::NOWHERE => SimDuration::MAX,
             Some(duration) => {
                 if duration.0.is_zero() {
                     self.error(duration.span, "a run must last", "more than \"0s\"");
@@ -383,78 +327,6 @@ impl<'a> Check<'a> {
             metric_delay: self.time(&run.metric_delay, "metric_delay", 0.0, 3600.0, ""),
         }
     }
-
-    fn catalogs(&mut self) -> Vec<Catalog> {
-        let doc = self.doc;
-        self.part_names(&doc.catalog, "catalog");
-        doc.catalog.iter().map(|(_, name, catalog)| self.catalog(name, catalog)).collect()
-    }
-
-    fn catalog(&mut self, name: &Sp<String>, catalog: &raw::Catalog) -> Catalog {
-        if catalog.size.0.mean() > u32::MAX.into() {
-            self.error(catalog.size.span, "objects are too large", "at most \"3.9GB\" on average");
-        }
-        Catalog {
-            name: name.value.clone(),
-            objects: self.large_count(&catalog.objects, "objects", 1, 1_000_000_000),
-            zipf: self.number(&catalog.zipf, "zipf", 0.0, 10.0),
-            size: catalog.size.0.clone(),
-            cache_control: catalog.cache_control.as_ref().map_or(CacheControl::Absent, |text| self.cache_control(text)),
-        }
-    }
-
-    fn cache_control(&mut self, text: &Sp<String>) -> CacheControl {
-        let (mut max_age, mut s_maxage, mut no_store) = (None, None, false);
-        for directive in text.split(',').map(|directive| directive.trim().to_lowercase()) {
-            let age = |prefix: &str| directive.strip_prefix(prefix).map(|n| n.trim().parse::<u32>().ok());
-            if let Some(seconds) = age("s-maxage=") {
-                s_maxage = Some(seconds);
-            } else if let Some(seconds) = age("max-age=") {
-                max_age = Some(seconds);
-            } else if matches!(directive.as_str(), "no-cache" | "no-store" | "private") {
-                no_store = true;
-            } else if directive != "public" {
-                let label = "known: `max-age=SECONDS`, `s-maxage=SECONDS`, `no-cache`, `no-store`, `private`, `public`";
-                self.error(text.span, format!("`{directive}` is no directive that is modelled"), label);
-            }
-        }
-        match s_maxage.or(max_age) {
-            _ if no_store => CacheControl::NoStore,
-            None => CacheControl::Absent,
-            Some(Some(seconds)) => CacheControl::MaxAge(SimDuration::from_secs(seconds.into())),
-            Some(None) => {
-                self.error(text.span, "an age is a whole number of seconds", "such as \"max-age=3600\"");
-                CacheControl::Absent
-            }
-        }
-    }
-
-    fn stations(&mut self) -> Vec<Option<station::Settings>> {
-        let doc = self.doc;
-        self.part_names(&doc.station, "station");
-        let build = |(name, station): &(Sp<String>, Option<raw::station::Station>), check: &mut Self| {
-            station.as_ref().map(|station| check.station(name, station))
-        };
-        doc.station.entries.iter().map(|entry| build(entry, self)).collect()
-    }
-
-    fn station(&mut self, name: &Sp<String>, station: &raw::station::Station) -> station::Settings {
-        self.part_names(&station.classes, "classes");
-        if let (Some(room), None) = (&station.room, &station.servers) {
-            self.error(room.span, "nobody waits where there is any number of servers", "remove `room`, or give `servers`");
-        }
-        let mut classes = vec![station.service.0.clone()];
-        classes.extend(station.classes.entries.iter().filter_map(|(_, class)| class.as_ref().map(|class| class.0.clone())));
-        let ps = station.discipline.value == raw::station::Discipline::ProcessorSharing;
-        station::Settings {
-            name: name.value.clone(),
-            servers: station.servers.as_ref().map(|n| self.count(n, "servers", 1, 1_000_000)),
-            room: station.room.as_ref().map(|n| n.value),
-            discipline: if ps { station::Discipline::ProcessorSharing } else { station::Discipline::Fifo },
-            classes,
-            response_bytes: self.body(&station.response_size, "response_size"),
-        }
-    }
 }
 
 /// Checks a document and builds its architecture; `None` if there are mistakes.
@@ -474,7 +346,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let dynamodb = check.tables();
     let stations = check.stations();
     let scaling = check.scaling(&registrations);
-    if check.errors.is_empty() {
+    if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
     }
     let (deployments, faults) = check.timeline(&run);
@@ -512,23 +384,19 @@ impl Check<'_> {
         if run.confidence.0 < 0.5 || run.confidence.0 >= 1.0 {
             self.error(run.confidence.span, "confidence must be at least 50% and below 100%", "usually \"95%\"");
         }
-        if doc.title.is_empty() {
-            self.error(doc.title.span, "the title is empty", "one line that says what the scenario is");
-        }
+        self.label(&doc.title);
     }
 }
 
-/// A time in words.
-pub(crate) fn show(seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        0.0 => (0.0, "s"),
-        s if s < 1e-6 => (s * 1e9, "ns"),
-        s if s < 1e-3 => (s * 1e6, "us"),
-        s if s < 1.0 => (s * 1e3, "ms"),
-        s if s >= 86_400.0 && s % 86_400.0 == 0.0 => (s / 86_400.0, "d"),
-        s if s >= 3600.0 && s % 3600.0 == 0.0 => (s / 3600.0, "h"),
-        s if s >= 60.0 && s % 60.0 == 0.0 => (s / 60.0, "m"),
-        s => (s, "s"),
-    };
-    format!("{}{unit}", (value * 1000.0).round() / 1000.0)
+/// Names of a section's parts.
+fn names_of(doc: &Document, section: Section) -> Vec<&str> {
+    match section {
+        Section::Record => doc.route53.names().collect(),
+        Section::CloudFront => doc.cloudfront.names().collect(),
+        Section::Alb => doc.alb.names().collect(),
+        Section::Ecs => doc.ecs.names().collect(),
+        Section::Aurora => doc.aurora.names().collect(),
+        Section::DynamoDb => doc.dynamodb.names().collect(),
+        Section::Station => doc.station.names().collect(),
+    }
 }

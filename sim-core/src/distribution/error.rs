@@ -103,7 +103,11 @@ pub(super) fn finite(parameter: &'static str, value: f64) -> Result<f64, Distrib
 }
 
 pub(super) fn not_negative(parameter: &'static str, value: f64) -> Result<f64, DistributionError> {
-    if finite(parameter, value)? < 0.0 { Err(DistributionError::Negative { parameter, value }) } else { Ok(value + 0.0) }
+    if finite(parameter, value)? < 0.0 {
+        Err(DistributionError::Negative { parameter, value })
+    } else {
+        Ok(value + 0.0)
+    }
 }
 
 pub(super) fn positive(parameter: &'static str, value: f64) -> Result<f64, DistributionError> {

@@ -72,7 +72,11 @@ fn same_law(name: &str, ours: &Distribution, oracle: impl rand_distr::Distributi
     theirs.sort_by(f64::total_cmp);
     let (mut i, mut j, mut greatest) = (0, 0, 0.0f64);
     while i < n && j < n {
-        if mine[i] <= theirs[j] { i += 1 } else { j += 1 }
+        if mine[i] <= theirs[j] {
+            i += 1
+        } else {
+            j += 1
+        }
         greatest = greatest.max((i as f64 - j as f64).abs() / n as f64);
     }
     let allowed = 1.95 * (2.0 / n as f64).sqrt();
@@ -82,7 +86,11 @@ fn same_law(name: &str, ours: &Distribution, oracle: impl rand_distr::Distributi
 #[test]
 fn laws_agree_with_rand_distr() {
     same_law("exp", &Distribution::exponential(0.5).unwrap(), rand_distr::Exp::new(2.0).unwrap());
-    same_law("lognormal", &Distribution::Lognormal(Lognormal { mu: 0.3, sigma: 0.7 }), rand_distr::LogNormal::new(0.3, 0.7).unwrap());
+    same_law(
+        "lognormal",
+        &Distribution::Lognormal(Lognormal { mu: 0.3, sigma: 0.7 }),
+        rand_distr::LogNormal::new(0.3, 0.7).unwrap(),
+    );
     same_law("gamma", &Distribution::gamma_shape_scale(0.3, 2.0).unwrap(), rand_distr::Gamma::new(0.3, 2.0).unwrap());
     same_law("gamma 2", &Distribution::gamma_shape_scale(7.3, 0.5).unwrap(), rand_distr::Gamma::new(7.3, 0.5).unwrap());
     same_law("weibull", &Distribution::weibull(0.7, 3.0).unwrap(), rand_distr::Weibull::new(3.0, 0.7).unwrap());
@@ -164,7 +172,10 @@ fn bad_parameters_are_refused_with_what_is_allowed() {
     bad(Distribution::exponential(0.0), E::NotPositive { parameter: "mean", value: 0.0 });
     bad(Distribution::exponential(f64::INFINITY), E::NotFinite { parameter: "mean", value: f64::INFINITY });
     bad(Distribution::uniform(2.0, 1.0), E::Descending { lower: "low", low: 2.0, upper: "high", high: 1.0 });
-    bad(Distribution::lognormal_median_p99(2.0, 1.0), E::Descending { lower: "median", low: 2.0, upper: "p99", high: 1.0 });
+    bad(
+        Distribution::lognormal_median_p99(2.0, 1.0),
+        E::Descending { lower: "median", low: 2.0, upper: "p99", high: 1.0 },
+    );
     bad(Distribution::erlang(0, 1.0), E::NoStages);
     bad(Distribution::hyperexponential(1.0, 0.5), E::CvBelowOne { cv: 0.5 });
     bad(Distribution::empirical(&[]), E::Empty);
@@ -215,7 +226,26 @@ fn values_are_pinned() {
         })
         .collect();
     let pinned: [(&str, [u64; 2]); 20] = [
-        ("exponential", [28_983_429, 15_407_594]), ("uniform", [2_530_470_552, 2_074_325_414]), ("normal", [10_723_244_884, 10_093_288_226]), ("normal, half cut off", [2_376_348_716, 1_468_365_738]), ("normal, some cut off", [1_850_519_841, 1_280_868_256]), ("lognormal by mean and cv", [62_934_731, 46_736_189]), ("lognormal by median and p99", [10_636_694, 8_299_419]), ("lognormal by mean and sigma", [3_698_436_794, 2_874_640_374]), ("gamma below 1", [223_798_706, 440_751_385]), ("gamma above 1", [96_689_115, 155_998_584]), ("erlang", [562_935_083, 1_010_458_286]), ("hyperexponential", [359_129_880, 120_939_002]), ("weibull", [2_561_198_115, 1_680_737_480]), ("weibull below 1", [3_180_018_923, 1_443_480_887]), ("pareto", [3_264_681_669, 1_883_598_429]), ("pareto of shape 1", [3_998_889_438, 2_111_573_219]), ("pareto of shape 2", [1_030_888_402, 734_680_271]), ("empirical", [23_261_764, 11_858_135]), ("empirical with open ends", [2_000_000_000, 1_574_325_414]), ("mixture", [127_462_138, 2_000_000_000]),
+        ("exponential", [28_983_429, 15_407_594]),
+        ("uniform", [2_530_470_552, 2_074_325_414]),
+        ("normal", [10_723_244_884, 10_093_288_226]),
+        ("normal, half cut off", [2_376_348_716, 1_468_365_738]),
+        ("normal, some cut off", [1_850_519_841, 1_280_868_256]),
+        ("lognormal by mean and cv", [62_934_731, 46_736_189]),
+        ("lognormal by median and p99", [10_636_694, 8_299_419]),
+        ("lognormal by mean and sigma", [3_698_436_794, 2_874_640_374]),
+        ("gamma below 1", [223_798_706, 440_751_385]),
+        ("gamma above 1", [96_689_115, 155_998_584]),
+        ("erlang", [562_935_083, 1_010_458_286]),
+        ("hyperexponential", [359_129_880, 120_939_002]),
+        ("weibull", [2_561_198_115, 1_680_737_480]),
+        ("weibull below 1", [3_180_018_923, 1_443_480_887]),
+        ("pareto", [3_264_681_669, 1_883_598_429]),
+        ("pareto of shape 1", [3_998_889_438, 2_111_573_219]),
+        ("pareto of shape 2", [1_030_888_402, 734_680_271]),
+        ("empirical", [23_261_764, 11_858_135]),
+        ("empirical with open ends", [2_000_000_000, 1_574_325_414]),
+        ("mixture", [127_462_138, 2_000_000_000]),
     ];
     assert_eq!(sampled, pinned);
 }

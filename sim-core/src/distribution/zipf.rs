@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn frequencies_match_exact_probabilities() {
-        for (n, s) in [(1, 1.0), (2, 0.5), (10, 0.0), (100, 0.8), (100, 1.0), (1000, 1.0 + 1e-12), (50, 1.3), (20, 6.0)] {
+        for (n, s) in [(1, 1.0), (2, 0.5), (10, 0.0), (100, 0.8), (100, 1.0), (1000, 1.0 + 1e-12), (50, 1.3), (20, 6.0)]
+        {
             let zipf = Zipf::new(n, s).unwrap();
             let weights: Vec<f64> = (1..=n).map(|k| crate::math::pow(k as f64, -s)).collect();
             let total: f64 = weights.iter().sum();
@@ -88,7 +89,7 @@ mod tests {
             let mut stream = Stream::from_key(n);
             (0..samples).for_each(|_| hits[zipf.sample(&mut stream) as usize] += 1);
             // Chi-square over ranks expected at least ten times, within five standard deviations of its mean.
-            let (mut chi, mut cells) = (0.0, 0.0);
+            let (mut chi, mut cells) = (0.0f64, 0.0f64);
             for (hit, weight) in hits.iter().zip(&weights) {
                 let expected = weight / total * f64::from(samples);
                 if expected >= 10.0 {
@@ -96,7 +97,7 @@ mod tests {
                     cells += 1.0;
                 }
             }
-            assert!(chi <= cells + 5.0 * (2.0 * cells as f64).sqrt(), "n {n}, s {s}: {chi} over {cells}");
+            assert!(chi <= cells + 5.0 * (2.0 * cells).sqrt(), "n {n}, s {s}: {chi} over {cells}");
         }
     }
 
@@ -119,6 +120,9 @@ mod tests {
         assert!(Zipf::new(5, -1.0).is_err() && Zipf::new(5, f64::NAN).is_err());
         let zipf = Zipf::new(1_000_000, 1.1).unwrap();
         let mut stream = Stream::from_key(1);
-        assert_eq!((0..6).map(|_| zipf.sample(&mut stream)).collect::<Vec<_>>(), [69_899, 4_054, 2_518, 4_447, 89, 136]);
+        assert_eq!(
+            (0..6).map(|_| zipf.sample(&mut stream)).collect::<Vec<_>>(),
+            [69_899, 4_054, 2_518, 4_447, 89, 136]
+        );
     }
 }

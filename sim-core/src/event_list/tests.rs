@@ -42,7 +42,10 @@ impl Pair {
             _ => None,
         };
         let popped = self.list.pop_until(SimTime::from_nanos(horizon));
-        assert_eq!(popped.map(|(time, (id, check))| (time.as_nanos(), id, check)), expected.map(|(t, id)| (t, id, !id)));
+        assert_eq!(
+            popped.map(|(time, (id, check))| (time.as_nanos(), id, check)),
+            expected.map(|(t, id)| (t, id, !id))
+        );
         assert_eq!(self.list.len(), self.twin.len());
         self.now = expected.map_or(self.now.max(horizon), |(time, _)| time);
         expected.is_some()
@@ -127,7 +130,8 @@ proptest! {
 /// Millions of weighted operations with few distinct times: spills, mass ties, refills, all mixed.
 #[test]
 fn order_in_a_long_random_run() {
-    for (seed, range, lanes) in [(1u64, 100u64, &[0u64, 1, 50][..]), (2, 10_000, &[7, 7_000]), (3, 1 << 45, &[1 << 44])] {
+    for (seed, range, lanes) in [(1u64, 100u64, &[0u64, 1, 50][..]), (2, 10_000, &[7, 7_000]), (3, 1 << 45, &[1 << 44])]
+    {
         let mut pair = Pair::new(lanes);
         let mut stream = Stream::from_key(seed);
         for round in 0..200u64 {

@@ -172,3 +172,6 @@ impl<J: Copy> Fifo<J> {
         self.serving.len() + self.queue.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

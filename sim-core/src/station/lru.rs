@@ -183,3 +183,122 @@ impl<V> LruCache<V> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distribution::Zipf;
+    use crate::math::{exp, pow};
+    use crate::random::Stream;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Get(u64),
+        Peek(u64),
+        Insert(u64, u64),
+        Remove(u64),
+        Capacity(u64),
+        Clear,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0..20u64).prop_map(Step::Get),
+            2 => (0..20u64).prop_map(Step::Peek),
+            6 => (0..20u64, 0..40u64).prop_map(|(key, bytes)| Step::Insert(key, bytes)),
+            2 => (0..20u64).prop_map(Step::Remove),
+            1 => (0..200u64).prop_map(Step::Capacity),
+            1 => Just(Step::Clear),
+        ]
+    }
+
+    proptest! {
+        /// The twin is a list, most recently used last.
+        #[test]
+        fn agrees_with_a_list(steps in prop::collection::vec(step(), 0..300)) {
+            let (mut cache, mut capacity) = (LruCache::new(100), 100);
+            let mut twin: Vec<(u64, u64, usize)> = Vec::new();
+            let total = |twin: &Vec<(u64, u64, usize)>| twin.iter().map(|entry| entry.1).sum::<u64>();
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Get(key) => {
+                        let found = twin.iter().position(|entry| entry.0 == key).map(|at| twin.remove(at));
+                        prop_assert_eq!(cache.get(key).copied(), found.map(|entry| entry.2));
+                        twin.extend(found);
+                    }
+                    Step::Peek(key) => {
+                        let found = twin.iter().find(|entry| entry.0 == key).map(|entry| entry.2);
+                        prop_assert_eq!(cache.peek(key).copied(), found);
+                        prop_assert_eq!(cache.contains(key), found.is_some());
+                    }
+                    Step::Insert(key, bytes) => {
+                        twin.retain(|entry| entry.0 != key);
+                        let mut evicted = 0;
+                        if bytes <= capacity {
+                            while total(&twin) + bytes > capacity {
+                                twin.remove(0);
+                                evicted += 1;
+                            }
+                            twin.push((key, bytes, number));
+                        }
+                        prop_assert_eq!(cache.insert(key, bytes, number), evicted);
+                    }
+                    Step::Remove(key) => {
+                        let found = twin.iter().position(|entry| entry.0 == key).map(|at| twin.remove(at).2);
+                        prop_assert_eq!(cache.remove(key), found);
+                    }
+                    Step::Capacity(new) => {
+                        capacity = new;
+                        let mut evicted = 0;
+                        while total(&twin) > capacity {
+                            twin.remove(0);
+                            evicted += 1;
+                        }
+                        prop_assert_eq!(cache.set_capacity(new), evicted);
+                    }
+                    Step::Clear => {
+                        cache.clear();
+                        twin.clear();
+                    }
+                }
+                prop_assert_eq!((cache.len(), cache.bytes()), (twin.len(), total(&twin)));
+                prop_assert_eq!(cache.oldest().map(|(k, b, v)| (k, b, *v)), twin.first().copied());
+            }
+        }
+    }
+
+    /// Che, Tung and Wang (2002), doi:10.1109/JSAC.2002.801752: an object of rate r is hit with probability 1 - exp(-r T),
+    /// where T is such that these probabilities add up to the number of objects that fit.
+    #[test]
+    fn hit_ratio_under_zipf_is_ches() {
+        let (objects, fits, s) = (20_000u64, 1_000usize, 0.8);
+        let weights: Vec<f64> = (1..=objects).map(|k| pow(k as f64, -s)).collect();
+        let total: f64 = weights.iter().sum();
+        let occupied = |t: f64| weights.iter().map(|w| 1.0 - exp(-w / total * t)).sum::<f64>();
+        let (mut low, mut high) = (0.0, 1e7);
+        for _ in 0..60 {
+            let middle = 0.5 * (low + high);
+            if occupied(middle) < fits as f64 { low = middle } else { high = middle }
+        }
+        let che: f64 = weights.iter().map(|w| w / total * (1.0 - exp(-w / total * low))).sum();
+
+        let zipf = Zipf::new(objects, s).unwrap();
+        let mut stream = Stream::from_key(4);
+        let mut cache = LruCache::new(fits as u64 * 10);
+        let (mut hits, n) = (0u32, 400_000u32);
+        for request in 0..n + 50_000 {
+            let object = zipf.sample(&mut stream);
+            let hit = cache.get(object).is_some();
+            if !hit {
+                cache.insert(object, 10, ());
+            }
+            hits += u32::from(hit && request >= 50_000);
+        }
+        let ratio = f64::from(hits) / f64::from(n);
+        // Five standard errors of a share, and a quarter per cent for the approximation.
+        let allowed = 5.0 * (che * (1.0 - che) / f64::from(n)).sqrt() + 0.002_5;
+        assert!((ratio - che).abs() < allowed, "{ratio} is not {che} +- {allowed}");
+        assert_eq!(cache.len(), fits);
+    }
+}

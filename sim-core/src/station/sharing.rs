@@ -5,6 +5,9 @@ use crate::{SimDuration, SimTime};
 /// Bits after the point of virtual time and of rates.
 const FRACTION: u32 = 48;
 const ONE: f64 = (1u64 << FRACTION) as f64;
+/// A job is done when less than this is left of it: a thousandth of a nanosecond, which covers what cutting the rates may
+/// have cost it in ten minutes of sharing.
+const SLACK: u128 = 1 << (FRACTION - 10);
 
 /// A job and the virtual time at which it is done.
 #[derive(Clone, Copy, Debug)]
@@ -169,15 +172,15 @@ impl<J: Copy> ProcessorSharing<J> {
         let elapsed = u128::from((now - self.now).as_nanos());
         let (mut unsaturated, mut saturated) = (self.busy_unsaturated, self.saturated_seconds());
         if self.is_saturated() {
-            saturated = (self.saturated_since_change + elapsed) as f64 * 1e-9 * self.cores;
+            saturated = (self.saturated_since_change + elapsed) as f64 / 1e9 * self.cores;
         } else {
             unsaturated += elapsed * self.jobs.len() as u128;
         }
-        unsaturated as f64 * 1e-9 + self.busy_saturated + saturated
+        unsaturated as f64 / 1e9 + self.busy_saturated + saturated
     }
 
     fn saturated_seconds(&self) -> f64 {
-        self.saturated_since_change as f64 * 1e-9 * self.cores
+        self.saturated_since_change as f64 / 1e9 * self.cores
     }
 
     #[inline]
@@ -211,10 +214,10 @@ impl<J: Copy> ProcessorSharing<J> {
         }
     }
 
-    /// The first instant at which virtual time has reached `finish`; `None` if that is never.
+    /// The first instant at which virtual time has all but reached `finish`; `None` if that is never.
     #[inline]
     fn when(&self, finish: u128) -> Option<SimTime> {
-        let rest = finish.saturating_sub(self.virtual_now);
+        let rest = finish.saturating_sub(self.virtual_now + SLACK);
         if rest == 0 {
             return Some(self.now);
         }
@@ -266,3 +269,6 @@ impl<J: Copy> ProcessorSharing<J> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

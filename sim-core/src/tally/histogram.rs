@@ -153,7 +153,11 @@ mod tests {
         let (mut a, mut b, mut both) = (Histogram::new(), Histogram::new(), Histogram::new());
         for (i, nanos) in [0, 1, 5, 1 << 40, u64::MAX, 77].into_iter().enumerate() {
             let time = SimDuration::from_nanos(nanos);
-            if i % 2 == 0 { a.record(time) } else { b.record(time) }
+            if i % 2 == 0 {
+                a.record(time)
+            } else {
+                b.record(time)
+            }
             both.record(time);
         }
         a.merge(&b);

@@ -342,7 +342,8 @@ impl StationTally {
         let span = (now.as_nanos() - at.since) as f64;
         let utilisation = at.busy_area as f64 / at.servers_area as f64;
         // Shorter than a minute: the whole of it is the peak.
-        let (peak, peak_at) = if at.window.peak.is_nan() { (utilisation, at.since) } else { (at.window.peak, at.window.peak_at) };
+        let (peak, peak_at) =
+            if at.window.peak.is_nan() { (utilisation, at.since) } else { (at.window.peak, at.window.peak_at) };
         let mean = |sum: u128, count: u64| sum as f64 / count as f64 / 1e9;
         StationObservations {
             name: name.to_owned(),
@@ -407,3 +408,6 @@ impl StationTally {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Target health: checks, thresholds, and who hears of a change.
+//!
+//! Each target of a group is checked every interval at its own phase, whatever the time the answers take (user guide, health
+//! checks). AWS checks from every load balancer node on its own; here there is one sequence of checks a target. A new target
+//! needs one success, an unhealthy one `HealthyThresholdCount` in a row. Draining targets are not checked: their health decides
+//! nothing any more.
+
+use sim_core::math::mix;
+use sim_core::observations::LogKind;
+use sim_core::random::{Draws, Source};
+
+use super::*;
+
+/// What the load balancer holds a target for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Registered, not yet checked successfully: no requests, unless the group fails open.
+    Initial,
+    Healthy,
+    Unhealthy,
+    /// Deregistered: no new requests, those it has may end.
+    Draining,
+    /// Gone: stays until the last of its requests has come back.
+    Gone,
+}
+
+/// A target.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) group: TargetGroupId,
+    /// Its number within the group, from 1, in order of registration.
+    pub(super) number: u32,
+    pub(super) to: Endpoint,
+    pub(super) task: TaskKey,
+    pub(super) state: State,
+    /// Checks in a row that went well, and badly.
+    successes: u32,
+    failures: u32,
+    /// Requests forwarded to it and not ended.
+    pub(super) outstanding: u32,
+    /// Its place among the group's seats.
+    pub(super) seat: u32,
+}
+
+impl Target {
+    /// The seat of a target that gets no requests.
+    pub(super) const NO_SEAT: u32 = u32::MAX;
+
+    pub(super) fn new(group: TargetGroupId, number: u32, to: Endpoint, task: TaskKey, state: State) -> Self {
+        Self { group, number, to, task, state, successes: 0, failures: 0, outstanding: 0, seat: Self::NO_SEAT }
+    }
+
+    /// Takes note of a check; returns whether it became healthy (true) or unhealthy (false) by it.
+    pub(super) fn checked(&mut self, success: bool, settings: &HealthCheck) -> Option<bool> {
+        if success {
+            self.failures = 0;
+            self.successes = self.successes.saturating_add(1);
+        } else {
+            self.successes = 0;
+            self.failures = self.failures.saturating_add(1);
+        }
+        let becomes = match self.state {
+            State::Initial if success => State::Healthy,
+            State::Initial | State::Healthy if self.failures >= settings.unhealthy_threshold => State::Unhealthy,
+            State::Unhealthy if self.successes >= settings.healthy_threshold => State::Healthy,
+            _ => return None,
+        };
+        self.state = becomes;
+        Some(becomes == State::Healthy)
+    }
+}
+
+impl Alb {
+    /// The first check comes somewhere within an interval.
+    pub(super) fn schedule_first_check(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
+        let target = &self.targets[key];
+        let group = &self.groups[target.group.index()];
+        if group.health.enabled {
+            let phase = Draws::new(group.phases, u64::from(target.number)).uniform();
+            cx.kernel.schedule_in(group.health.interval.scale(phase), self.event(Event::Check(key)));
+        }
+    }
+
+    /// A target is due for a check.
+    pub(super) fn check(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
+        let Some(target) = self.targets.get(key) else { return };
+        if matches!(target.state, State::Draining | State::Gone) {
+            return;
+        }
+        self.checks += 1;
+        let holder = Holder::TargetProbe(self.id, key);
+        let mut probe = Request::new(mix(self.check_stream, self.checks), cx.now(), holder, self.hop);
+        probe.purpose = Purpose::HealthCheck;
+        probe.target = target.task;
+        let probe = cx.shared.requests.insert(probe);
+        cx.offer(target.to, probe, self.hop);
+        let group = &self.groups[target.group.index()];
+        match group.check_timeout.lane() {
+            Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::CheckTimeout(probe))),
+            None => cx.kernel.schedule_in(SimDuration::ZERO, self.event(Event::CheckTimeout(probe))),
+        }
+        // Validation bounds the interval from below; without one there would be no end of checks in this instant.
+        if let Some(lane) = group.check_interval.lane() {
+            cx.kernel.schedule_lane(lane, self.event(Event::Check(key)));
+        }
+    }
+
+    /// A check is not answered in time. Whoever has the probe may still answer it: it is removed then.
+    pub(super) fn check_timed_out(&mut self, probe: RequestKey, cx: &mut Cx<'_>) {
+        let Some(request) = cx.shared.requests.get_mut(probe) else { return };
+        let Holder::TargetProbe(_, target) = request.top().holder else { return };
+        request.abandoned = true;
+        self.checked(target, false, "timed out", cx);
+    }
+
+    /// A health check comes back from a target; its frame has been taken off.
+    pub fn on_probe_reply(&mut self, key: RequestKey, target: TargetKey, cx: &mut Cx<'_>) {
+        let Some(probe) = cx.shared.requests.remove(key) else { return };
+        if probe.abandoned {
+            return;
+        }
+        let (success, how) = match probe.outcome {
+            Outcome { status: 200, cause: Cause::None } => (true, ""),
+            Outcome { status: 0, .. } => (false, "refused"),
+            _ => (false, "answered badly"),
+        };
+        self.checked(target, success, how, cx);
+    }
+
+    fn checked(&mut self, key: TargetKey, success: bool, how: &str, cx: &mut Cx<'_>) {
+        let Some(target) = self.targets.get_mut(key) else { return };
+        let group = &mut self.groups[target.group.index()];
+        let Some(healthy) = target.checked(success, &group.health) else { return };
+        let number = target.number;
+        group.seat_targets(&mut self.targets, cx.now());
+        let (up, all) = (group.healthy.get(), group.members.len());
+        let what = if healthy {
+            format!("target {number} of {} is healthy: {up} of {all}", group.name)
+        } else {
+            let open = if up == 0 { "; fails open: requests go to all of them" } else { "" };
+            format!("target {number} of {} is unhealthy ({how}): {up} of {all} healthy{open}", group.name)
+        };
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
+        self.tell_service(key, healthy, cx);
+    }
+
+    /// The service of a target hears of its health.
+    pub(super) fn tell_service(&self, key: TargetKey, healthy: bool, cx: &mut Cx<'_>) {
+        let target = &self.targets[key];
+        if let Endpoint::Ecs(service) = target.to {
+            cx.control(Control::TargetHealth(service, target.task, healthy));
+        }
+    }
+}

@@ -1,0 +1,585 @@
+//! A cluster with tasks that ask it what they are told to.
+
+use std::cell::RefCell;
+
+use sim_core::math::{mix, student_t_quantile};
+use sim_core::random::{Source, Stream};
+
+use super::pool::PoolId;
+use super::*;
+use crate::observer::{Findings, Observed};
+use crate::world::bench::Bench;
+use crate::world::{Event as WorldEvent, Message};
+
+const READ: u16 = 0;
+const WRITE: u16 = 1;
+const READ_FROM_READER: u16 = 2;
+const WRITE_TO_READER: u16 = 3;
+
+fn seconds(seconds: f64) -> SimDuration {
+    SimDuration::from_secs_f64(seconds)
+}
+
+fn at(seconds: f64) -> SimTime {
+    SimTime::ZERO + SimDuration::from_secs_f64(seconds)
+}
+
+fn task(slot: u32) -> TaskKey {
+    TaskKey { slot, generation: 0 }
+}
+
+fn instance(name: &str, promotion_tier: u8, memory_gib: f64) -> Instance {
+    Instance {
+        name: name.to_owned(),
+        class: "db.r6g.large".to_owned(),
+        vcpu: 2.0,
+        max_connections: 1000,
+        memory_gib,
+        zone: "a".to_owned(),
+        promotion_tier,
+    }
+}
+
+fn statement(endpoint: ClusterEndpoint, write: bool) -> Statement {
+    let cpu = Distribution::constant(0.004).unwrap();
+    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap() }
+}
+
+/// Two instances; a query takes 10 ms, of which 4 ms CPU.
+fn settings() -> Settings {
+    Settings {
+        name: "orders".to_owned(),
+        instances: vec![instance("orders-1", 1, 16.0), instance("orders-2", 1, 16.0)],
+        statements: vec![
+            statement(ClusterEndpoint::Cluster, false),
+            statement(ClusterEndpoint::Cluster, true),
+            statement(ClusterEndpoint::Reader, false),
+            statement(ClusterEndpoint::Reader, true),
+        ],
+        pool: Pool { max_size: 10, acquire_timeout: seconds(1.0) },
+        dns_ttl: seconds(5.0),
+        connect_time: seconds(0.005),
+        failover: Failover {
+            detection: seconds(10.0),
+            promotion: seconds(30.0),
+            dns_update: SimDuration::ZERO,
+            restart: seconds(60.0),
+        },
+        socket_timeout: seconds(60.0),
+    }
+}
+
+/// A request's number, when it was answered and how.
+type Answer = (usize, SimTime, Outcome);
+
+struct Bed {
+    bench: Bench,
+    aurora: Aurora,
+    hop: Hop,
+    seed: u64,
+    asked: Vec<RequestKey>,
+    answers: Vec<Answer>,
+}
+
+impl Bed {
+    fn new(settings: &Settings) -> Self {
+        let mut bench = Bench::new();
+        let aurora = Aurora::new(AuroraId(0), settings, &mut bench.cx());
+        Self { bench, aurora, hop: Hop::NONE, seed: 0, asked: Vec::new(), answers: Vec::new() }
+    }
+
+    fn now(&self) -> SimTime {
+        self.bench.kernel.now()
+    }
+
+    /// A task asks now; returns the request's number.
+    fn ask(&mut self, operation: u16, task: TaskKey) -> usize {
+        let number = self.asked.len();
+        let now = self.now();
+        let mut request = Request::new(mix(self.seed, number as u64), now, Holder::Call(EcsId(0), Key::NONE), self.hop);
+        (request.operation, request.target, request.client) = (operation, task, task.slot);
+        let key = self.bench.shared.requests.insert(request);
+        self.asked.push(key);
+        self.aurora.on_offer(key, &mut self.bench.cx());
+        number
+    }
+
+    fn run_until(&mut self, until: SimTime) {
+        let Self { bench, aurora, asked, answers, .. } = self;
+        let answered = RefCell::new(|key: RequestKey, cx: &mut Cx<'_>| {
+            let number = asked.iter().rposition(|&asked| asked == key).unwrap();
+            answers.push((number, cx.now(), cx.request(key).outcome));
+            cx.shared.requests.remove(key).unwrap();
+        });
+        bench.run_until(
+            until,
+            |event, cx| match event {
+                WorldEvent::Aurora(_, event) => aurora.on(event, cx),
+                WorldEvent::Reply(key) => answered.borrow_mut()(key, cx),
+                other => panic!("{other:?}"),
+            },
+            |message, cx| match message {
+                Message::Reply(key) => answered.borrow_mut()(key, cx),
+                other => panic!("{other:?}"),
+            },
+        );
+    }
+
+    fn fail_over(&mut self) {
+        self.aurora.fail_over(&mut self.bench.cx());
+    }
+
+    /// Answers that came since the last call: number, milliseconds, cause.
+    fn answers(&mut self) -> Vec<(usize, u64, Cause)> {
+        let in_millis = |(number, at, outcome): Answer| (number, at.as_nanos() / 1_000_000, outcome.cause);
+        self.answers.drain(..).map(in_millis).collect()
+    }
+
+    /// The run is over; every law must hold.
+    fn finish(mut self) -> Findings {
+        let mut findings = Findings::default();
+        self.aurora.finish(self.bench.kernel.now(), &mut findings);
+        for check in &findings.checks {
+            assert!(check.holds, "{}: {}", check.law, check.found);
+        }
+        findings
+    }
+}
+
+fn counter(findings: &Findings, name: &str) -> f64 {
+    findings.counters.iter().filter(|counter| counter.name == name).map(|counter| counter.value).sum()
+}
+
+#[test]
+fn promotion_goes_by_tier_then_size() {
+    let mut settings = settings();
+    settings.instances = vec![
+        instance("w", 1, 16.0),
+        instance("a", 1, 16.0),
+        instance("b", 0, 16.0),
+        instance("c", 0, 64.0),
+        instance("d", 15, 768.0),
+    ];
+    let bed = Bed::new(&settings);
+    let order = failover::promotion_order(&bed.aurora.servers, vec![1, 2, 3, 4], 7);
+    let names: Vec<&str> = order.iter().map(|&it| bed.aurora.servers[it as usize].short_name.as_str()).collect();
+    assert_eq!(names, ["c", "b", "a", "d"]);
+}
+
+#[test]
+fn equals_are_promoted_in_an_order_that_depends_on_the_seed_alone() {
+    let mut settings = settings();
+    settings.instances = (0..4).map(|n| instance(&format!("i{n}"), 1, 16.0)).collect();
+    let bed = Bed::new(&settings);
+    let first = |seed| failover::promotion_order(&bed.aurora.servers, vec![1, 2, 3], seed)[0];
+    let mut hits = [0; 4];
+    (0..300).for_each(|seed| hits[first(seed) as usize] += 1);
+    assert!(hits[0] == 0 && hits[1..].iter().all(|&hits| hits > 70), "{hits:?}");
+    assert_eq!(first(5), first(5));
+}
+
+/// Tasks write every second, give or take `jitter`; the writer fails over at 100 s. Returns for each how long after that it
+/// asked for the first write that went well.
+fn outages(settings: &Settings, tasks: u32, jitter: f64) -> Vec<f64> {
+    let mut bed = Bed::new(settings);
+    let mut stream = Stream::from_key(3);
+    let mut asks: Vec<(f64, u32)> = Vec::new();
+    for slot in 0..tasks {
+        let mut now = stream.uniform();
+        while now < 200.0 {
+            asks.push((now, slot));
+            now += 1.0 + jitter * (2.0 * stream.uniform() - 1.0);
+        }
+    }
+    asks.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    let before = asks.partition_point(|ask| ask.0 < 100.0);
+    for (number, &(now, slot)) in asks.iter().enumerate() {
+        if number == before {
+            bed.run_until(at(100.0));
+            bed.fail_over();
+        }
+        bed.run_until(at(now));
+        bed.ask(WRITE, task(slot));
+    }
+    bed.run_until(at(300.0));
+    let mut answers = std::mem::take(&mut bed.answers);
+    answers.sort_by_key(|answer| answer.0);
+    assert_eq!(answers.len(), asks.len());
+    let outage = |slot: u32| {
+        let mine = || answers.iter().filter(|answer| asks[answer.0].1 == slot);
+        let first_bad = mine().find(|answer| !answer.2.is_ok()).unwrap().0;
+        let next_good = mine().find(|answer| answer.0 > first_bad && answer.2.is_ok()).unwrap().0;
+        assert!(mine().all(|answer| answer.2.is_ok() || (first_bad..next_good).contains(&answer.0)), "one window");
+        asks[next_good].0 - 100.0
+    };
+    let outages = (0..tasks).map(outage).collect();
+    bed.finish();
+    outages
+}
+
+#[test]
+fn writers_are_out_for_30_s_of_promotion_and_up_to_5_s_of_ttl() {
+    let outages = outages(&settings(), 50, 0.5);
+    // 35 s and the time between two attempts bound it: who asked for the name just before the promotion was over believes
+    // the old address for 5 s more.
+    assert!(outages.iter().all(|&outage| (30.0..=36.5).contains(&outage)), "{outages:?}");
+    let (least, most) = outages.iter().fold((f64::MAX, 0.0f64), |(a, b), &x| (a.min(x), b.max(x)));
+    assert!(least < 31.0 && most > 34.5, "{outages:?}");
+    let mut without_ttl = settings();
+    without_ttl.dns_ttl = SimDuration::ZERO;
+    let outages = self::outages(&without_ttl, 50, 0.0);
+    // An attempt made just before the end may succeed: connecting takes 5 ms.
+    assert!(outages.iter().all(|&outage| (29.99..=31.0).contains(&outage)), "{outages:?}");
+}
+
+#[test]
+fn the_lag_of_the_record_adds_to_the_outage() {
+    let mut settings = settings();
+    settings.failover.dns_update = seconds(15.0);
+    let outages = outages(&settings, 50, 0.5);
+    assert!(outages.iter().all(|&outage| (45.0..=51.5).contains(&outage)), "{outages:?}");
+}
+
+#[test]
+fn a_failover_breaks_what_is_on_the_old_and_the_new_writer_and_nothing_else() {
+    let mut settings = settings();
+    settings.instances.push(instance("orders-3", 2, 16.0));
+    settings.dns_ttl = SimDuration::ZERO;
+    let mut bed = Bed::new(&settings);
+    // The reader endpoint hands out orders-2, then orders-3.
+    let asked: Vec<usize> = [WRITE, READ_FROM_READER, READ_FROM_READER].map(|op| bed.ask(op, task(0))).into();
+    bed.run_until(at(0.010));
+    bed.fail_over();
+    bed.run_until(at(1.0));
+    let mut answers = bed.answers();
+    answers.sort_unstable_by_key(|answer| answer.0);
+    let (lost, ok) = (Cause::ConnectionLost, Cause::None);
+    assert_eq!(answers, [(asked[0], 10, lost), (asked[1], 10, lost), (asked[2], 15, ok)]);
+    assert_eq!(bed.aurora.roles.writer, None);
+    // The promoted one is not handed out to readers while it is away, the other reader is.
+    bed.ask(READ_FROM_READER, task(1));
+    bed.ask(READ_FROM_READER, task(1));
+    bed.run_until(at(2.0));
+    assert_eq!(bed.answers(), [(3, 1015, ok), (4, 1015, ok)]);
+    bed.run_until(at(31.0));
+    assert_eq!((bed.aurora.roles.writer, bed.aurora.roles.record), (Some(1), 1));
+    let findings = bed.finish();
+    assert_eq!((counter(&findings, "failovers"), counter(&findings, "connection_lost")), (1.0, 2.0));
+}
+
+#[test]
+fn who_believes_the_old_address_finds_the_demoted_writer_and_is_refused() {
+    let mut settings = settings();
+    settings.failover.restart = seconds(20.0);
+    settings.failover.dns_update = seconds(15.0);
+    let mut bed = Bed::new(&settings);
+    bed.fail_over();
+    for second in [10.0, 25.0, 40.0, 51.0] {
+        bed.run_until(at(second));
+        bed.ask(WRITE, task(0));
+    }
+    bed.run_until(at(60.0));
+    // Away; a reader while nobody is promoted; a reader though another is the writer; the record has changed.
+    let causes: Vec<Cause> = bed.answers().iter().map(|answer| answer.2).collect();
+    assert_eq!(causes, [Cause::ConnectionLost, Cause::ReadOnly, Cause::ReadOnly, Cause::None]);
+    // A connection that answered 1290 was not kept.
+    assert_eq!(bed.aurora.connections.len(), 1);
+    bed.finish();
+}
+
+#[test]
+fn a_write_to_the_reader_endpoint_is_refused_at_once_and_the_connection_kept() {
+    let mut settings = settings();
+    settings.pool.max_size = 1;
+    let mut bed = Bed::new(&settings);
+    bed.ask(WRITE_TO_READER, task(0));
+    bed.ask(WRITE_TO_READER, task(0));
+    bed.ask(READ_FROM_READER, task(0));
+    bed.run_until(at(1.0));
+    assert_eq!(bed.answers(), [(0, 5, Cause::ReadOnly), (1, 5, Cause::ReadOnly), (2, 15, Cause::None)]);
+    assert_eq!(counter(&bed.finish(), "connections opened"), 1.0);
+}
+
+#[test]
+fn a_cluster_without_readers_is_away_until_its_writer_is_back() {
+    let mut settings = settings();
+    settings.instances.truncate(1);
+    settings.failover.restart = seconds(600.0);
+    let mut bed = Bed::new(&settings);
+    // The reader endpoint leads to the writer.
+    bed.ask(READ_FROM_READER, task(0));
+    bed.run_until(at(10.0));
+    bed.fail_over();
+    for second in [100.0, 609.0, 611.0] {
+        bed.run_until(at(second));
+        bed.ask(WRITE, task(0));
+    }
+    bed.run_until(at(620.0));
+    let causes: Vec<Cause> = bed.answers().iter().map(|answer| answer.2).collect();
+    assert_eq!(causes, [Cause::None, Cause::ConnectionLost, Cause::ConnectionLost, Cause::None]);
+    bed.finish();
+}
+
+#[test]
+fn a_second_failover_waits_for_the_end_of_the_first() {
+    let mut bed = Bed::new(&settings());
+    bed.fail_over();
+    bed.run_until(at(45.0));
+    bed.fail_over();
+    bed.run_until(at(60.0));
+    assert_eq!((bed.aurora.roles.failovers, bed.aurora.roles.writer), (1, Some(1)));
+    bed.fail_over();
+    bed.run_until(at(91.0));
+    assert_eq!((bed.aurora.roles.failovers, bed.aurora.roles.writer), (2, Some(0)));
+    bed.finish();
+}
+
+#[test]
+fn a_full_instance_refuses_connections_with_1040() {
+    let mut settings = settings();
+    settings.instances[0].max_connections = 3;
+    let mut bed = Bed::new(&settings);
+    (0..5).for_each(|slot| _ = bed.ask(READ, task(slot)));
+    bed.run_until(at(1.0));
+    let refused = |answer: &&(usize, u64, Cause)| answer.2 == Cause::TooManyConnections;
+    let answers = bed.answers();
+    assert_eq!(answers.iter().filter(refused).map(|answer| answer.0).collect::<Vec<_>>(), [3, 4]);
+    // Idle connections of others count; a task that goes makes room.
+    bed.ask(READ, task(3));
+    bed.run_until(at(2.0));
+    assert_eq!(bed.answers(), [(5, 1005, Cause::TooManyConnections)]);
+    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.ask(READ, task(3));
+    bed.run_until(at(3.0));
+    assert_eq!(bed.answers(), [(6, 2015, Cause::None)]);
+    let findings = bed.finish();
+    assert_eq!((counter(&findings, "connections refused"), counter(&findings, "connections opened")), (3.0, 4.0));
+}
+
+#[test]
+fn a_pool_serves_first_come_first_served_and_gives_up_in_time() {
+    let mut settings = settings();
+    settings.pool = Pool { max_size: 2, acquire_timeout: seconds(0.022) };
+    let mut bed = Bed::new(&settings);
+    (0..8).for_each(|_| _ = bed.ask(READ, task(0)));
+    // Another task has its own pool.
+    bed.ask(READ, task(1));
+    bed.run_until(at(1.0));
+    let mut answers = bed.answers();
+    answers.sort_unstable_by_key(|answer| answer.0);
+    // At 5 ms three queries share two vCPUs: 6 ms of CPU time for each, then 6 ms without. Two waiting ones follow.
+    let (ok, timeout) = (Cause::None, Cause::PoolTimeout);
+    let expected = [(0, 17, ok), (1, 17, ok), (2, 27, ok), (3, 27, ok), (4, 22, timeout), (5, 22, timeout)];
+    assert_eq!(answers[..6], expected);
+    assert_eq!(answers[6..], [(6, 22, timeout), (7, 22, timeout), (8, 17, ok)]);
+    let findings = bed.finish();
+    let pools = findings.stations.iter().find(|station| station.name == "aurora.orders writer pools").unwrap();
+    assert_eq!((pools.arrivals, pools.completions, pools.lost, pools.max_waiting), (9, 5, 4, 9));
+}
+
+#[test]
+fn the_connection_used_last_is_taken_first_and_is_free_when_the_answer_has_arrived() {
+    let mut settings = settings();
+    settings.pool.max_size = 1;
+    let mut bed = Bed::new(&settings);
+    bed.hop = bed.bench.cx().hop(seconds(0.010));
+    bed.ask(READ, task(0));
+    bed.ask(READ, task(0));
+    bed.run_until(at(1.0));
+    // 5 ms to connect, 10 ms of query, 10 ms back; the second gets the connection then.
+    assert_eq!(bed.answers(), [(0, 25, Cause::None), (1, 45, Cause::None)]);
+    let mut settings = self::settings();
+    settings.dns_ttl = SimDuration::ZERO;
+    let mut bed = Bed::new(&settings);
+    (0..3).for_each(|_| _ = bed.ask(READ, task(0)));
+    bed.run_until(at(1.0));
+    assert_eq!(bed.aurora.connections.len(), 3);
+    let pool = PoolId { service: 1, slot: 0, endpoint: ClusterEndpoint::Cluster };
+    let last = *bed.aurora.pool(pool).idle.last().unwrap();
+    bed.ask(READ, task(0));
+    assert_eq!(bed.aurora.connections[last].phase, Phase::Cpu);
+    bed.finish();
+}
+
+#[test]
+fn a_task_that_goes_takes_its_connections_with_it() {
+    let mut settings = settings();
+    settings.pool.max_size = 2;
+    let mut bed = Bed::new(&settings);
+    bed.ask(READ, task(0));
+    bed.run_until(at(0.5));
+    // One on the CPU, one connecting, one waiting, then one that was on its way.
+    (0..3).for_each(|_| _ = bed.ask(READ, task(0)));
+    bed.run_until(at(0.502));
+    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.ask(READ, task(0));
+    bed.run_until(at(0.6));
+    let lost = |number| (number, 502, Cause::ConnectionLost);
+    let mut answers = bed.answers();
+    answers.sort_unstable_by_key(|answer| answer.0);
+    assert_eq!(answers, [(0, 15, Cause::None), lost(1), lost(2), lost(3), lost(4)]);
+    assert!(bed.aurora.connections.is_empty() && bed.aurora.servers[0].connections == 0);
+    // Another in the same slot begins anew; a straggler of the first does not disturb it.
+    let next = TaskKey { slot: 0, generation: 1 };
+    bed.ask(READ, next);
+    bed.ask(READ, task(0));
+    bed.run_until(at(1.0));
+    assert_eq!(bed.answers(), [(6, 600, Cause::ConnectionLost), (5, 615, Cause::None)]);
+    // Nor does it hurt to hear twice of it, or of one that never called.
+    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.aurora.task_gone(EcsId(0), task(9), &mut bed.bench.cx());
+    bed.ask(READ, task(9));
+    bed.run_until(at(2.0));
+    assert_eq!(bed.answers(), [(7, 1000, Cause::ConnectionLost)]);
+    bed.finish();
+}
+
+#[test]
+fn who_gave_up_waiting_takes_no_connection_but_a_query_under_way_runs_on() {
+    let mut settings = settings();
+    settings.pool.max_size = 1;
+    let mut bed = Bed::new(&settings);
+    (0..3).for_each(|_| _ = bed.ask(READ, task(0)));
+    bed.run_until(at(0.006));
+    for number in [0, 1] {
+        let key = bed.asked[number];
+        bed.bench.cx().request(key).abandoned = true;
+    }
+    bed.run_until(at(1.0));
+    assert_eq!(bed.answers(), [(0, 15, Cause::None), (1, 15, Cause::PoolTimeout), (2, 25, Cause::None)]);
+    let findings = bed.finish();
+    let totals = ["queries answered", "answered after the caller gave up"].map(|name| counter(&findings, name));
+    assert_eq!(totals, [1.0, 2.0]);
+}
+
+#[test]
+fn the_reader_endpoint_hands_out_readers_in_turn_once_a_ttl() {
+    let mut settings = settings();
+    settings.instances.push(instance("orders-3", 1, 16.0));
+    let mut bed = Bed::new(&settings);
+    for slot in 0..4 {
+        (0..3).for_each(|_| _ = bed.ask(READ_FROM_READER, task(slot)));
+    }
+    bed.run_until(at(1.0));
+    // Three connections a task within its TTL go to one reader; connections are balanced, not queries.
+    let connections: Vec<u32> = bed.aurora.servers.iter().map(|server| server.connections).collect();
+    assert_eq!(connections, [0, 6, 6]);
+    bed.finish();
+}
+
+/// With exponential demands the number of queries under processor sharing is that of M/M/c (each departure rate is the
+/// same), so the mean sojourn time is 1/mu + C / (c mu - lambda), with Erlang's C.
+#[test]
+fn queries_share_the_cpu_as_in_m_m_c() {
+    let (lambda, mean, cores) = (140.0, 0.01, 2.0f64);
+    let load = lambda * mean;
+    let erlang_c = {
+        let rho = load / cores;
+        let last = load * load / 2.0 / (1.0 - rho);
+        last / (1.0 + load + last)
+    };
+    let theory = mean + erlang_c / (cores / mean - lambda);
+    let mut settings = settings();
+    settings.connect_time = SimDuration::ZERO;
+    settings.pool.max_size = 100_000;
+    settings.instances[0].max_connections = 1_000_000;
+    settings.statements[0].cpu = Distribution::exponential(mean).unwrap();
+    settings.statements[0].wait = Distribution::constant(0.0).unwrap();
+    let replications = 20u32;
+    let (mut sum, mut square) = (0.0, 0.0);
+    for replication in 0..replications {
+        let mut bed = Bed::new(&settings);
+        bed.seed = u64::from(replication);
+        let mut stream = Stream::from_key(bed.seed);
+        let gap = Distribution::exponential(1.0 / lambda).unwrap();
+        for number in 0..100_000u64 {
+            let now = bed.now() + gap.sample_duration(&mut stream);
+            bed.run_until(now);
+            if number == 10_000 {
+                bed.aurora.warm_up_over(now);
+            }
+            bed.ask(READ, task(0));
+        }
+        let findings = bed.finish();
+        let station = &findings.stations[0];
+        assert!((station.utilisation - load / cores).abs() < 0.03, "{}", station.utilisation);
+        sum += station.mean_sojourn;
+        square += station.mean_sojourn * station.mean_sojourn;
+    }
+    let n = f64::from(replications);
+    let average = sum / n;
+    let deviation = ((square - sum * average) / (n - 1.0)).sqrt();
+    let half_width = student_t_quantile(0.9995, n - 1.0) * deviation / n.sqrt();
+    assert!((average - theory).abs() < half_width, "{average} +- {half_width} is not {theory}");
+    assert!(half_width < 0.03 * theory);
+}
+
+/// Whatever happens in whatever order, every query is answered once and no connection is lost or counted twice.
+#[test]
+fn the_books_balance_in_a_long_random_run() {
+    for seed in 0..40 {
+        let mut stream = Stream::from_key(seed);
+        let mut settings = settings();
+        settings.instances.push(instance("orders-3", 1, 16.0));
+        settings.pool = Pool { max_size: 1 + stream.below(4) as u32, acquire_timeout: seconds(0.05) };
+        settings.instances.iter_mut().for_each(|it| it.max_connections = 4 + (seed as u32 % 3) * 4);
+        settings.failover.promotion = seconds(0.3);
+        settings.failover.restart = seconds(0.1 + 0.4 * stream.uniform());
+        settings.failover.dns_update = seconds(0.3 * stream.uniform());
+        settings.dns_ttl = seconds(0.2);
+        settings.statements.iter_mut().for_each(|it| it.cpu = Distribution::exponential(0.004).unwrap());
+        if seed % 4 == 0 {
+            settings.connect_time = SimDuration::ZERO;
+            settings.statements[0].cpu = Distribution::constant(0.0).unwrap();
+            settings.statements[0].wait = Distribution::constant(0.0).unwrap();
+        }
+        let mut bed = Bed::new(&settings);
+        bed.seed = seed;
+        if seed % 2 == 1 {
+            bed.hop = bed.bench.cx().hop(seconds(0.001));
+        }
+        let mut generations = [0u32; 5];
+        for step in 0..4_000u32 {
+            let now = bed.now() + SimDuration::from_micros(stream.below(4_000));
+            bed.run_until(now);
+            if step == 1_000 {
+                bed.aurora.warm_up_over(now);
+            }
+            let slot = stream.below(5) as u32;
+            let task = |generation| TaskKey { slot, generation };
+            let generation = &mut generations[slot as usize];
+            match stream.below(200) {
+                0 => bed.fail_over(),
+                1 | 2 => {
+                    bed.aurora.task_gone(EcsId(0), task(*generation), &mut bed.bench.cx());
+                    *generation += 1;
+                }
+                // A new task in the slot of one whose end nobody told.
+                3 => *generation += 1,
+                4..12 => {
+                    let late = task(generation.saturating_sub(1));
+                    bed.ask(stream.below(4) as u16, late);
+                }
+                12..20 => {
+                    // One of the latest dozen, if it is not answered.
+                    let back = stream.below(12) as usize;
+                    let late = bed.asked.iter().rev().nth(back).copied().unwrap_or(Key::NONE);
+                    if let Some(request) = bed.bench.shared.requests.get_mut(late) {
+                        request.abandoned = true;
+                    }
+                }
+                _ => {
+                    let task = task(*generation);
+                    bed.ask(stream.below(4) as u16, task);
+                }
+            }
+        }
+        let end = bed.now() + seconds(5.0);
+        bed.run_until(end);
+        assert_eq!(bed.answers.len(), bed.asked.len(), "each is answered once, sooner or later");
+        assert_eq!(bed.aurora.inspect(), (0, true));
+        let waiting = |phase| matches!(phase, Phase::Idle);
+        assert!(bed.aurora.connections.iter().all(|(_, wire)| waiting(wire.phase)));
+        bed.finish();
+    }
+}

@@ -1,0 +1,406 @@
+//! Policies on metrics that do as they are told.
+
+use super::*;
+use crate::world::Message;
+use crate::world::bench::Bench;
+
+const WEB: EcsId = EcsId(0);
+
+fn minutes(minutes: u64) -> SimDuration {
+    PERIOD.times(minutes)
+}
+
+fn policy(kind: PolicyKind) -> Policy {
+    Policy {
+        name: "cpu".to_owned(),
+        service: WEB,
+        min_capacity: 1,
+        max_capacity: 100,
+        metric: MetricRef::EcsCpu(WEB),
+        kind,
+        scale_out_cooldown: minutes(5),
+        scale_in_cooldown: minutes(5),
+    }
+}
+
+fn tracking(target_value: f64) -> Policy {
+    policy(PolicyKind::TargetTracking {
+        target_value,
+        disable_scale_in: false,
+        scale_out_datapoints: 3,
+        scale_in_datapoints: 15,
+        scale_in_threshold: 0.9,
+    })
+}
+
+fn alarm(threshold: f64, above: bool) -> Alarm {
+    Alarm { threshold, above, evaluation_periods: 1, datapoints_to_alarm: 1 }
+}
+
+fn step(lower: f64, upper: f64, adjustment: i32) -> StepAdjustment {
+    StepAdjustment { lower, upper, adjustment }
+}
+
+/// Two metrics, a clock that ticks by the minute, and what was decided.
+struct Stage {
+    bench: Bench,
+    scaling: AutoScaling,
+    cpu: MetricId,
+    requests: MetricId,
+    /// When, and to what, in seconds.
+    decided: Vec<(u64, u32)>,
+    desired: u32,
+}
+
+impl Stage {
+    fn new(policies: &[Policy], desired: u32) -> Self {
+        let mut bench = Bench::new();
+        let metrics = &mut bench.shared.metrics;
+        let cpu = metrics.register("AWS/ECS CPUUtilization ecs.web".to_owned(), "%");
+        let requests = metrics.register("AWS/ApplicationELB RequestCountPerTarget alb.front/web".to_owned(), "count");
+        metrics.declare(MetricRef::EcsCpu(WEB), cpu);
+        metrics.declare(MetricRef::AlbRequestCountPerTarget(AlbId(0), TargetGroupId(0)), requests);
+        let scaling = AutoScaling::with(policies, &[("web", desired)], &mut bench.cx());
+        let mut stage = Self { bench, scaling, cpu, requests, decided: Vec::new(), desired };
+        stage.take_decisions();
+        stage
+    }
+    fn take_decisions(&mut self) {
+        let now = self.bench.kernel.now().as_nanos() / 1_000_000_000;
+        while let Some(message) = self.bench.shared.outbox.pop_front() {
+            let Message::Control(Control::SetDesiredCount(WEB, desired)) = message else { panic!("{message:?}") };
+            self.decided.push((now, desired));
+            self.desired = desired;
+            self.scaling.desired_count(WEB, desired, &mut self.bench.cx());
+        }
+    }
+    /// A minute with these datapoints passes; then alarms are evaluated, the minute's own datapoints not readable yet.
+    fn minute_of(&mut self, cpu: Option<f64>, requests: Option<f64>) {
+        let start = self.bench.kernel.now();
+        self.bench.run_until(start + PERIOD, |_, _| {}, |_, _| {});
+        for (metric, value) in [(self.cpu, cpu), (self.requests, requests)] {
+            if let Some(value) = value {
+                self.bench.shared.metrics.publish(metric, start, value);
+            }
+        }
+        self.scaling.evaluate(PERIOD, &mut self.bench.cx());
+        self.take_decisions();
+    }
+    fn minutes(&mut self, count: u32, cpu: f64) {
+        (0..count).for_each(|_| self.minute_of(Some(cpu), None));
+    }
+    /// Minutes of a load that the tasks there are share: hundreds of percent in all.
+    fn load(&mut self, count: u32, all: f64) {
+        (0..count).for_each(|_| self.minute_of(Some(all / f64::from(self.desired)), None));
+    }
+    /// Minutes until it decides.
+    fn until_decision(&mut self, cpu: f64) -> u32 {
+        let before = self.decided.len();
+        (1..200)
+            .find(|_| {
+                self.minutes(1, cpu);
+                self.decided.len() > before
+            })
+            .unwrap_or(u32::MAX)
+    }
+    fn log(mut self, kind: LogKind) -> Vec<String> {
+        let now = self.bench.kernel.now();
+        let observer = std::mem::replace(
+            &mut self.bench.shared.observer,
+            crate::observer::Observer::new(
+                &crate::architecture::Run {
+                    duration: PERIOD,
+                    warm_up: SimDuration::ZERO,
+                    downtime_error_rate: 0.5,
+                    metric_delay: PERIOD,
+                },
+                &[],
+            ),
+        );
+        let books = observer.finish(now, &[0], 0, &mut crate::observer::Findings::default());
+        books.log.into_iter().filter(|entry| entry.kind == kind).map(|entry| entry.what).collect()
+    }
+}
+
+/// Tasks after a target-tracking policy has met a constant value for long enough for its first decision.
+fn tracked(capacity: u32, cpu: f64, target: f64) -> Option<u32> {
+    let mut stage = Stage::new(&[tracking(target)], capacity);
+    stage.minutes(17, cpu);
+    stage.decided.first().map(|&(_, desired)| desired)
+}
+
+#[test]
+fn worked_examples_of_target_tracking() {
+    assert_eq!(tracked(4, 90.0, 60.0), Some(6));
+    assert_eq!(tracked(4, 61.0, 60.0), Some(5));
+    assert_eq!(tracked(10, 75.0, 50.0), Some(15));
+    assert_eq!(tracked(4, 30.0, 60.0), Some(2), "armed below 54 only");
+    assert_eq!(tracked(4, 55.0, 60.0), None, "nothing ever happens although 55 < 60");
+}
+
+#[test]
+fn the_smallest_step_out_is_one_task() {
+    assert_eq!(tracked(1, 60.0 + 1e-9, 60.0), Some(2));
+    assert_eq!(tracked(3, 0.0, 60.0), Some(1), "MinCapacity");
+    assert_eq!(tracked(60, 90.0, 30.0), Some(100), "MaxCapacity");
+}
+
+#[test]
+fn load_doubles_and_falls_again_with_a_target_of_40_percent() {
+    // Minimum 2, desired 4, maximum 6, target 40 %: at 55 % tasks go to 6; when load falls, to 2; CPU returns to about 40 %.
+    let settings = Policy { min_capacity: 2, max_capacity: 6, ..tracking(40.0) };
+    let mut stage = Stage::new(&[settings], 4);
+    stage.load(10, 4.0 * 40.0);
+    assert_eq!(stage.desired, 4);
+    stage.load(10, 4.0 * 55.0);
+    assert_eq!(stage.desired, 6);
+    assert!((4.0 * 55.0 / 6.0 - 40.0f64).abs() < 4.0);
+    stage.load(20, 2.0 * 40.0);
+    assert_eq!(stage.desired, 2);
+    stage.load(30, 2.0 * 40.0);
+    assert_eq!(stage.desired, 2);
+    let log = stage.log(LogKind::Scaling);
+    assert_eq!(
+        log,
+        [
+            "desired 4 -> 6 by cpu: CPUUtilization 55 % against target 40 %",
+            "desired 6 -> 2 by cpu: CPUUtilization 13.3 % against target 40 %",
+        ]
+    );
+}
+
+#[test]
+fn a_step_of_load_is_answered_240_seconds_later_and_270_from_the_middle_of_a_minute() {
+    let at_minute_start = {
+        let mut stage = Stage::new(&[tracking(50.0)], 4);
+        stage.minutes(10, 40.0);
+        let step = 600;
+        stage.until_decision(80.0);
+        stage.decided[0].0 - step
+    };
+    let at_half_minute = {
+        let mut stage = Stage::new(&[tracking(50.0)], 4);
+        stage.minutes(10, 40.0);
+        let step = 630;
+        // The partial minute's average does not breach.
+        stage.minutes(1, 50.0);
+        stage.until_decision(80.0);
+        stage.decided[0].0 - step
+    };
+    let at_half_minute_with_a_breaching_average = {
+        let mut stage = Stage::new(&[tracking(50.0)], 4);
+        stage.minutes(10, 40.0);
+        stage.minutes(1, 60.0);
+        stage.until_decision(80.0);
+        stage.decided[0].0 - 630
+    };
+    assert_eq!((at_minute_start, at_half_minute, at_half_minute_with_a_breaching_average), (240, 270, 210));
+}
+
+#[test]
+fn scale_in_takes_15_minutes_and_the_delay() {
+    let mut stage = Stage::new(&[tracking(50.0)], 4);
+    stage.minutes(20, 50.0);
+    assert_eq!(stage.until_decision(20.0), 16);
+    assert_eq!(stage.desired, 2);
+}
+
+#[test]
+fn during_the_scale_out_cooldown_only_more_than_was_added_is_added() {
+    let mut stage = Stage::new(&[tracking(50.0)], 4);
+    stage.minutes(4, 75.0);
+    assert_eq!(stage.decided, [(240, 6)]);
+    // New tasks do not help yet: the same 75 % of the four would be 9 of the six.
+    stage.minutes(2, 75.0);
+    assert_eq!(stage.desired, 6);
+    // A larger one counts from the capacity before: ceil(4 x 100 / 50) = 8.
+    stage.minutes(2, 100.0);
+    assert_eq!(stage.decided[1..], [(8 * 60, 8)]);
+    // Its cooldown begins anew and ends after five minutes; then eight are what is reckoned from.
+    stage.minutes(4, 75.0);
+    assert_eq!(stage.desired, 8);
+    stage.minutes(1, 75.0);
+    assert_eq!(stage.decided[2..], [(13 * 60, 12)]);
+}
+
+#[test]
+fn without_a_cooldown_it_overshoots_and_with_a_long_one_it_stays_overloaded() {
+    // 16 tasks' worth of load on four; a new task takes two minutes to help.
+    let run = |cooldown| {
+        let mut stage = Stage::new(&[Policy { scale_out_cooldown: minutes(cooldown), ..tracking(50.0) }], 4);
+        let mut effective = [4; 3];
+        let mut most = 0;
+        let mut overloaded = 0;
+        for _ in 0..60 {
+            let cpu = (16.0 * 50.0 / f64::from(effective[0])).min(100.0);
+            overloaded += u32::from(cpu > 75.0);
+            stage.minutes(1, cpu);
+            effective = [effective[1], effective[2], stage.desired];
+            most = most.max(stage.desired);
+        }
+        (most, overloaded)
+    };
+    let (short, long) = (run(0), run(15));
+    assert!(short.0 > 2 * 16, "{short:?}");
+    assert!(long.0 <= 20 && long.1 > 2 * short.1, "{short:?} {long:?}");
+}
+
+#[test]
+fn scale_in_waits_for_both_cooldowns_and_a_scale_out_does_not() {
+    let long = Policy { scale_out_cooldown: minutes(30), scale_in_cooldown: minutes(10), ..tracking(50.0) };
+    let mut stage = Stage::new(&[long], 4);
+    stage.minutes(4, 75.0);
+    // Low from minute 4 on, alarm at minute 20, cooldown of the scale-out until minute 34.
+    let waited = stage.until_decision(25.0);
+    assert_eq!((4 + waited, stage.desired), (34, 3));
+    // The alarm stays; the cooldown of the scale-in ends at minute 44.
+    assert_eq!((stage.until_decision(25.0), stage.desired), (10, 2));
+    // Out at once although the scale-in cooldown lasts until minute 54, and the cooldown is cancelled by it.
+    assert_eq!((stage.until_decision(100.0), stage.desired), (4, 4));
+    assert_eq!(stage.scaling.services[0].in_until, SimTime::ZERO);
+}
+
+#[test]
+fn scale_in_can_be_disabled_and_is_suspended_during_a_deployment_while_scale_out_is_not() {
+    let mut disabled = tracking(50.0);
+    let PolicyKind::TargetTracking { disable_scale_in, .. } = &mut disabled.kind else { panic!() };
+    *disable_scale_in = true;
+    let mut stage = Stage::new(&[disabled], 4);
+    stage.minutes(40, 10.0);
+    assert_eq!(stage.decided, []);
+
+    let mut stage = Stage::new(&[tracking(50.0)], 4);
+    stage.scaling.deploying(WEB, true);
+    stage.minutes(40, 10.0);
+    assert_eq!(stage.decided, []);
+    stage.scaling.deploying(WEB, false);
+    stage.minutes(1, 10.0);
+    assert_eq!(stage.desired, 1);
+    stage.scaling.deploying(WEB, true);
+    stage.minutes(6, 90.0);
+    assert_eq!(stage.desired, 2);
+}
+
+#[test]
+fn missing_data_scales_nothing() {
+    let mut stage = Stage::new(&[tracking(50.0)], 4);
+    stage.minutes(20, 50.0);
+    (0..40).for_each(|_| stage.minute_of(None, None));
+    assert_eq!(stage.decided, []);
+    assert_eq!(stage.scaling.policies[0].watches[HIGH].state, AlarmState::InsufficientData);
+}
+
+#[test]
+fn of_several_policies_the_largest_wins_and_in_only_if_all_agree() {
+    let mut by_requests = tracking(1000.0);
+    by_requests.name = "requests".to_owned();
+    by_requests.metric = MetricRef::AlbRequestCountPerTarget(AlbId(0), TargetGroupId(0));
+    let policies = [tracking(50.0), by_requests];
+    let mut stage = Stage::new(&policies, 4);
+    (0..4).for_each(|_| stage.minute_of(Some(60.0), Some(2000.0)));
+    assert_eq!(stage.desired, 8, "5 for CPU, 8 for requests");
+    // CPU is low, requests are at their target.
+    (0..40).for_each(|_| stage.minute_of(Some(10.0), Some(1000.0)));
+    assert_eq!(stage.desired, 8);
+    // Both are low: the larger of 2 and 4.
+    (0..16).for_each(|_| stage.minute_of(Some(10.0), Some(500.0)));
+    assert_eq!(stage.desired, 4);
+    // Without data one of them cannot agree.
+    let mut stage = Stage::new(&policies, 4);
+    stage.minutes(40, 10.0);
+    assert_eq!(stage.decided, []);
+}
+
+#[test]
+fn worked_example_of_step_scaling() {
+    // EC2 Auto Scaling user guide: capacity 10, threshold 50, steps at +10 and +20 out, -10 and -20 in; the percentages of the
+    // guide in whole instances: 10 % of 10 = 1, 30 % of 11 = 3, 10 % of 14 = 1, 30 % of 13 = 3.
+    let out = PolicyKind::Step {
+        alarm: alarm(60.0, true),
+        adjustments: vec![step(0.0, 10.0, 1), step(10.0, f64::INFINITY, 3)],
+    };
+    let inwards = PolicyKind::Step {
+        alarm: alarm(40.0, false),
+        adjustments: vec![step(-10.0, 0.0, -1), step(f64::NEG_INFINITY, -10.0, -3)],
+    };
+    let no_cooldown = |kind| Policy { scale_out_cooldown: minutes(0), scale_in_cooldown: minutes(0), ..policy(kind) };
+    let mut stage = Stage::new(&[no_cooldown(out), no_cooldown(inwards)], 10);
+    let mut capacities = Vec::new();
+    for metric in [60.0, 70.0, 50.0, 40.0, 30.0, 50.0] {
+        stage.minutes(1, metric);
+        capacities.push(stage.desired);
+    }
+    stage.minutes(1, 50.0);
+    capacities.push(stage.desired);
+    assert_eq!(capacities, [10, 11, 14, 14, 13, 10, 10], "each a minute late");
+}
+
+#[test]
+fn bounds_of_steps_are_inclusive_towards_the_threshold() {
+    let out = [step(0.0, 10.0, 1), step(10.0, 20.0, 2), step(20.0, f64::INFINITY, 3)];
+    let inwards = [step(-10.0, 0.0, -1), step(f64::NEG_INFINITY, -10.0, -2)];
+    let find = |steps: &[StepAdjustment], distance| steps.iter().find(|s| s.holds(distance)).map(|s| s.adjustment);
+    let seen = [0.0, 9.9, 10.0, 20.0, 500.0, -1.0].map(|distance| find(&out, distance));
+    assert_eq!(seen, [Some(1), Some(1), Some(2), Some(3), Some(3), None]);
+    let seen = [0.0, -9.9, -10.0, -10.1, 1.0].map(|distance| find(&inwards, distance));
+    assert_eq!(seen, [Some(-1), Some(-1), Some(-2), Some(-2), None]);
+}
+
+#[test]
+fn step_scaling_counts_what_was_added_during_the_cooldown() {
+    let kind = PolicyKind::Step {
+        alarm: alarm(40.0, true),
+        adjustments: vec![step(0.0, 30.0, 1), step(30.0, 50.0, 2), step(50.0, f64::INFINITY, 3)],
+    };
+    let mut stage = Stage::new(&[policy(kind)], 4);
+    stage.minutes(2, 40.0);
+    assert_eq!(stage.decided, [(120, 5)], "CPU 40 %: one more");
+    stage.minutes(2, 90.0);
+    assert_eq!(stage.decided[1..], [(240, 7)], "CPU 90 %: three more than the four, one of which is there");
+    stage.minutes(3, 90.0);
+    assert_eq!(stage.desired, 7);
+    stage.minutes(3, 90.0);
+    assert_eq!(stage.decided[2..], [(540, 10)]);
+}
+
+#[test]
+fn simple_scaling_waits_for_its_cooldown() {
+    let kind = PolicyKind::Simple { alarm: alarm(70.0, true), adjustment: 2 };
+    let mut stage = Stage::new(&[policy(kind)], 4);
+    stage.minutes(12, 90.0);
+    assert_eq!(stage.decided, [(120, 6), (420, 8), (720, 10)]);
+}
+
+#[test]
+fn a_service_outside_its_bounds_is_brought_inside_at_the_start() {
+    let bounds = Policy { min_capacity: 3, max_capacity: 5, ..tracking(50.0) };
+    assert_eq!(Stage::new(std::slice::from_ref(&bounds), 1).decided, [(0, 3)]);
+    assert_eq!(Stage::new(std::slice::from_ref(&bounds), 9).decided, [(0, 5)]);
+    assert_eq!(Stage::new(&[bounds], 4).decided, []);
+}
+
+#[test]
+fn what_the_log_says() {
+    let mut stage = Stage::new(&[Policy { max_capacity: 5, ..tracking(40.0) }], 4);
+    stage.minutes(4, 30.0);
+    stage.minutes(20, 55.2);
+    stage.minutes(2, 40.0);
+    let mut log = stage.log(LogKind::Alarm);
+    assert_eq!(log.remove(0), "AlarmHigh of cpu: OK -> ALARM (CPUUtilization > 40 % in 3 of 3 minutes; latest 55.2 %)");
+    assert_eq!(log, ["AlarmHigh of cpu: ALARM -> OK (CPUUtilization > 40 % in 3 of 3 minutes; latest 40 %)"]);
+    let mut stage = Stage::new(&[Policy { max_capacity: 5, ..tracking(40.0) }], 4);
+    stage.minutes(20, 55.2);
+    assert_eq!(
+        stage.log(LogKind::Scaling),
+        [
+            "desired 4 -> 5 by cpu: CPUUtilization 55.2 % against target 40 %",
+            "6 tasks wanted, MaxCapacity is 5: CPUUtilization 55.2 % against target 40 %",
+        ]
+    );
+}
+
+#[test]
+fn quantities_read_well() {
+    let written = [quantity(55.23, "%"), quantity(40.0, "%"), quantity(0.1234, "s"), quantity(1500.4, "count")];
+    assert_eq!(written, ["55.2 %", "40 %", "0.123 s", "1500"]);
+}

@@ -1,0 +1,214 @@
+//! Viewers through Route 53 and CloudFront, to load balancers and stations: everything at work together.
+
+mod common;
+
+use common::*;
+use models::architecture::{Architecture, CacheControl, Catalog};
+use models::client::{Jitter, Retry, Route};
+use models::cloudfront::{Behavior, CachePolicy, Edge, Regional};
+use models::ecs::StepAction;
+use models::request::Method;
+use models::route53::{Answer, HealthCheck, Record, Resolvers, RoutingPolicy};
+use models::timeline::{Fault, FaultAction};
+use models::*;
+use sim_core::observations::Observations;
+use sim_core::{SimDuration, SimTime};
+
+fn millis(millis: u64) -> SimDuration {
+    SimDuration::from_millis(millis)
+}
+
+/// Managed policy CachingOptimized.
+const OPTIMIZED: CachePolicy = CachePolicy {
+    min_ttl: SimDuration::from_secs(1),
+    default_ttl: SimDuration::from_secs(86_400),
+    max_ttl: SimDuration::from_secs(31_536_000),
+    query_strings: false,
+    cookies: false,
+    headers: false,
+};
+
+fn distribution(origin: Endpoint) -> cloudfront::Settings {
+    cloudfront::Settings {
+        name: "site".into(),
+        behaviors: vec![Behavior { path_pattern: "*".into(), origin, cache_policy: OPTIMIZED }],
+        behavior_of_path: vec![0],
+        edges: vec![Edge {
+            name: "tokyo".into(),
+            capacity: 1 << 30,
+            viewer_rtt: millis(10),
+            regional: 0,
+            regional_rtt: millis(20),
+            origin_rtt: millis(110),
+        }],
+        edge_of_place: vec![0],
+        regionals: vec![Regional { name: "japan".into(), capacity: 1 << 30, origin_rtt: millis(100) }],
+        error_caching_min_ttl: secs(10),
+        origin_read_timeout: secs(30),
+    }
+}
+
+fn balancer(name: &str, service: EcsId) -> alb::Settings {
+    alb::Settings {
+        name: name.into(),
+        rules: vec![alb::Rule { path_pattern: "*".into(), action: alb::Action::Forward(vec![(TargetGroupId(0), 1)]) }],
+        rule_of_path: vec![0],
+        target_groups: vec![alb::TargetGroup {
+            name: "web".into(),
+            algorithm: alb::Algorithm::RoundRobin,
+            health_check: alb::HealthCheck {
+                enabled: true,
+                interval: secs(30),
+                timeout: secs(5),
+                healthy_threshold: 5,
+                unhealthy_threshold: 2,
+            },
+            deregistration_delay: secs(300),
+            targets: alb::Targets::Ecs(service),
+        }],
+        idle_timeout: secs(60),
+        added_latency: millis(1),
+        target_rtt: millis(1),
+    }
+}
+
+fn record(policy: RoutingPolicy) -> Record {
+    Record { name: "www.example.com".into(), ttl: secs(60), policy }
+}
+
+fn counter(seen: &Observations, subject: &str, name: &str) -> f64 {
+    let found = seen.counters.iter().find(|counter| counter.subject == subject && counter.name == name);
+    found.unwrap_or_else(|| panic!("no counter {subject} {name}")).value
+}
+
+#[test]
+fn static_paths_come_from_the_edge_and_posts_from_the_origin() {
+    let mut a = poisson(200.0, Endpoint::Record(RecordId(0)), secs(600), secs(300));
+    a.route53.records.push(record(RoutingPolicy::Simple(Endpoint::CloudFront(CloudFrontId(0)))));
+    a.route53.resolvers =
+        Resolvers { count: 20, client_rtt: millis(6), authoritative_rtt: millis(40), client_cache: true };
+    a.cloudfront.push(distribution(Endpoint::Station(StationId(0))));
+    a.stations.push(station::Settings {
+        name: "origin".into(),
+        servers: None,
+        room: None,
+        discipline: station::Discipline::Fifo,
+        classes: vec![constant(0.05)],
+        response_bytes: 300,
+    });
+    let size = exponential(20_000.0);
+    a.catalogs.push(Catalog {
+        name: "images".into(),
+        objects: 500,
+        zipf: 0.8,
+        size,
+        cache_control: CacheControl::Absent,
+    });
+    a.routes.push("users POST".into());
+    let get = &mut a.traffic[0].routes[0];
+    get.catalog = Some(CatalogId(0));
+    get.weight = 0.9;
+    let post = Route { id: RouteId(1), method: Method::Post, catalog: None, weight: 0.1, ..get.clone() };
+    a.traffic[0].routes.push(post);
+    let seen = run(&a);
+    // All 500 objects are there after five minutes, but for a few of the rarest.
+    assert!(counter(&seen, "cloudfront.site", "hit_ratio") > 0.99);
+    let (get, post) = (&seen.routes[0], &seen.routes[1]);
+    assert!(get.failed.is_empty() && post.failed.is_empty());
+    assert!((get.latency.quantile(0.5) - 0.010).abs() < 1e-4, "{}", get.latency.quantile(0.5));
+    assert!((post.latency.quantile(0.5) - 0.170).abs() < 1e-3, "{}", post.latency.quantile(0.5));
+    // 1000 clients at 0.2 operations a second and a TTL of 60 s: of 13 lookups in a minute, one is not cached.
+    let lookups = ["answers from client caches", "answers from resolver caches", "queries to name servers"]
+        .map(|name| counter(&seen, "route53", name));
+    let share = lookups[0] / lookups.iter().sum::<f64>();
+    assert!((0.88..0.95).contains(&share), "{share}");
+    // Five TTLs for each of 20 resolvers, and those that ask while the answer is on its way.
+    assert!((100.0..200.0).contains(&lookups[2]), "{}", lookups[2]);
+}
+
+/// Whoever gives up first - client, edge or load balancer - every request ends once, and the laws hold.
+#[test]
+fn no_request_is_lost_or_answered_twice_whoever_gives_up_first() {
+    for (client, edge, idle) in [(2, 3, 5), (2, 5, 3), (5, 2, 3), (3, 2, 5), (5, 3, 2), (3, 5, 2)] {
+        for method in [Method::Get, Method::Post] {
+            let mut a = poisson(30.0, Endpoint::CloudFront(CloudFrontId(0)), secs(120), SimDuration::ZERO);
+            a.traffic[0].timeout = Some(secs(client));
+            a.traffic[0].retry =
+                Retry { max_attempts: 3, backoff: millis(100), max_backoff: secs(1), jitter: Jitter::Full };
+            a.traffic[0].routes[0].method = method;
+            a.traffic[0].routes[0].catalog = Some(CatalogId(0));
+            let control = CacheControl::MaxAge(secs(1));
+            let size = constant(1000.0);
+            a.catalogs.push(Catalog { name: "it".into(), objects: 2000, zipf: 0.0, size, cache_control: control });
+            a.cloudfront.push(distribution(Endpoint::Alb(AlbId(0))));
+            a.cloudfront[0].origin_read_timeout = secs(edge);
+            a.alb.push(balancer("front", EcsId(0)));
+            a.alb[0].idle_timeout = secs(idle);
+            // Overloaded by half: waits grow beyond every timeout.
+            a.ecs.push(service(2, 1, 1.0, vec![StepAction::Wait(exponential(0.1))]));
+            a.ecs[0].target_groups = vec![(AlbId(0), TargetGroupId(0))];
+            a.ecs[0].task.backlog = Some(200);
+            let seen = run(&a);
+            let failed: u64 = seen.routes[0].failed.iter().map(|(_, count)| count).sum();
+            assert!(failed > 100, "{client} {edge} {idle}: {:?}", seen.routes[0].failed);
+            assert!(seen.routes[0].in_flight <= 30 * (u64::from(client as u32) + 3) * 3);
+        }
+    }
+}
+
+/// Two load balancers behind a failover record with 10 s checks; the primary loses all its tasks for good.
+fn failover(resolvers: u32) -> Architecture {
+    let mut a = poisson(50.0, Endpoint::Record(RecordId(0)), secs(900), SimDuration::ZERO);
+    a.traffic[0].clients = 20_000;
+    let answer = |alb, health_check| Answer { endpoint: Endpoint::Alb(AlbId(alb)), weight: 0, health_check };
+    let policy = RoutingPolicy::Failover { primary: answer(0, Some(0)), secondary: answer(1, None) };
+    a.route53.records.push(record(policy));
+    a.route53.health_checks.push(HealthCheck {
+        name: "primary".into(),
+        endpoint: Endpoint::Alb(AlbId(0)),
+        path: PathId(0),
+        request_interval: secs(10),
+        failure_threshold: 3,
+        checkers: 16,
+        timeout: secs(6),
+    });
+    a.route53.resolvers.count = resolvers;
+    for (number, name) in [(0, "primary"), (1, "secondary")] {
+        a.alb.push(balancer(name, EcsId(number)));
+        let mut it = service(2, 100, 100.0, vec![StepAction::Wait(constant(0.01))]);
+        it.name = name.into();
+        it.launch_time = constant(100_000.0);
+        it.target_groups = vec![(AlbId(number), TargetGroupId(0))];
+        a.ecs.push(it);
+    }
+    a.faults.push(Fault {
+        at: SimTime::from_secs(300),
+        duration: SimDuration::ZERO,
+        action: FaultAction::StopTask { service: EcsId(0), zone: None, count: None },
+        name: "aws:ecs:stop-task".into(),
+        target: "ecs.primary".into(),
+    });
+    a
+}
+
+/// Detection 2 x 10 + 14/17 x 10 s, propagation 5 s, then half of the TTL of 60 s on average: 63.2 s of operations are lost.
+/// After a whole TTL nobody asks the primary any more.
+#[test]
+fn failover_loses_what_detection_propagation_and_ttl_cost() {
+    let a = failover(300);
+    let lost: Vec<f64> = (0..8)
+        .map(|replication| {
+            let seen = models::simulate(&a, 11, replication);
+            assert!(seen.audit.passed(), "{:?}", seen.audit.checks);
+            let window = seen.downtime.last().expect("there is a window of downtime");
+            let ends = window.until.as_secs_f64();
+            // The last seconds lose less than half of their operations, and are no downtime by this run's measure.
+            assert!((300.0 + 33.0..300.0 + 96.0).contains(&ends), "{ends}");
+            seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+        })
+        .collect();
+    let mean = lost.iter().sum::<f64>() / 8.0;
+    let variance = lost.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 7.0;
+    let half_width = 5.4 * (variance / 8.0).sqrt();
+    assert!((mean - 63.2).abs() < half_width && half_width < 5.0, "{mean} +- {half_width}");
+}

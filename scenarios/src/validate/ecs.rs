@@ -1,0 +1,369 @@
+//! ECS services.
+
+use models::architecture::Network;
+use models::client::{Jitter, Retry};
+use models::ecs::{Call, Concurrency, DeploymentConfiguration, Handler, Settings, Step, StepAction, Task};
+use models::ids::*;
+use models::request::Method;
+use sim_core::SimDuration;
+
+use super::alb::Registration;
+use super::traffic::method;
+use super::{BROKEN, Check, Section};
+use crate::decode::{Named, Sp};
+use crate::diagnostics::Diagnostic;
+use crate::nearest::advice;
+use crate::raw::ecs as raw;
+use crate::raw::timeline::Strategy;
+use crate::tree::Span;
+use crate::units::Vcpu;
+
+const CALLED: [Section; 5] = [Section::Alb, Section::Ecs, Section::Station, Section::Aurora, Section::DynamoDb];
+/// Most steps of a handler, and most calls of a step.
+const MAX_STEPS: usize = 100;
+/// Most tasks of a service.
+pub(super) const MAX_TASKS: u32 = 100_000;
+
+impl Check<'_> {
+    pub(super) fn services(&mut self, network: &Network, registrations: &[Registration]) -> Vec<Option<Settings>> {
+        let doc = self.doc;
+        self.part_names(&doc.ecs, "ecs");
+        let mut built = Vec::new();
+        for (n, (name, service)) in doc.ecs.entries.iter().enumerate() {
+            let (id, groups) = (EcsId(n as u16), &registrations[n].groups);
+            built.push(service.as_ref().map(|service| self.service(id, name, service, network, groups)));
+        }
+        built
+    }
+
+    fn service(
+        &mut self,
+        id: EcsId,
+        name: &Sp<String>,
+        service: &raw::Service,
+        network: &Network,
+        groups: &[(AlbId, TargetGroupId)],
+    ) -> Settings {
+        if service.availability_zones.is_empty() || service.availability_zones.len() > 100 {
+            self.error(
+                service.availability_zones.span,
+                "a service runs in at least one zone",
+                "such as [\"a\", \"b\"]",
+            );
+        }
+        self.distinct(service.availability_zones.iter(), "zones");
+        service.availability_zones.iter().for_each(|zone| self.label(zone));
+        if service.handler.is_empty() || service.handler.len() > 1000 {
+            let label = "at least one [[ecs.NAME.handler]], at most 1000";
+            self.error(service.handler.span, "a service without handlers answers nothing", label);
+        }
+        let desired_count = self.count(&service.desired_count, "desired_count", 0, MAX_TASKS);
+        let deployment = self.deployment(id, service);
+        Settings {
+            name: name.value.clone(),
+            desired_count,
+            zones: service.availability_zones.iter().map(|zone| zone.value.clone()).collect(),
+            task: Task {
+                vcpu: self.vcpu(&service.cpu),
+                workers: self.count(&service.workers, "workers", 1, 1_000_000),
+                backlog: service.backlog.as_ref().map(|n| n.value),
+                concurrency: match service.concurrency.value {
+                    raw::Concurrency::Threaded => Concurrency::Threaded,
+                    raw::Concurrency::EventLoop => Concurrency::EventLoop,
+                },
+            },
+            launch_time: service.launch_time.0.clone(),
+            startup_time: service.startup_time.0.clone(),
+            stop_timeout: self.time(&service.stop_timeout, "stop_timeout", 0.0, 86_400.0, ""),
+            scheduler_interval: self.time(&service.scheduler_interval, "scheduler_interval", 0.1, 3600.0, ""),
+            health_check_grace_period: self.delay(&service.health_check_grace_period, "health_check_grace_period"),
+            healthy_after: self.delay(&service.healthy_after, "healthy_after"),
+            handlers: service.handler.iter().map(|handler| self.handler(id, handler, network)).collect(),
+            handler_of_path: Vec::new(),
+            deployment,
+            target_groups: groups.to_vec(),
+            error_rate: self.share(&service.error_rate, "error_rate"),
+            health_check_cpu: self.delay(&service.health_check_cpu, "health_check_cpu"),
+        }
+    }
+
+    pub(super) fn vcpu(&mut self, cpu: &Sp<Vcpu>) -> f64 {
+        if !(0.001..=1024.0).contains(&cpu.0) {
+            self.error(cpu.span, "this number of vCPU is impossible", "more than 0, at most \"1024 vCPU\"");
+        }
+        cpu.0.clamp(0.001, 1024.0)
+    }
+
+    fn deployment(&mut self, id: EcsId, service: &raw::Service) -> DeploymentConfiguration {
+        let (low, high) = (&service.minimum_healthy_percent, &service.maximum_percent);
+        let mut whole = |share: f64, span: Span, what: &str, least: f64, most: f64| {
+            let percent = (share * 100.0 * 1e6).round() / 1e6;
+            if percent.fract() != 0.0 || percent < least || percent > most {
+                let title = format!("{what} is a whole percentage from {least} to {most}");
+                self.error(span, title, format!("such as \"{}%\"", percent.clamp(least, most).round()));
+            }
+            percent.clamp(least, most).round() as u32
+        };
+        let minimum = whole(low.0, low.span, "minimum_healthy_percent", 0.0, 100.0);
+        let maximum = whole(high.0, high.span, "maximum_percent", 100.0, 200.0);
+        let rolls = |deploy: &&crate::raw::timeline::Deploy| {
+            deploy.strategy.value == Strategy::Rolling
+                && self.look_up(&deploy.service).0.is_some_and(|(_, endpoint)| endpoint == Endpoint::Ecs(id))
+        };
+        if let Some(deploy) = self.doc.deploy.iter().find(rolls) {
+            self.stuck(service, minimum, maximum, deploy.span);
+        }
+        DeploymentConfiguration { minimum_healthy_percent: minimum, maximum_percent: maximum }
+    }
+
+    /// A rolling deployment that may neither start a new task nor stop an old one never ends.
+    fn stuck(&mut self, service: &raw::Service, minimum: u32, maximum: u32, deploy: Span) {
+        let desired = service.desired_count.value;
+        let (lower, upper) = rolling_bounds(desired, minimum, maximum);
+        if desired == 0 || desired > MAX_TASKS || upper > desired || lower < desired {
+            return;
+        }
+        let exact = |percent: u32| f64::from(desired) * f64::from(percent) / 100.0;
+        let title = "a rolling deployment of this service can never make progress";
+        let place = [&service.maximum_percent.span, &service.minimum_healthy_percent.span, &service.desired_count.span]
+            .into_iter()
+            .find(|span| **span != service.span)
+            .copied()
+            .unwrap_or(service.span);
+        let arithmetic = format!(
+            "at least {lower} tasks stay healthy: {desired} x {minimum}% = {}, rounded up; at most {upper} run at once: \
+             {desired} x {maximum}% = {}, rounded down",
+            exact(minimum),
+            exact(maximum),
+        );
+        let error = Diagnostic::error(place, title, "no task may start and none may stop")
+            .help(arithmetic)
+            .help("lower minimum_healthy_percent or raise maximum_percent");
+        self.note(error.also(deploy, "this deployment"));
+    }
+
+    fn handler(&mut self, id: EcsId, handler: &raw::Handler, network: &Network) -> Handler {
+        self.pattern(&handler.path);
+        if handler.steps.len() > MAX_STEPS {
+            self.error(handler.steps.span, "too many steps", format!("at most {MAX_STEPS}"));
+        }
+        Handler {
+            path_pattern: handler.path.value.clone(),
+            steps: handler.steps.iter().map(|step| self.step(id, step, network)).collect(),
+            response_bytes: self.body(&handler.response_size, "response_size"),
+        }
+    }
+
+    fn step(&mut self, id: EcsId, step: &raw::Step, network: &Network) -> Step {
+        let given = [
+            step.cpu.as_ref().map(|cpu| ("cpu", cpu.span)),
+            step.wait.as_ref().map(|wait| ("wait", wait.span)),
+            step.call.as_ref().map(|call| ("call", call.span())),
+            step.calls.as_ref().map(|calls| ("calls", calls.span)),
+        ];
+        let given: Vec<(&str, Span)> = given.into_iter().flatten().collect();
+        match given.as_slice() {
+            [_] => {}
+            [] => self.error(step.span, "this step does nothing", "give `cpu`, `wait`, `call` or `calls`"),
+            [(first, _), (second, span), ..] => {
+                let title = format!("a step is either `{first}` or `{second}`, not both");
+                let help = "steps are done one after the other: write two steps";
+                self.note(Diagnostic::error(*span, title, "one too many").help(help));
+            }
+        }
+        let given_calls = step.calls.iter().flat_map(|calls| calls.iter());
+        let calls: Vec<Call> = step.call.iter().chain(given_calls).map(|call| self.call(id, call, network)).collect();
+        if calls.len() > MAX_STEPS {
+            self.error(step.span, "too many calls at once", format!("at most {MAX_STEPS}"));
+        }
+        let action = match (&step.cpu, &step.wait) {
+            (Some(cpu), _) => StepAction::Cpu(cpu.0.clone()),
+            (None, Some(wait)) => StepAction::Wait(wait.0.clone()),
+            (None, None) => StepAction::Calls(calls),
+        };
+        Step { probability: self.share(&step.probability, "probability"), action }
+    }
+
+    fn call(&mut self, id: EcsId, call: &raw::Call, network: &Network) -> Call {
+        let (to, long) = match call {
+            raw::Call::Short(to) => (to, None),
+            raw::Call::Long(long) => (&long.to, Some(long)),
+        };
+        let (endpoint, rest) = self.endpoint_and_rest(to, &CALLED, Some(Endpoint::Ecs(id)), "the called part");
+        let named = rest.map(|rest| Sp { value: rest.to_string(), span: to.span });
+        let separate = long.and_then(|long| long.operation.clone());
+        if let (Some(_), Some(second)) = (&named, &separate) {
+            self.error(second.span, "the operation is given twice", "remove it here or in `to`");
+        }
+        let operation = self.operation(endpoint, named.or(separate).as_ref(), to.span);
+        let path = long.and_then(|long| long.path.as_ref());
+        let http = matches!(endpoint, Endpoint::Alb(_) | Endpoint::Ecs(_)) || endpoint == BROKEN;
+        if let (Some(path), false) = (path, http) {
+            self.error(path.span, "only load balancers and ECS services have paths", "remove `path`");
+        }
+        let retry = self.call_retry(endpoint, long.map(|long| &**long));
+        let Some(long) = long else {
+            return Call {
+                to: endpoint,
+                operation,
+                path: self.path("/"),
+                method: Method::Get,
+                probability: 1.0,
+                timeout: None,
+                retry,
+                rtt: network.region_rtt,
+                required: true,
+            };
+        };
+        if let Some(timeout) = long.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
+            self.error(timeout.span, "a timeout of nothing fails every call", "more than \"0s\", or leave it out");
+        }
+        Call {
+            to: endpoint,
+            operation,
+            path: match path {
+                Some(path) => self.typed_path(path),
+                None => self.path("/"),
+            },
+            method: method(long.method.value),
+            probability: self.share(&long.probability, "probability"),
+            timeout: long.timeout.as_ref().map(|timeout| timeout.0),
+            retry,
+            rtt: long.rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "rtt")),
+            required: long.required.value,
+        }
+    }
+
+    /// The number of an operation among those of the called part.
+    fn operation(&mut self, to: Endpoint, name: Option<&Sp<String>>, span: Span) -> u16 {
+        let doc = self.doc;
+        match to {
+            BROKEN => 0,
+            Endpoint::Aurora(id) => match &doc.aurora.entries[id.index()].1 {
+                Some(cluster) => self.one_operation(&cluster.statements, name, span, "statement"),
+                None => 0,
+            },
+            Endpoint::DynamoDb(id) => match &doc.dynamodb.entries[id.index()].1 {
+                Some(table) => self.one_operation(&table.operations, name, span, "operation"),
+                None => 0,
+            },
+            Endpoint::Station(id) => match (&doc.station.entries[id.index()].1, name) {
+                (Some(station), Some(name)) => {
+                    self.named(name, &station.classes, "class").map_or(0, |class| class as u16 + 1)
+                }
+                _ => 0,
+            },
+            _ => {
+                if let Some(name) = name {
+                    let title = "load balancers and ECS services have paths, not operations";
+                    self.error(name.span, title, "write { to = ..., path = ... }");
+                }
+                0
+            }
+        }
+    }
+
+    fn one_operation<T>(&mut self, all: &Named<T>, name: Option<&Sp<String>>, span: Span, what: &str) -> u16 {
+        match (name, all.len()) {
+            (Some(name), _) => self.named(name, all, what).unwrap_or(0) as u16,
+            (None, 1) => 0,
+            (None, 0) => {
+                self.error(span, format!("this part has no {what}"), "nothing can be asked of it");
+                0
+            }
+            (None, _) => {
+                let label = advice("", all.names());
+                self.error(span, format!("which {what} is called?"), label);
+                0
+            }
+        }
+    }
+
+    fn call_retry(&mut self, to: Endpoint, call: Option<&raw::LongCall>) -> Retry {
+        let table = matches!(to, Endpoint::DynamoDb(_));
+        if let Some(retry) = call.and_then(|call| call.retry.as_ref()) {
+            if let Some(mode) = call.and_then(|call| call.retry_mode.as_ref()) {
+                let error = Diagnostic::error(mode.span, "either `retry` or `retry_mode`, not both", "one too many");
+                self.note(error.also(retry.span, "given here"));
+            }
+            return self.retry(retry);
+        }
+        let otherwise = if table { raw::RetryMode::Legacy } else { raw::RetryMode::None };
+        let mode = call.and_then(|call| call.retry_mode.as_ref()).map_or(otherwise, |mode| mode.value);
+        sdk_retry(mode, table)
+    }
+
+    pub(super) fn match_paths(
+        &mut self,
+        cloudfront: &mut [Option<models::cloudfront::Settings>],
+        albs: &mut [Option<models::alb::Settings>],
+        ecs: &mut [Option<Settings>],
+    ) {
+        for distribution in cloudfront.iter_mut().flatten() {
+            let patterns: Vec<&str> = distribution.behaviors.iter().map(|it| it.path_pattern.as_str()).collect();
+            distribution.behavior_of_path = self.first_matches(&patterns, distribution.behaviors.len() as u16 - 1);
+        }
+        for alb in albs.iter_mut().flatten() {
+            let patterns: Vec<&str> = alb.rules.iter().map(|it| it.path_pattern.as_str()).collect();
+            alb.rule_of_path = self.first_matches(&patterns, (alb.rules.len() as u16).saturating_sub(1));
+        }
+        for service in ecs.iter_mut().flatten() {
+            let patterns: Vec<&str> = service.handlers.iter().map(|it| it.path_pattern.as_str()).collect();
+            service.handler_of_path = self.first_matches(&patterns, u16::MAX);
+        }
+    }
+}
+
+/// Fewest healthy and most tasks during a rolling deployment (ECS guide, service_definition_parameters): rounded up and down.
+pub(crate) fn rolling_bounds(desired: u32, minimum_healthy_percent: u32, maximum_percent: u32) -> (u32, u32) {
+    let share = |percent: u32| u64::from(desired) * u64::from(percent);
+    (share(minimum_healthy_percent).div_ceil(100) as u32, (share(maximum_percent) / 100) as u32)
+}
+
+/// What AWS's SDKs do about failures (botocore/retries/standard.py, botocore/data/_retry.json).
+fn sdk_retry(mode: raw::RetryMode, dynamodb: bool) -> Retry {
+    let max_backoff = SimDuration::from_secs(20);
+    let second = SimDuration::from_secs(1);
+    match (mode, dynamodb) {
+        (raw::RetryMode::None, _) => {
+            Retry { max_attempts: 1, backoff: SimDuration::ZERO, max_backoff, jitter: Jitter::None }
+        }
+        (raw::RetryMode::Standard, _) => Retry { max_attempts: 3, backoff: second, max_backoff, jitter: Jitter::Full },
+        (raw::RetryMode::Legacy, true) => {
+            Retry { max_attempts: 10, backoff: SimDuration::from_millis(50), max_backoff, jitter: Jitter::None }
+        }
+        (raw::RetryMode::Legacy, false) => {
+            Retry { max_attempts: 5, backoff: second, max_backoff, jitter: Jitter::Full }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_of_rolling_deployments_are_those_of_the_table() {
+        let table = [
+            (4, 100, 200, 4, 8),
+            (4, 50, 100, 2, 4),
+            (3, 100, 125, 3, 3),
+            (1, 100, 150, 1, 1),
+            (2, 75, 100, 2, 2),
+            (3, 66, 100, 2, 3),
+            (10, 90, 110, 9, 11),
+            (7, 50, 150, 4, 10),
+            (5, 80, 120, 4, 6),
+        ];
+        for (desired, minimum, maximum, lower, upper) in table {
+            assert_eq!(rolling_bounds(desired, minimum, maximum), (lower, upper), "{desired}, {minimum}/{maximum}");
+        }
+    }
+
+    #[test]
+    fn legacy_mode_for_dynamodb_sleeps_25_55_s_in_all() {
+        let retry = sdk_retry(raw::RetryMode::Legacy, true);
+        let sleeps = (0..u32::from(retry.max_attempts) - 1).map(|n| retry.backoff.as_secs_f64() * f64::from(1u32 << n));
+        assert!((sleeps.sum::<f64>() - 25.55).abs() < 1e-9);
+    }
+}

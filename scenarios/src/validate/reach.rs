@@ -1,0 +1,315 @@
+//! Which way requests take: every route is followed, path by path, to the handlers that answer it and the parts they call.
+//! Finds circles, ways that are too long, paths that nobody answers, and parts that nobody asks.
+
+use std::collections::BTreeSet;
+
+use models::alb::{self, Action};
+use models::client::{Arrivals, Recorded};
+use models::cloudfront;
+use models::ecs::{self, StepAction};
+use models::ids::*;
+use models::request::MAX_FRAMES;
+use models::route53::{self, RoutingPolicy};
+
+use super::traffic::Sources;
+use super::{BROKEN, Check};
+use crate::decode::{Named, Sp};
+use crate::diagnostics::Diagnostic;
+use crate::tree::Span;
+
+/// A stop on the way: the part, the path asked for, how many frames the request has, and the viewer's place.
+type Stop = (Endpoint, PathId, usize, Option<PlaceId>);
+/// Longest chain of calls.
+const MAX_WAY: usize = 200;
+/// How many paths without a handler are told.
+const MAX_UNANSWERED: usize = 20;
+
+struct Walk<'a, 'c, 'd> {
+    check: &'c mut Check<'d>,
+    route53: &'a route53::Settings,
+    cloudfront: &'a [Option<cloudfront::Settings>],
+    albs: &'a [Option<alb::Settings>],
+    ecs: &'a [Option<ecs::Settings>],
+    done: BTreeSet<Stop>,
+    way: Vec<Stop>,
+    reached: BTreeSet<Endpoint>,
+    handlers: BTreeSet<(EcsId, usize)>,
+    operations: BTreeSet<(Endpoint, u16)>,
+    circles: BTreeSet<Vec<Endpoint>>,
+    unanswered: BTreeSet<(EcsId, PathId)>,
+}
+
+impl Check<'_> {
+    pub(super) fn reach(
+        &mut self,
+        sources: &Sources,
+        route53: &route53::Settings,
+        cloudfront: &[Option<cloudfront::Settings>],
+        albs: &[Option<alb::Settings>],
+        ecs: &[Option<ecs::Settings>],
+    ) {
+        let mut walk = Walk {
+            check: self,
+            route53,
+            cloudfront,
+            albs,
+            ecs,
+            done: BTreeSet::new(),
+            way: Vec::new(),
+            reached: BTreeSet::new(),
+            handlers: BTreeSet::new(),
+            operations: BTreeSet::new(),
+            circles: BTreeSet::new(),
+            unanswered: BTreeSet::new(),
+        };
+        for source in &sources.settings {
+            let span = |route: RouteId| sources.route_spans.get(route.index()).copied().unwrap_or(Span::NOWHERE);
+            let place = Some(source.place);
+            if let Arrivals::Replay(records) = &source.arrivals {
+                for (path, route) in walk.distinct_ways(records) {
+                    walk.visit(source.to, path, 1, place, None, span(source.routes[usize::from(route)].id));
+                }
+                continue;
+            }
+            for route in &source.routes {
+                walk.visit(source.to, route.path, 1, place, None, span(route.id));
+            }
+        }
+        walk.unreached_circles();
+        let (reached, handlers, operations) = (walk.reached, walk.handlers, walk.operations);
+        self.unused(&reached, &handlers, &operations, sources, ecs);
+    }
+}
+
+impl Walk<'_, '_, '_> {
+    /// Of the many paths of a log, one for each way through the architecture.
+    fn distinct_ways(&self, records: &[Recorded]) -> Vec<(PathId, u16)> {
+        let paths: BTreeSet<(PathId, u16)> = records.iter().map(|record| (record.path, record.route)).collect();
+        let way = |path: PathId| -> Vec<u16> {
+            let at = |of_path: &Vec<u16>| of_path.get(path.index()).copied().unwrap_or_default();
+            let behaviors = self.cloudfront.iter().flatten().map(|it| at(&it.behavior_of_path));
+            let rules = self.albs.iter().flatten().map(|it| at(&it.rule_of_path));
+            behaviors.chain(rules).chain(self.ecs.iter().flatten().map(|it| at(&it.handler_of_path))).collect()
+        };
+        let mut seen = BTreeSet::new();
+        paths.into_iter().filter(|(path, _)| seen.insert(way(*path))).collect()
+    }
+
+    /// Follows a request to `to`; `why` is the route or call that makes it.
+    fn visit(
+        &mut self,
+        to: Endpoint,
+        path: PathId,
+        frames: usize,
+        place: Option<PlaceId>,
+        from: Option<Endpoint>,
+        why: Span,
+    ) {
+        if to == BROKEN {
+            return;
+        }
+        let stop = (to, path, frames, place);
+        if self.way.iter().any(|(endpoint, asked, ..)| (*endpoint, *asked) == (to, path)) {
+            return self.circle(to, path, from);
+        }
+        if frames > MAX_FRAMES || self.way.len() > MAX_WAY {
+            let name = self.check.name_of(to);
+            let title = format!("the way to `{name}` is too long");
+            let help = format!("a request passes at most {} parts on its way; calls begin a new way", MAX_FRAMES - 1);
+            self.check.note(Diagnostic::error(self.check.reference(from, to), title, "one too many").help(help));
+            return;
+        }
+        self.reached.insert(to);
+        if !self.done.insert(stop) {
+            return;
+        }
+        self.way.push(stop);
+        match to {
+            Endpoint::Record(id) => self.record(id, path, frames, place, why),
+            Endpoint::CloudFront(id) => self.distribution(id, path, frames, place, why),
+            Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
+            Endpoint::Ecs(id) => self.service(id, path, why),
+            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) | Endpoint::Station(_) => {}
+        }
+        self.way.pop();
+    }
+
+    fn record(&mut self, id: RecordId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let Some(record) = self.route53.records.get(id.index()) else { return };
+        let answers: Vec<Endpoint> = match &record.policy {
+            RoutingPolicy::Simple(endpoint) => vec![*endpoint],
+            RoutingPolicy::Weighted(answers) => answers.iter().map(|answer| answer.endpoint).collect(),
+            RoutingPolicy::Failover { primary, secondary } => vec![primary.endpoint, secondary.endpoint],
+        };
+        for answer in answers {
+            self.visit(answer, path, frames, place, Some(Endpoint::Record(id)), why);
+        }
+    }
+
+    fn distribution(&mut self, id: CloudFrontId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let Some(Some(distribution)) = self.cloudfront.get(id.index()) else { return };
+        if let Some(place) = place
+            && distribution.edge_of_place.get(place.index()).is_none_or(|edge| *edge == u16::MAX)
+        {
+            let name = self.check.places.get_index(place.index()).cloned().unwrap_or_default();
+            let span =
+                self.check.doc.traffic.iter().find(|traffic| *traffic.from == name).map(|traffic| traffic.from.span);
+            let title = format!("cloudfront.{} has no edge location for viewers in `{name}`", distribution.name);
+            let error = Diagnostic::error(span.unwrap_or(Span::NOWHERE), title, "no edge has this place");
+            self.check
+                .note(error.help("add { place = \"...\" } to its edges, or leave `edges` out: one for each place"));
+        }
+        let behavior = distribution.behavior_of_path.get(path.index()).copied().unwrap_or_default();
+        let Some(behavior) = distribution.behaviors.get(usize::from(behavior)) else { return };
+        // Edge and regional cache both hold the request.
+        self.visit(behavior.origin, path, frames + 2, place, Some(Endpoint::CloudFront(id)), why);
+    }
+
+    fn alb(&mut self, id: AlbId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let Some(Some(alb)) = self.albs.get(id.index()) else { return };
+        let rule = alb.rule_of_path.get(path.index()).copied().unwrap_or_default();
+        let Some(Action::Forward(groups)) = alb.rules.get(usize::from(rule)).map(|rule| &rule.action) else { return };
+        for (group, _) in groups {
+            let Some(group) = alb.target_groups.get(group.index()) else { continue };
+            let to = Check::target_endpoint(group.targets);
+            self.visit(to, path, frames + 1, place, Some(Endpoint::Alb(id)), why);
+        }
+    }
+
+    fn service(&mut self, id: EcsId, path: PathId, why: Span) {
+        let Some(Some(service)) = self.ecs.get(id.index()) else { return };
+        let handler = service.handler_of_path.get(path.index()).copied().unwrap_or(u16::MAX);
+        let Some(handler) = service.handlers.get(usize::from(handler)) else {
+            if self.unanswered.insert((id, path)) && self.unanswered.len() <= MAX_UNANSWERED {
+                let path = self.check.paths.get_index(path.index()).cloned().unwrap_or_default();
+                let patterns: Vec<&str> =
+                    service.handlers.iter().map(|handler| handler.path_pattern.as_str()).collect();
+                let title = format!("no handler of ecs.{} has the path `{path}`", service.name);
+                let error = Diagnostic::error(why, title, "would always be answered 404");
+                self.check.note(error.help(format!("its handlers have {}", crate::nearest::list(&patterns))));
+            }
+            return;
+        };
+        let number = service.handler_of_path.get(path.index()).map_or(0, |n| usize::from(*n));
+        if !self.handlers.insert((id, number)) && self.way.len() > MAX_WAY {
+            return;
+        }
+        for step in &handler.steps {
+            let StepAction::Calls(calls) = &step.action else { continue };
+            for call in calls {
+                self.operations.insert((call.to, call.operation));
+                let from = Some(Endpoint::Ecs(id));
+                let why = self.check.reference(from, call.to);
+                self.visit(call.to, call.path, 1, None, from, why);
+            }
+        }
+    }
+
+    fn circle(&mut self, to: Endpoint, path: PathId, from: Option<Endpoint>) {
+        let start = self.way.iter().position(|(endpoint, asked, ..)| (*endpoint, *asked) == (to, path)).unwrap_or(0);
+        let mut stops: Vec<Endpoint> = self.way[start..].iter().map(|(endpoint, ..)| *endpoint).collect();
+        stops.push(to);
+        let mut key = stops.clone();
+        key.sort();
+        key.dedup();
+        if self.circles.insert(key) {
+            let names: Vec<String> = stops.iter().map(|endpoint| self.check.name_of(*endpoint)).collect();
+            let title = format!("requests go in a circle: {}", names.join(" -> "));
+            let span = self.check.reference(from, to);
+            self.check.note(Diagnostic::error(span, title, "closes the circle"));
+        }
+    }
+
+    /// Circles among parts that no traffic reaches are mistakes too.
+    fn unreached_circles(&mut self) {
+        for n in 0..self.ecs.len() {
+            let Some(Some(service)) = self.ecs.get(n) else { continue };
+            let id = EcsId(n as u16);
+            for handler in 0..service.handlers.len() {
+                let path = service.handler_of_path.iter().position(|of| usize::from(*of) == handler);
+                let (Some(path), false) = (path, self.handlers.contains(&(id, handler))) else { continue };
+                let (reached, handlers, operations) =
+                    (self.reached.clone(), self.handlers.clone(), self.operations.clone());
+                self.visit(Endpoint::Ecs(id), PathId(path as u32), 1, None, None, Span::NOWHERE);
+                (self.reached, self.handlers, self.operations) = (reached, handlers, operations);
+            }
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Warns of parts that nothing in the scenario uses.
+    fn unused(
+        &mut self,
+        reached: &BTreeSet<Endpoint>,
+        handlers: &BTreeSet<(EcsId, usize)>,
+        operations: &BTreeSet<(Endpoint, u16)>,
+        sources: &Sources,
+        ecs: &[Option<ecs::Settings>],
+    ) {
+        let doc = self.doc;
+        let probed: BTreeSet<Endpoint> =
+            self.references.keys().filter(|(from, _)| from.is_none()).map(|(_, to)| *to).collect();
+        let mut parts: Vec<(Endpoint, Span)> = Vec::new();
+        parts.extend(spans(&doc.route53).map(|(n, span)| (Endpoint::Record(RecordId(n)), span)));
+        parts.extend(spans(&doc.cloudfront).map(|(n, span)| (Endpoint::CloudFront(CloudFrontId(n)), span)));
+        parts.extend(spans(&doc.alb).map(|(n, span)| (Endpoint::Alb(AlbId(n)), span)));
+        parts.extend(spans(&doc.ecs).map(|(n, span)| (Endpoint::Ecs(EcsId(n)), span)));
+        parts.extend(spans(&doc.aurora).map(|(n, span)| (Endpoint::Aurora(AuroraId(n)), span)));
+        parts.extend(spans(&doc.dynamodb).map(|(n, span)| (Endpoint::DynamoDb(DynamoDbId(n)), span)));
+        parts.extend(spans(&doc.station).map(|(n, span)| (Endpoint::Station(StationId(n)), span)));
+        for (part, span) in parts.into_iter().filter(|(part, _)| !reached.contains(part) && !probed.contains(part)) {
+            let name = self.name_of(part);
+            self.warnings.push((span, format!("no traffic reaches `{name}`")));
+        }
+        for (n, service) in ecs.iter().enumerate() {
+            let (Some(service), id) = (service, EcsId(n as u16)) else { continue };
+            let Some(raw) = doc.ecs.entries.get(n).and_then(|(_, raw)| raw.as_ref()) else { continue };
+            let asked = reached.contains(&Endpoint::Ecs(id));
+            for (h, handler) in
+                service.handlers.iter().enumerate().filter(|(h, _)| asked && !handlers.contains(&(id, *h)))
+            {
+                let span = raw.handler.get(h).map_or(Span::NOWHERE, |raw| raw.path.span);
+                let text =
+                    format!("no traffic reaches the handler `{}` of `ecs.{}`", handler.path_pattern, service.name);
+                self.warnings.push((span, text));
+            }
+        }
+        let unused_names = |part: Endpoint, names: Vec<(&Sp<String>, u16)>, what: &str, check: &mut Self| {
+            for (name, _) in names.iter().filter(|(_, n)| reached.contains(&part) && !operations.contains(&(part, *n)))
+            {
+                let text = format!("nothing calls {what} `{}` of `{}`", name.value, check.name_of(part));
+                check.warnings.push((name.span, text));
+            }
+        };
+        for (n, _, cluster) in doc.aurora.iter() {
+            unused_names(Endpoint::Aurora(AuroraId(n as u16)), numbered(&cluster.statements, 0), "statement", self);
+        }
+        for (n, _, table) in doc.dynamodb.iter() {
+            unused_names(Endpoint::DynamoDb(DynamoDbId(n as u16)), numbered(&table.operations, 0), "operation", self);
+        }
+        for (n, _, station) in doc.station.iter() {
+            unused_names(Endpoint::Station(StationId(n as u16)), numbered(&station.classes, 1), "class", self);
+        }
+        let answers = || doc.route53.iter().flat_map(|(_, _, record)| record.records.iter().flat_map(|all| all.iter()));
+        for (name, _) in &doc.health_check.entries {
+            if !answers().any(|answer| answer.health_check.as_ref().is_some_and(|check| *check.value == name.value)) {
+                self.warnings.push((name.span, format!("no record depends on the health check `{}`", name.value)));
+            }
+        }
+        let routes = || sources.settings.iter().flat_map(|source| &source.routes);
+        for (n, (name, _)) in doc.catalog.entries.iter().enumerate() {
+            if !routes().any(|route| route.catalog.is_some_and(|id| id.index() == n)) {
+                self.warnings.push((name.span, format!("no route asks for the catalogue `{}`", name.value)));
+            }
+        }
+    }
+}
+
+fn spans<T>(parts: &Named<T>) -> impl Iterator<Item = (u16, Span)> {
+    parts.entries.iter().enumerate().map(|(n, (name, _))| (n as u16, name.span))
+}
+
+fn numbered<T>(parts: &Named<T>, first: u16) -> Vec<(&Sp<String>, u16)> {
+    parts.entries.iter().zip(first..).map(|((name, _), n)| (name, n)).collect()
+}

@@ -1,0 +1,310 @@
+//! Deployments, faults and expectations.
+
+use models::architecture::Run;
+use models::ids::*;
+use models::timeline::{Deployment, Fault, FaultAction, Revision, Strategy};
+use sim_core::{SimDuration, SimTime};
+
+use super::bounds::show;
+use super::traffic::Sources;
+use super::{BROKEN, Check, Section};
+use crate::Expectation;
+use crate::decode::Sp;
+use crate::diagnostics::Diagnostic;
+use crate::nearest::{list, nearest};
+use crate::raw::timeline as raw;
+use crate::raw::timeline::Action;
+use crate::tree::Span;
+use crate::units::{Kind, Time};
+
+/// Most deployments and most faults.
+const MAX_EVENTS: usize = 10_000;
+
+impl Check<'_> {
+    pub(super) fn timeline(&mut self, run: &Run) -> (Vec<Deployment>, Vec<Fault>) {
+        let doc = self.doc;
+        for (n, span) in [
+            (doc.deploy.len(), doc.deploy.last().map(|it| it.span)),
+            (doc.fault.len(), doc.fault.last().map(|it| it.span)),
+        ] {
+            if let (true, Some(span)) = (n > MAX_EVENTS, span) {
+                self.error(span, "too many deployments or faults", format!("at most {MAX_EVENTS}"));
+            }
+        }
+        let mut deployments: Vec<Deployment> = doc.deploy.iter().filter_map(|it| self.deploy(it, run)).collect();
+        let mut faults: Vec<Fault> = doc.fault.iter().filter_map(|it| self.fault(it, run)).collect();
+        deployments.sort_by_key(|deployment| deployment.at);
+        faults.sort_by_key(|fault| fault.at);
+        (deployments, faults)
+    }
+
+    fn instant(&mut self, at: &Sp<Time>, run: &Run, what: &str) -> SimTime {
+        if at.0 >= run.duration {
+            let label = format!("the run ends after {}", show(run.duration.as_secs_f64()));
+            self.error(at.span, format!("this {what} comes after the end of the run"), label);
+        }
+        SimTime::ZERO + at.0
+    }
+
+    fn service_of(&mut self, name: &Sp<String>, what: &str) -> Option<EcsId> {
+        match self.endpoint(name, &[Section::Ecs], None, what) {
+            Endpoint::Ecs(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn deploy(&mut self, deploy: &raw::Deploy, run: &Run) -> Option<Deployment> {
+        let at = self.instant(&deploy.at, run, "deployment");
+        let service = self.service_of(&deploy.service, "`service`");
+        let strategy = match (deploy.strategy.value, &deploy.bake_time) {
+            (raw::Strategy::Rolling, None) => Strategy::Rolling,
+            (raw::Strategy::Rolling, Some(bake_time)) => {
+                self.error(bake_time.span, "a rolling deployment has no bake time", "remove it");
+                Strategy::Rolling
+            }
+            (raw::Strategy::BlueGreen, Some(bake_time)) => {
+                Strategy::BlueGreen { bake_time: self.time(bake_time, "bake_time", 0.0, 86_400.0, "ECS") }
+            }
+            (raw::Strategy::BlueGreen, None) => {
+                let label = "add bake_time = \"5m\"";
+                self.error(deploy.strategy.span, "a blue/green deployment needs a bake time", label);
+                Strategy::BlueGreen { bake_time: SimDuration::ZERO }
+            }
+        };
+        let revision = Revision {
+            error_rate: self.share(&deploy.revision.error_rate, "error_rate"),
+            cpu_factor: self.number(&deploy.revision.cpu_factor, "cpu_factor", 0.0, 1e6),
+        };
+        Some(Deployment { at, service: service?, strategy, revision })
+    }
+
+    fn fault(&mut self, fault: &raw::Fault, run: &Run) -> Option<Fault> {
+        let at = self.instant(&fault.at, run, "fault");
+        let action = self.fault_action(fault);
+        self.fault_keys(fault);
+        let lasts = !matches!(fault.action.value, Action::StopTask | Action::FailoverDbCluster);
+        let duration = match &fault.duration {
+            Some(duration) if lasts && duration.0.is_zero() => {
+                self.error(duration.span, "this fault would last no time", "more than \"0s\"");
+                duration.0
+            }
+            Some(duration) => duration.0,
+            None => {
+                if lasts {
+                    let label = "add duration = \"5m\"";
+                    self.error(fault.span, "this fault lasts, but does not say how long", label);
+                }
+                SimDuration::ZERO
+            }
+        };
+        Some(Fault {
+            at,
+            duration,
+            action: action?,
+            name: action_name(fault.action.value).into(),
+            target: fault.target.value.clone(),
+        })
+    }
+
+    fn fault_action(&mut self, fault: &raw::Fault) -> Option<FaultAction> {
+        if fault.action.value == Action::FailoverDbCluster {
+            return match self.endpoint(&fault.target, &[Section::Aurora], None, "the target of a failover") {
+                Endpoint::Aurora(id) => Some(FaultAction::FailoverDbCluster(id)),
+                _ => None,
+            };
+        }
+        let service = self.service_of(&fault.target, "the target of this fault");
+        let desired =
+            service.and_then(|id| self.doc.ecs.entries[id.index()].1.as_ref()).map(|it| it.desired_count.value);
+        let count = match (&fault.count, &fault.percent) {
+            (Some(_), Some(percent)) => {
+                self.error(percent.span, "either `count` or `percent`, not both", "one too many");
+                None
+            }
+            (Some(count), None) => Some(self.count(count, "count", 1, super::ecs::MAX_TASKS)),
+            (None, Some(percent)) => {
+                let share = self.share(percent, "percent");
+                let tasks = desired.map(|desired| (f64::from(desired) * share) as u32);
+                if let (Some(0), Some(desired)) = (tasks, desired) {
+                    let title = "this share is less than one task";
+                    self.error(percent.span, title, format!("of {desired} desired tasks, rounded down, it is none"));
+                }
+                tasks
+            }
+            (None, None) => None,
+        };
+        let mut needed = |given: bool, key: &str, example: &str| {
+            if !given {
+                let title = format!("{} lacks `{key}`", action_name(fault.action.value));
+                self.error(fault.span, title, format!("add {key} = {example}"));
+            }
+        };
+        match fault.action.value {
+            Action::StopTask => {
+                let zone = fault.availability_zone.as_ref().and_then(|zone| self.zone(service?, zone));
+                Some(FaultAction::StopTask { service: service?, zone, count })
+            }
+            Action::NetworkLatency => {
+                needed(fault.delay.is_some(), "delay", "\"200ms\"");
+                let delay = fault.delay.as_ref().map_or(SimDuration::ZERO, |delay| self.delay(delay, "delay"));
+                Some(FaultAction::NetworkLatency { service: service?, delay })
+            }
+            Action::CpuStress => {
+                needed(fault.factor.is_some(), "factor", "2.0");
+                let factor = fault.factor.as_ref().map_or(1.0, |factor| self.number(factor, "factor", 0.0, 1e6));
+                Some(FaultAction::CpuStress { service: service?, factor, count })
+            }
+            Action::ErrorRate => {
+                needed(fault.error_rate.is_some(), "error_rate", "\"20%\"");
+                let share = fault.error_rate.as_ref().map_or(0.0, |share| self.share(share, "error_rate"));
+                Some(FaultAction::ErrorRate { service: service?, share })
+            }
+            Action::FailoverDbCluster => None,
+        }
+    }
+
+    fn zone(&mut self, service: EcsId, zone: &Sp<String>) -> Option<u16> {
+        let service = self.doc.ecs.entries[service.index()].1.as_ref()?;
+        let zones: Vec<&str> = service.availability_zones.iter().map(|zone| zone.as_str()).collect();
+        let found = zones.iter().position(|known| *known == zone.as_str());
+        if found.is_none() {
+            let title = format!("the service has no zone `{}`", zone.value);
+            self.error(zone.span, title, format!("zones: {}", list(&zones)));
+        }
+        found.map(|n| n as u16)
+    }
+
+    /// Refuses parameters that the action does not have.
+    fn fault_keys(&mut self, fault: &raw::Fault) {
+        let action = fault.action.value;
+        let (stop, stress) = (action == Action::StopTask, action == Action::CpuStress);
+        let keys = [
+            ("duration", fault.duration.as_ref().map(|it| it.span), !stop && action != Action::FailoverDbCluster),
+            ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), stop),
+            ("count", fault.count.as_ref().map(|it| it.span), stop || stress),
+            ("percent", fault.percent.as_ref().map(|it| it.span), stop || stress),
+            ("delay", fault.delay.as_ref().map(|it| it.span), action == Action::NetworkLatency),
+            ("factor", fault.factor.as_ref().map(|it| it.span), stress),
+            ("error_rate", fault.error_rate.as_ref().map(|it| it.span), action == Action::ErrorRate),
+        ];
+        for (key, span, fits) in keys {
+            if let (Some(span), false) = (span, fits) {
+                self.error(span, format!("{} has no parameter `{key}`", action_name(action)), "remove it");
+            }
+        }
+    }
+
+    pub(super) fn expectations(&mut self, sources: &Sources) -> Vec<Expectation> {
+        let doc = self.doc;
+        doc.expect.iter().map(|expect| self.expectation(expect, sources)).collect()
+    }
+
+    fn expectation(&mut self, expect: &raw::Expect, sources: &Sources) -> Expectation {
+        let mut known = true;
+        if let Some(check) = self.options.check_metric {
+            let path = match &expect.route {
+                Some(_) => format!("routes.*.{}", expect.metric.value),
+                None => expect.metric.value.clone(),
+            };
+            if let Err(near) = check(&path) {
+                known = false;
+                let near: Vec<&str> =
+                    near.iter().map(|name| name.strip_prefix("routes.<name>.").unwrap_or(name)).collect();
+                let label = if near.is_empty() { "unknown".into() } else { format!("did you mean {}?", list(&near)) };
+                self.error(expect.metric.span, format!("no figure is called `{}`", expect.metric.value), label);
+            }
+        }
+        if let Some(route) = &expect.route {
+            let fits = |name: &String| {
+                *name == route.value || name.strip_suffix(route.as_str()).is_some_and(|before| before.ends_with(' '))
+            };
+            if !sources.route_names.iter().any(fits) {
+                let names = sources.route_names.iter().map(String::as_str);
+                let paths = sources.route_names.iter().filter_map(|name| name.split_once(' ').map(|(_, path)| path));
+                let near = nearest(route, paths.chain(names));
+                let label = near.first().map_or("no such route".into(), |near| format!("did you mean `{near}`?"));
+                let error = Diagnostic::error(route.span, format!("no route is called `{}`", route.value), label);
+                self.note(error.help(Self::route_advice(sources)));
+            }
+        }
+        if expect.min.is_none() && expect.max.is_none() {
+            self.error(expect.span, "this expectation has no bound", "give `min`, `max` or both");
+        }
+        let metric = known.then_some(expect.metric.as_str());
+        let min = expect.min.as_ref().map(|bound| self.bound(metric, bound));
+        let max = expect.max.as_ref().map(|bound| self.bound(metric, bound));
+        if let (Some(low), Some(high), Some(bound)) = (min, max, &expect.max)
+            && low > high
+        {
+            self.error(bound.span, "`max` is below `min`", "no value can pass");
+        }
+        let of = expect.route.as_ref().map_or(String::new(), |route| format!(" of {}", route.value));
+        let bounds: Vec<String> = [(">=", &expect.min), ("<=", &expect.max)]
+            .iter()
+            .filter_map(|(sign, bound)| bound.as_ref().map(|bound| format!("{sign} {}", bound.text)))
+            .collect();
+        Expectation {
+            metric: expect.metric.value.clone(),
+            route: expect.route.as_ref().map(|route| route.value.clone()),
+            min,
+            max,
+            text: format!("{}{of} {}", expect.metric.value, bounds.join(" and ")),
+        }
+    }
+
+    /// The value of a bound, which must have the metric's unit, if the metric is known.
+    fn bound(&mut self, metric: Option<&str>, bound: &Sp<raw::Bound>) -> f64 {
+        let Some(metric) = metric else { return bound.value.value };
+        let wanted = unit_of_metric(metric);
+        match (wanted, bound.kind) {
+            (Some(Kind::Time), None) => {
+                let label = format!("write \"{}ms\" or \"{}s\"", bound.text, bound.text);
+                self.error(bound.span, format!("`{metric}` is a time and needs a unit"), label);
+            }
+            (Some(wanted), Some(given)) if wanted != given => {
+                let title = format!("`{metric}` is {}, not {}", wanted.name(), given.name());
+                self.error(bound.span, title, format!("such as \"{}\"", wanted.example()));
+            }
+            (None, Some(given)) if given != Kind::Rate => {
+                let title = format!("`{metric}` is a plain number, not {}", given.name());
+                self.error(bound.span, title, "write it without a unit");
+            }
+            (Some(Kind::Percent), None) if bound.value.value > 1.0 => {
+                let label = format!("write \"{}%\"", bound.text);
+                self.error(bound.span, format!("`{metric}` is a share from 0 to 1"), label);
+            }
+            _ => {}
+        }
+        bound.value.value
+    }
+
+    /// Where a part was first referred to.
+    pub(super) fn reference(&self, from: Option<Endpoint>, to: Endpoint) -> Span {
+        if to == BROKEN { Span::NOWHERE } else { self.references.get(&(from, to)).copied().unwrap_or(Span::NOWHERE) }
+    }
+}
+
+/// The unit of a report's figure, by the last word of its path.
+fn unit_of_metric(path: &str) -> Option<Kind> {
+    let last = path.rsplit('.').find(|part| !matches!(*part, "value" | "half_width" | "pooled")).unwrap_or(path);
+    let of_latency = path.split('.').any(|part| part == "latency" || part == "latency_failed");
+    match last {
+        "availability" | "error_rate" | "utilisation" | "utilisation_peak" => Some(Kind::Percent),
+        "throughput" => Some(Kind::Rate),
+        "mean_wait" | "mean_sojourn" => Some(Kind::Time),
+        "mean" | "p50" | "p90" | "p95" | "p99" | "p999" | "max" if of_latency => Some(Kind::Time),
+        _ if last.ends_with("_ratio") => Some(Kind::Percent),
+        _ if last.ends_with("_s") => Some(Kind::Time),
+        _ => None,
+    }
+}
+
+fn action_name(action: Action) -> &'static str {
+    match action {
+        Action::StopTask => "aws:ecs:stop-task",
+        Action::FailoverDbCluster => "aws:rds:failover-db-cluster",
+        Action::NetworkLatency => "aws:ecs:task-network-latency",
+        Action::CpuStress => "aws:ecs:task-cpu-stress",
+        Action::ErrorRate => "stormglass:error-rate",
+    }
+}
