@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use models::Architecture;
-use scenarios::{LoadOptions, Override, Source};
+use scenarios::{Override, Source};
 
 const ROUNDS: usize = 5;
 
@@ -13,7 +13,7 @@ fn load(name: &str, overrides: &[&str]) -> Architecture {
     let text = scenarios::library::get(name).unwrap_or_else(|| panic!("no library scenario {name}"));
     let source = Source { name: format!("{name}.toml"), text: text.to_owned() };
     let overrides: Vec<Override> = overrides.iter().map(|set| Override((*set).to_owned())).collect();
-    match scenarios::load(&source, &overrides, &LoadOptions::default()) {
+    match scenarios::load(&source, &overrides, None) {
         Ok(scenario) => scenario.architecture,
         Err(diagnostics) => panic!("{}", diagnostics.render(false)),
     }
