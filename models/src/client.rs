@@ -277,7 +277,9 @@ impl Client {
             .iter()
             .map(|distribution| {
                 let edge = distribution.edge_of_place[settings.place.index()];
-                cx.hop(half(distribution.edges[edge as usize].viewer_rtt))
+                // A place that sends no viewers there may have no edge.
+                let edge = distribution.edges.get(usize::from(edge));
+                edge.map_or(Hop::NONE, |edge| cx.hop(half(edge.viewer_rtt)))
             })
             .collect();
         let (clock, users) = match &settings.arrivals {

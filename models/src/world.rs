@@ -77,8 +77,8 @@ pub enum Message {
 /// What control planes tell each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// ECS registers a task with a target group.
-    Register(AlbId, TargetGroupId, EcsId, TaskKey),
+    /// ECS registers a task with a target group; the last is the task's number within its service.
+    Register(AlbId, TargetGroupId, EcsId, TaskKey, u32),
     /// ECS takes a task out of a target group: no new requests, in-flight ones have the deregistration delay.
     Deregister(AlbId, TargetGroupId, TaskKey),
     /// The load balancer has finished draining a task.
@@ -289,8 +289,8 @@ impl Models {
     fn control(&mut self, control: Control, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         match control {
-            Control::Register(alb, group, ecs, task) => {
-                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, cx);
+            Control::Register(alb, group, ecs, task, number) => {
+                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, number, cx);
             }
             Control::Deregister(alb, group, task) => self.albs[alb.index()].deregister(group, task, cx),
             Control::TargetGone(alb, group, task) => self.albs[alb.index()].target_gone(group, task, cx),

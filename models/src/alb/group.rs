@@ -50,8 +50,6 @@ pub(super) struct Group {
     pub(super) loads: Vec<u32>,
     /// Whose turn it is.
     turn: usize,
-    /// Targets ever registered.
-    pub(super) registered: u32,
     /// Requests ever forwarded, and ended: answered by the target or in its place.
     pub(super) forwarded: u64,
     pub(super) ended: u64,
@@ -86,7 +84,6 @@ impl Group {
             seats: Vec::new(),
             loads: Vec::new(),
             turn: 0,
-            registered: 0,
             forwarded: 0,
             ended: 0,
             answers: Answers::default(),

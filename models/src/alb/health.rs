@@ -28,7 +28,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) group: TargetGroupId,
-    /// Its number within the group, from 1, in order of registration.
+    /// Its number within the group: for a task, its number within its service.
     pub(super) number: u32,
     pub(super) to: Endpoint,
     pub(super) task: TaskKey,
@@ -131,14 +131,17 @@ impl Alb {
         let Some(target) = self.targets.get_mut(key) else { return };
         let group = &mut self.groups[target.group.index()];
         let Some(healthy) = target.checked(success, &group.health) else { return };
-        let number = target.number;
+        let who = match target.to {
+            Endpoint::Ecs(_) => format!("task {}", target.number),
+            _ => "the target".to_owned(),
+        };
         group.seat_targets(&mut self.targets, cx.now());
         let (up, all) = (group.healthy.get(), group.members.len());
         let what = if healthy {
-            format!("target {number} of {} is healthy: {up} of {all}", group.name)
+            format!("{who} is healthy in {}: {up} of {all}", group.name)
         } else {
             let open = if up == 0 { "; fails open: requests go to all of them" } else { "" };
-            format!("target {number} of {} is unhealthy ({how}): {up} of {all} healthy{open}", group.name)
+            format!("{who} is unhealthy in {} ({how}): {up} of {all} healthy{open}", group.name)
         };
         cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
         self.tell_service(key, healthy, cx);

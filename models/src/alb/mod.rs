@@ -215,7 +215,7 @@ impl Alb {
     pub fn start(&mut self, cx: &mut Cx<'_>) {
         for group in 0..self.groups.len() as u16 {
             if let Targets::Station(station) = self.groups[group as usize].serves {
-                self.register(TargetGroupId(group), Endpoint::Station(station), TaskKey::NONE, cx);
+                self.register(TargetGroupId(group), Endpoint::Station(station), TaskKey::NONE, 1, cx);
             }
         }
     }
@@ -368,16 +368,15 @@ impl Alb {
         cx.reply(copy, outcome);
     }
 
-    /// A target joins a group. At the start of a run it is healthy: the architecture has been up for a while.
-    pub fn register(&mut self, group: TargetGroupId, to: Endpoint, task: TaskKey, cx: &mut Cx<'_>) {
+    /// A target joins a group; `number` tells it from the others there ever were in it. At the start of a run it is healthy: the architecture has been up for a while.
+    pub fn register(&mut self, group: TargetGroupId, to: Endpoint, task: TaskKey, number: u32, cx: &mut Cx<'_>) {
         if self.find(group, task).is_some() {
             return;
         }
         let room = &mut self.groups[group.index()];
-        room.registered += 1;
         let healthy = !room.health.enabled || cx.now() == SimTime::ZERO;
         let state = if healthy { State::Healthy } else { State::Initial };
-        let target = self.targets.insert(Target::new(group, room.registered, to, task, state));
+        let target = self.targets.insert(Target::new(group, number, to, task, state));
         room.members.push(target);
         room.seat_targets(&mut self.targets, cx.now());
         if healthy {

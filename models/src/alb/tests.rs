@@ -106,7 +106,7 @@ impl Stage {
         stage
     }
     fn register(&mut self, group: u16, slot: u32) {
-        self.act(|alb, cx| alb.register(TargetGroupId(group), Endpoint::Ecs(SERVICE), task(slot), cx));
+        self.act(|alb, cx| alb.register(TargetGroupId(group), Endpoint::Ecs(SERVICE), task(slot), slot, cx));
     }
     fn deregister(&mut self, slot: u32) {
         self.act(|alb, cx| alb.deregister(TargetGroupId(0), task(slot), cx));

@@ -41,10 +41,6 @@ pub struct Settings {
     pub connect_time: SimDuration,
     /// How a failover goes.
     pub failover: Failover,
-    /// Time after which a client notices that an instance it sent a query to has fallen silent, if the call has no timeout of its
-    /// own. Instances that fail over or restart do not fall silent, they reset their connections; so it has no effect as long as
-    /// no fault leaves an instance silent.
-    pub socket_timeout: SimDuration,
 }
 
 /// An instance.
@@ -100,10 +96,7 @@ pub struct Pool {
 /// How a failover goes.
 #[derive(Clone, Debug)]
 pub struct Failover {
-    /// From a crash to the decision (assumption: 10 s). A failover that is asked for is decided already, and those are the only
-    /// ones so far.
-    pub detection: SimDuration,
-    /// From the decision until the promoted reader accepts writes (30 s, Aurora FAQ).
+    /// From the decision (at once: a failover is asked for) until the promoted reader accepts writes (30 s, Aurora FAQ).
     pub promotion: SimDuration,
     /// From then until the cluster endpoint's record names it.
     pub dns_update: SimDuration,

@@ -59,13 +59,7 @@ fn settings() -> Settings {
         pool: Pool { max_size: 10, acquire_timeout: seconds(1.0) },
         dns_ttl: seconds(5.0),
         connect_time: seconds(0.005),
-        failover: Failover {
-            detection: seconds(10.0),
-            promotion: seconds(30.0),
-            dns_update: SimDuration::ZERO,
-            restart: seconds(60.0),
-        },
-        socket_timeout: seconds(60.0),
+        failover: Failover { promotion: seconds(30.0), dns_update: SimDuration::ZERO, restart: seconds(60.0) },
     }
 }
 

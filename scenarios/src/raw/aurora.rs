@@ -21,11 +21,9 @@ table! {
         default("5ms", "assumption: a few round trips and authentication") connect_time: Sp<Time>,
         /// How a failover goes.
         default({}, "every key of failover has its own default") failover: Failover,
-        /// Time after which a client notices that an instance no longer answers, if the call has no timeout of its own.
-        default("60s", "Aurora guide, AuroraPostgreSQL.BestPractices.FastFailover (socketTimeout)") socket_timeout: Sp<Time>,
     }
     not ["serverless_v2_scaling_configuration", "rds_proxy", "global_cluster", "custom_endpoints", "replica_lag",
-         "auto_scaling", "storage_type"]
+         "auto_scaling", "storage_type", "socket_timeout"]
 }
 
 choice! {
@@ -95,8 +93,6 @@ table! {
 table! {
     /// How a failover goes.
     Failover as "failover" {
-        /// From a crash to the decision; none for a failover that is asked for.
-        default("10s", "assumption: nobody documents it; inside the 30 s that the whole takes") detection: Sp<Time>,
         /// From the decision until the promoted reader accepts writes.
         default("30s", "Aurora FAQ: start to finish typically within 30 s") promotion: Sp<Time>,
         /// From then until the cluster endpoint's record names it.

@@ -66,12 +66,10 @@ impl Check<'_> {
             dns_ttl: self.time(&cluster.dns_ttl, "dns_ttl", 0.0, 86_400.0, ""),
             connect_time: self.delay(&cluster.connect_time, "connect_time"),
             failover: Failover {
-                detection: self.time(&failover.detection, "detection", 0.0, hour, ""),
                 promotion: self.time(&failover.promotion, "promotion", 0.0, hour, ""),
                 dns_update: self.time(&failover.dns_update, "dns_update", 0.0, hour, ""),
                 restart: self.time(away, "restart", 0.0, 86_400.0, ""),
             },
-            socket_timeout: self.time(&cluster.socket_timeout, "socket_timeout", 0.001, 86_400.0, ""),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Distributions.
 
 use models::architecture::Catalog;
+use models::client;
 use models::cloudfront::{Behavior, CachePolicy, Edge, Regional, Settings};
 use models::ids::*;
 use sim_core::SimDuration;
@@ -20,8 +21,32 @@ const YEARS: f64 = 10.0 * 366.0 * 86_400.0;
 /// TTLs of the managed policies (CF guide, using-managed-cache-policies), in seconds.
 pub(crate) const OPTIMIZED: [u64; 3] = [1, 86_400, 31_536_000];
 
+/// Least a cached copy takes, bytes, as the caches count it.
+const LEAST_COPY: f64 = 512.0;
+
+/// What viewers ask for, as far as it bounds what a cache can hold.
+pub(super) struct Asked {
+    /// Distinct cache keys there can be.
+    keys: f64,
+    /// Smallest mean size that a copy of one route's objects has, bytes.
+    smallest: f64,
+}
+
+impl Asked {
+    pub(super) fn new(traffic: &[client::Settings], catalogs: &[Catalog]) -> Self {
+        let routes = || traffic.iter().flat_map(|source| &source.routes);
+        let catalog = |route: &client::Route| route.catalog.map(|catalog| &catalogs[catalog.index()]);
+        let keys = routes().map(|route| {
+            let objects = catalog(route).map_or(1.0, |catalog| catalog.objects as f64);
+            [route.query_strings, route.cookies, route.headers].iter().fold(objects, |all, &n| all * f64::from(n))
+        });
+        let sizes = routes().map(|route| catalog(route).map_or(0.0, |catalog| catalog.size.mean()));
+        Self { keys: keys.sum(), smallest: sizes.fold(f64::INFINITY, f64::min).max(LEAST_COPY) }
+    }
+}
+
 impl Check<'_> {
-    pub(super) fn distributions(&mut self, catalogs: &[Catalog]) -> Vec<Option<Settings>> {
+    pub(super) fn distributions(&mut self, asked: &Asked) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.cloudfront, "cloudfront");
         // Places of explicit edges come after those of traffic, before defaults are filled in.
@@ -37,7 +62,7 @@ impl Check<'_> {
         let mut built = Vec::new();
         for (n, (name, distribution)) in doc.cloudfront.entries.iter().enumerate() {
             let id = CloudFrontId(n as u16);
-            built.push(distribution.as_ref().map(|it| self.distribution(id, name, it, catalogs)));
+            built.push(distribution.as_ref().map(|it| self.distribution(id, name, it, asked)));
         }
         built
     }
@@ -47,7 +72,7 @@ impl Check<'_> {
         id: CloudFrontId,
         name: &Sp<String>,
         distribution: &raw::Distribution,
-        catalogs: &[Catalog],
+        asked: &Asked,
     ) -> Settings {
         let mut behaviors = Vec::new();
         for behavior in &distribution.cache_behaviors {
@@ -70,12 +95,12 @@ impl Check<'_> {
         }
         behaviors.push(self.behavior(id, default, "*".into()));
         let regionals: Vec<Regional> =
-            distribution.regional_edge_caches.iter().map(|it| self.regional(it, catalogs)).collect();
+            distribution.regional_edge_caches.iter().map(|it| self.regional(it, asked)).collect();
         if regionals.is_empty() {
             self.error(distribution.regional_edge_caches.span, "there is no regional edge cache", "at least one");
         }
         self.distinct(distribution.regional_edge_caches.iter().map(|it| &it.name), "regional edge caches");
-        let (edges, edge_of_place) = self.edges(distribution, catalogs);
+        let (edges, edge_of_place) = self.edges(distribution, asked);
         Settings {
             name: name.value.clone(),
             behaviors,
@@ -141,29 +166,26 @@ impl Check<'_> {
         }
     }
 
-    fn regional(&mut self, regional: &raw::Regional, catalogs: &[Catalog]) -> Regional {
+    fn regional(&mut self, regional: &raw::Regional, asked: &Asked) -> Regional {
         self.plain_name(&regional.name);
         Regional {
             name: regional.name.value.clone(),
-            capacity: self.cache(regional.capacity.value, regional.capacity.span, catalogs),
+            capacity: self.cache(regional.capacity.value, regional.capacity.span, asked),
             origin_rtt: self.delay(&regional.origin_rtt, "origin_rtt"),
         }
     }
 
-    fn cache(&mut self, capacity: Bytes, span: Span, catalogs: &[Catalog]) -> u64 {
-        let objects: f64 = catalogs.iter().map(|catalog| catalog.objects as f64).sum();
-        let sizes = catalogs.iter().map(|catalog| catalog.size.mean().max(1.0));
-        let smallest = sizes.fold(f64::INFINITY, f64::min);
-        let entries = objects.min(capacity.0 as f64 / smallest);
+    fn cache(&mut self, capacity: Bytes, span: Span, asked: &Asked) -> u64 {
+        let entries = asked.keys.min(capacity.0 as f64 / asked.smallest);
         if entries > MAX_ENTRIES {
             let title = format!("this cache would hold about {entries:.1e} objects");
             let error = Diagnostic::error(span, title, format!("at most {MAX_ENTRIES:.0e} fit in memory"));
-            self.note(error.help("lower the capacity, or the number of objects of the catalogues"));
+            self.note(error.help("lower the capacity, or the number of objects and of their variants"));
         }
         capacity.0
     }
 
-    fn edges(&mut self, distribution: &raw::Distribution, catalogs: &[Catalog]) -> (Vec<Edge>, Vec<u16>) {
+    fn edges(&mut self, distribution: &raw::Distribution, asked: &Asked) -> (Vec<Edge>, Vec<u16>) {
         let Some(given) = &distribution.edges else {
             let edges: Vec<Edge> = self.places.iter().map(|place| default_edge(place)).collect();
             let of_place = (0..edges.len()).map(|n| n as u16).collect();
@@ -179,12 +201,12 @@ impl Check<'_> {
             if let Some(place) = self.places.get_index_of(edge.place.as_str()) {
                 of_place[place] = edges.len() as u16;
             }
-            edges.push(self.edge(edge, distribution, catalogs));
+            edges.push(self.edge(edge, distribution, asked));
         }
         (edges, of_place)
     }
 
-    fn edge(&mut self, edge: &raw::Edge, distribution: &raw::Distribution, catalogs: &[Catalog]) -> Edge {
+    fn edge(&mut self, edge: &raw::Edge, distribution: &raw::Distribution, asked: &Asked) -> Edge {
         self.label(&edge.place);
         let names = distribution.regional_edge_caches.iter().map(|regional| regional.name.as_str());
         let regional = edge.regional.as_ref().map_or(Some(0), |name| {
@@ -197,7 +219,7 @@ impl Check<'_> {
         });
         Edge {
             name: edge.place.value.clone(),
-            capacity: self.cache(edge.capacity.value, edge.capacity.span, catalogs),
+            capacity: self.cache(edge.capacity.value, edge.capacity.span, asked),
             viewer_rtt: self.delay(&edge.viewer_rtt, "viewer_rtt"),
             regional: regional.unwrap_or(0) as u16,
             regional_rtt: self.delay(&edge.regional_rtt, "regional_rtt"),

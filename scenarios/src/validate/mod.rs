@@ -338,7 +338,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let catalogs = check.catalogs();
     let mut sources = check.traffic_sources(&run);
     let route53 = check.route53();
-    let mut cloudfront = check.distributions(&catalogs);
+    let mut cloudfront = check.distributions(&cloudfront::Asked::new(&sources.settings, &catalogs));
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
     let mut ecs = check.services(&network, &registrations);
