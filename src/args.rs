@@ -42,7 +42,7 @@ pub enum Command {
     Schema,
     /// Says what a key of scenario files means, its unit, its default and where that comes from
     Explain {
-        /// Such as `alb.deregistration_delay`
+        /// Such as `alb.target_group.deregistration_delay`
         key: String,
     },
 }
