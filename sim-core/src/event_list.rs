@@ -55,6 +55,13 @@ pub struct EventList<E: Copy> {
     reached: u64,
 }
 
+/// Where the earliest event is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Front,
+    Lanes,
+}
+
 impl<E: Copy> EventList<E> {
     /// An empty list.
     #[must_use]
@@ -109,6 +116,15 @@ impl<E: Copy> EventList<E> {
     /// Takes out the earliest event if its time is at most `horizon`.
     #[inline]
     pub fn pop_until(&mut self, horizon: SimTime) -> Option<(SimTime, E)> {
+        self.next_until(horizon).map(|next| self.take(next))
+    }
+
+    /// Which part holds the earliest event, if that happens by `horizon`.
+    ///
+    /// Apart from [`EventList::take`] because an event in an `Option` is moved tag and rest apart, which the processor then
+    /// waits for.
+    #[inline]
+    pub(crate) fn next_until(&mut self, horizon: SimTime) -> Option<Part> {
         let horizon = horizon.as_nanos();
         let lane_key = self.lanes.first();
         if self.front.is_empty() {
@@ -116,16 +132,16 @@ impl<E: Copy> EventList<E> {
             self.later.refill(&mut self.front, horizon.min((lane_key >> 64) as u64));
         }
         let front_key = self.front.first();
-        let entry = if front_key < lane_key {
-            if (front_key >> 64) as u64 > horizon {
-                return None;
-            }
-            self.front.pop()
-        } else {
-            if (lane_key >> 64) as u64 > horizon || lane_key == lanes::EMPTY {
-                return None;
-            }
-            self.lanes.pop()
+        let (part, key) = if front_key < lane_key { (Part::Front, front_key) } else { (Part::Lanes, lane_key) };
+        ((key >> 64) as u64 <= horizon && key != lanes::EMPTY).then_some(part)
+    }
+
+    /// Takes out the earliest event, which this part holds.
+    #[inline]
+    pub(crate) fn take(&mut self, part: Part) -> (SimTime, E) {
+        let entry = match part {
+            Part::Front => self.front.pop(),
+            Part::Lanes => self.lanes.pop(),
         };
         self.popped += 1;
         #[cfg(debug_assertions)]
@@ -133,7 +149,7 @@ impl<E: Copy> EventList<E> {
             debug_assert!(entry.time >= self.reached, "time runs forward");
             self.reached = entry.time;
         }
-        Some((SimTime::from_nanos(entry.time), entry.event))
+        (SimTime::from_nanos(entry.time), entry.event)
     }
 
     /// Number of events pending.

@@ -70,7 +70,8 @@ impl<E: Copy> Kernel<E> {
 
     /// Lets every event up to and including `horizon` happen, then sets the clock to `horizon`.
     pub fn run_until<W: World<Event = E>>(&mut self, world: &mut W, horizon: SimTime) {
-        while let Some((at, event)) = self.list.pop_until(horizon) {
+        while let Some(next) = self.list.next_until(horizon) {
+            let (at, event) = self.list.take(next);
             self.now = at;
             self.handled += 1;
             world.handle(event, self);

@@ -69,13 +69,14 @@ impl<E: Copy> Front<E> {
     /// Shifts later entries up and sets the new one before them. Equal times keep their order: the new one is youngest.
     #[inline]
     fn place(&mut self, entry: Entry<E>) {
-        let mut at = self.entries.len();
+        let live = &self.entries[self.head..];
+        let after = live.iter().rev().take_while(|later| later.time > entry.time).count();
+        let at = self.entries.len() - after;
         self.entries.push(entry);
-        while at > self.head && self.entries[at - 1].time > entry.time {
-            self.entries[at] = self.entries[at - 1];
-            at -= 1;
+        if after > 0 {
+            self.entries.copy_within(at..at + after, at + 1);
+            self.entries[at] = entry;
         }
-        self.entries[at] = entry;
     }
 
     /// Drops what has been popped, if that is much; else the array grows.

@@ -85,7 +85,9 @@ impl<E: Copy> Lanes<E> {
     #[inline]
     pub(super) fn pop(&mut self) -> Entry<E> {
         let lane = self.first() as usize % FIFOS;
-        let Some(entry) = self.fifos[lane].pop_front() else { unreachable!("the first lane has a head") };
+        let fifo = &mut self.fifos[lane];
+        let entry = fifo[0];
+        fifo.pop_front();
         self.renew(lane);
         entry
     }

@@ -24,16 +24,19 @@ pub struct StationTally {
     shared: bool,
     waiting: u64,
     serving: u64,
-    /// Servers there are, and servers busy, in 1 / `UNIT`.
+    /// Servers there are, and (where they are shared) servers busy, in 1 / `UNIT`.
     servers: u64,
     busy: u64,
     max_waiting: u64,
     /// Levels times nanoseconds since the reset, up to `advanced`.
     waiting_area: u128,
     serving_area: u128,
-    servers_area: u128,
-    busy_area: u128,
+    /// Kept where servers are shared; elsewhere it follows from `serving_area`.
+    shared_busy_area: u128,
     advanced: u64,
+    /// The same of the servers there are, up to `servers_advanced`: they seldom change.
+    servers_area: u128,
+    servers_advanced: u64,
     since: u64,
     window: Window,
     counts: Counts,
@@ -126,9 +129,10 @@ impl StationTally {
             max_waiting: 0,
             waiting_area: 0,
             serving_area: 0,
-            servers_area: 0,
-            busy_area: 0,
+            shared_busy_area: 0,
             advanced: 0,
+            servers_area: 0,
+            servers_advanced: 0,
             since: 0,
             window,
             counts: Counts::default(),
@@ -210,6 +214,7 @@ impl StationTally {
     /// From `now` on there are `servers` servers. A server that is to go but still serves counts until it is done.
     pub fn servers(&mut self, now: SimTime, servers: impl Into<f64>) {
         self.advance(now);
+        self.accrue_servers();
         self.servers = units(servers.into());
         self.set_serving(self.serving);
     }
@@ -217,8 +222,9 @@ impl StationTally {
     #[inline]
     fn set_serving(&mut self, serving: u64) {
         self.serving = serving;
-        let busy = serving * UNIT as u64;
-        self.busy = if self.shared { busy.min(self.servers) } else { busy };
+        if self.shared {
+            self.busy = (serving * UNIT as u64).min(self.servers);
+        }
     }
 
     /// Books the end of a stay; whether it counts, having begun since the reset.
@@ -251,9 +257,20 @@ impl StationTally {
         let span = u128::from(now - self.advanced);
         self.waiting_area += span * u128::from(self.waiting);
         self.serving_area += span * u128::from(self.serving);
-        self.servers_area += span * u128::from(self.servers);
-        self.busy_area += span * u128::from(self.busy);
+        if self.shared {
+            self.shared_busy_area += span * u128::from(self.busy);
+        }
         self.advanced = now;
+    }
+
+    fn accrue_servers(&mut self) {
+        self.servers_area += u128::from(self.advanced - self.servers_advanced) * u128::from(self.servers);
+        self.servers_advanced = self.advanced;
+    }
+
+    /// Busy server-time up to `advanced`.
+    fn busy_area(&self) -> u128 {
+        if self.shared { self.shared_busy_area } else { self.serving_area * UNIT as u128 }
     }
 
     /// Closes the minute under way and those that have gone by since. All of the latter are alike, so one is looked at.
@@ -271,7 +288,8 @@ impl StationTally {
     }
 
     fn close_window(&mut self) {
-        let busy = (self.busy_area - self.window.busy_area) as f64;
+        self.accrue_servers();
+        let busy = (self.busy_area() - self.window.busy_area) as f64;
         let utilisation = busy / (self.servers_area - self.window.servers_area) as f64;
         // Not `<=`, so that the first window replaces NaN, and a window without servers replaces nothing.
         if utilisation > self.window.peak || (self.window.peak.is_nan() && !utilisation.is_nan()) {
@@ -284,7 +302,8 @@ impl StationTally {
     fn open_window(&mut self, begin: u64) {
         self.window.begin = begin;
         self.window.end = begin.saturating_add(WINDOW);
-        self.window.busy_area = self.busy_area;
+        self.accrue_servers();
+        self.window.busy_area = self.busy_area();
         self.window.servers_area = self.servers_area;
     }
 
@@ -311,8 +330,9 @@ impl StationTally {
     pub fn busy_and_server_time(&self, now: SimTime) -> (f64, f64) {
         let mut at = self.clone();
         at.advance(now);
+        at.accrue_servers();
         let seconds = |area: u128| area as f64 / UNIT / 1e9;
-        (seconds(at.busy_area), seconds(at.servers_area))
+        (seconds(at.busy_area()), seconds(at.servers_area))
     }
 
     /// Begins anew at `now`, the end of the warm-up, with the requests and servers there are.
@@ -322,7 +342,7 @@ impl StationTally {
         let mut fresh = Self::of(self.shared, 0.0);
         (fresh.waiting, fresh.servers, fresh.max_waiting) = (self.waiting, self.servers, self.waiting);
         fresh.set_serving(self.serving);
-        (fresh.advanced, fresh.since) = (now.as_nanos(), now.as_nanos());
+        (fresh.advanced, fresh.servers_advanced, fresh.since) = (now.as_nanos(), now.as_nanos(), now.as_nanos());
         fresh.open_window(now.as_nanos());
         // Who joined in this very instant belongs to what follows.
         let just_joined = if self.presence.latest == now.as_nanos() { self.presence.at_latest } else { 0 };
@@ -339,8 +359,9 @@ impl StationTally {
     pub fn observe(&self, name: &str, resource: &str, now: SimTime) -> StationObservations {
         let mut at = self.clone();
         at.advance(now);
+        at.accrue_servers();
         let span = (now.as_nanos() - at.since) as f64;
-        let utilisation = at.busy_area as f64 / at.servers_area as f64;
+        let utilisation = at.busy_area() as f64 / at.servers_area as f64;
         // Shorter than a minute: the whole of it is the peak.
         let (peak, peak_at) =
             if at.window.peak.is_nan() { (utilisation, at.since) } else { (at.window.peak, at.window.peak_at) };
@@ -372,6 +393,7 @@ impl StationTally {
     pub fn check(&self, now: SimTime) -> Vec<AuditCheck> {
         let mut at = self.clone();
         at.advance(now);
+        at.accrue_servers();
         let area = at.waiting_area + at.serving_area;
         let present = u128::from(at.in_system()) * u128::from(now.as_nanos());
         let spent = (at.presence.spent + present).checked_sub(at.presence.joined);
@@ -402,8 +424,8 @@ impl StationTally {
             },
             AuditCheck {
                 law: "utilisation <= 1".to_owned(),
-                found: format!("{:.6}", at.busy_area as f64 / at.servers_area as f64),
-                holds: at.busy_area <= at.servers_area,
+                found: format!("{:.6}", at.busy_area() as f64 / at.servers_area as f64),
+                holds: at.busy_area() <= at.servers_area,
             },
         ]
     }
