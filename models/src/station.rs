@@ -5,7 +5,7 @@ use sim_core::observations::SeriesGroup;
 use sim_core::station::fifo::{Fifo, Offered};
 use sim_core::station::sharing::ProcessorSharing;
 use sim_core::tally::StationTally;
-use sim_core::{SimDuration, SimTime};
+use sim_core::SimTime;
 
 use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};
@@ -216,10 +216,4 @@ impl Observed for Station {
             findings.checks.push(check);
         }
     }
-}
-
-/// Half of a round trip: one way.
-#[must_use]
-pub fn one_way(rtt: SimDuration) -> SimDuration {
-    SimDuration::from_nanos(rtt.as_nanos() / 2)
 }
