@@ -57,12 +57,9 @@ pub struct Subject {
     pub set: Vec<String>,
 }
 
-/// A run.
+/// How often to run something, with which random numbers and on what.
 #[derive(Debug, Args)]
-pub struct Run {
-    /// What to run.
-    #[command(flatten)]
-    pub subject: Subject,
+pub struct Repetition {
     /// Root of all randomness; the same as --set run.seed=N
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -72,6 +69,29 @@ pub struct Run {
     /// Threads to run replications on, one by processor if not given; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+impl Repetition {
+    /// What it sets in the scenario, as after `--set`.
+    pub fn overrides(&self) -> Vec<String> {
+        let seed = self.seed.map(|seed| format!("run.seed={seed}"));
+        let replications = self.replications.map(|n| format!("run.replications={n}"));
+        seed.into_iter().chain(replications).collect()
+    }
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Runs one of the scenario's variants instead of the file as it stands
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// How often to run it.
+    #[command(flatten)]
+    pub repetition: Repetition,
     /// Writes report.json, report.html, timeseries.csv and events.csv into a directory, which is made if need be
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -14,7 +14,7 @@ use crate::terminal::{print, si, span};
 
 /// `stormglass check`: one line if all is well.
 pub fn check(subject: &Subject) -> Result<(), Failure> {
-    let scenario = subject::load(subject, [])?;
+    let scenario = subject::load(subject, [], None)?;
     print(&format!("ok: {}\n", sizes(&scenario))).map_err(Failure::of_stdout)
 }
 

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod failure;
 mod run;
+mod simulate;
 mod subject;
 mod terminal;
 

@@ -1,129 +1,41 @@
 //! `stormglass run`.
 
-use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
-use reports::{Expectation, Experiment, Report};
-use scenarios::{Scenario, experiment};
-use sim_core::observations::Observations;
+use reports::Report;
 
 use crate::args::Run;
 use crate::failure::{EXPECTATION_FAILED, Failure};
+use crate::simulate::{How, audited, simulate};
 use crate::subject;
-use crate::terminal::{self, colour_on_stdout, print, si, span, tell};
+use crate::terminal::{self, colour_on_stdout, print, tell};
 
 /// Runs a scenario and shows what came of it.
 pub fn run(run: &Run) -> Result<ExitCode, Failure> {
-    let seed = run.seed.map(|seed| format!("run.seed={seed}"));
-    let replications = run.replications.map(|n| format!("run.replications={n}"));
-    let scenario = subject::load(&run.subject, seed.into_iter().chain(replications))?;
+    let scenario = subject::load(&run.subject, run.repetition.overrides(), run.variant.as_deref())?;
     if let Some(dir) = &run.out {
         check_writable(dir)?;
     }
-    let observations = simulate(&scenario, run)?;
-    let report = estimate(scenario, observations)?;
-    show(&report, run)?;
-    if !report.audit_passed() {
-        let broken = report.audit.iter().find(|law| !law.holds);
-        let law = broken.map_or_else(String::new, |law| format!(": {} does not hold", law.law));
-        return Err(Failure::Fault(format!("the run's audit of itself failed{law}")));
+    let how = How { threads: run.repetition.threads, quiet: run.quiet };
+    for report in &simulate(vec![scenario], how)? {
+        show(report, run)?;
+        audited(report)?;
+        if !report.passed() && !run.no_fail {
+            return Ok(ExitCode::from(EXPECTATION_FAILED));
+        }
     }
-    Ok(if report.passed() || run.no_fail { ExitCode::SUCCESS } else { ExitCode::from(EXPECTATION_FAILED) })
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Makes sure of the folder before a run that may take long.
-fn check_writable(dir: &Path) -> Result<(), Failure> {
+pub fn check_writable(dir: &Path) -> Result<(), Failure> {
     let probe = dir.join(format!(".stormglass.{}", std::process::id()));
     fs::create_dir_all(dir)
         .and_then(|()| File::create_new(&probe))
         .and_then(|_| fs::remove_file(&probe))
         .map_err(|error| Failure::Input(format!("--out {}: cannot be written into: {error}", dir.display())))
-}
-
-fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure> {
-    let threads = run.threads.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let bar = progress_bar(scenario.replications, run.quiet);
-    let start = now();
-    let result =
-        experiment::run(&scenario.architecture, scenario.seed, scenario.replications, threads, &|_| bar.inc(1));
-    bar.finish_and_clear();
-    let observations = result.map_err(|fault| Failure::Fault(format!("{fault} (seed {})", scenario.seed)))?;
-    if !run.quiet {
-        tell(pace(&observations, start.elapsed().as_secs_f64()));
-    }
-    Ok(observations)
-}
-
-/// The one look at the clock: how long it took is told on standard error and reaches no result.
-#[expect(clippy::disallowed_methods, reason = "measures the simulator, outside of any simulation")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn progress_bar(replications: u32, quiet: bool) -> ProgressBar {
-    if quiet || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let to_go = |state: &ProgressState, out: &mut dyn fmt::Write| {
-        if state.pos() > 0 {
-            let _ = write!(out, ", about {:#} to go", HumanDuration(state.eta()));
-        }
-    };
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} replications, {elapsed} gone{to_go}");
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("to_go", to_go);
-    let bar = ProgressBar::new(u64::from(replications)).with_style(style);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-/// Such as `20 replications of 2 h simulated in 9.30 s: 24.1 M operations (2.59 M/s), 120 M events (12.9 M/s)`.
-fn pace(observations: &[Observations], seconds: f64) -> String {
-    let operations: u64 = observations.iter().flat_map(|it| &it.routes).map(|route| route.started).sum();
-    let events: u64 = observations.iter().map(|it| it.events).sum();
-    let replications = match observations.len() {
-        1 => "1 replication".to_owned(),
-        n => format!("{n} replications"),
-    };
-    let horizon = observations.first().map_or(0.0, |it| it.horizon.as_secs_f64());
-    let per_second = |n: u64| si(n as f64 / seconds.max(1e-9));
-    format!(
-        "{replications} of {} simulated in {}: {} operations after the warm-up ({}/s), {} events ({}/s)",
-        span(horizon),
-        span(seconds),
-        si(operations as f64),
-        per_second(operations),
-        si(events as f64),
-        per_second(events),
-    )
-}
-
-fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
-    let expectation = |it: scenarios::Expectation| Expectation {
-        metric: it.metric,
-        route: it.route,
-        min: it.min,
-        max: it.max,
-        text: it.text,
-    };
-    let experiment = Experiment {
-        scenario: scenario.name,
-        title: scenario.title,
-        description: scenario.description,
-        seed: scenario.seed,
-        confidence: scenario.confidence,
-        expectations: scenario.expectations.into_iter().map(expectation).collect(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        replications,
-    };
-    // Loading has checked the metrics; if it should ever let one through, that is still a mistake of the scenario.
-    reports::estimate(&experiment)
-        .map_err(|bad| Failure::Input(bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
 /// Writes the files first: a reader of the summary who goes away does not keep them from being written.

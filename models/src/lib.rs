@@ -5,6 +5,7 @@ pub mod alb;
 pub mod architecture;
 pub mod aurora;
 pub mod autoscaling;
+mod batches;
 pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;

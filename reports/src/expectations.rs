@@ -100,6 +100,16 @@ pub(crate) fn judge(
     expectations.iter().map(|expectation| judge_one(expectation, &figures)).collect()
 }
 
+/// The figure at a path, of the first route that fits if one is named; NaN if there is none.
+pub(crate) fn find_figure(
+    figures: &Figures<Estimate, LatencyEstimate>,
+    metric: &str,
+    route: Option<&str>,
+) -> Estimate {
+    let path = route.map_or_else(|| metric.to_owned(), |route| format!("routes.{route}.{metric}"));
+    lookup(&tree(figures), &path).unwrap_or(Estimate { value: f64::NAN, half_width: None })
+}
+
 fn judge_one(expectation: &Expectation, figures: &Value) -> ExpectationResult {
     let Some(wanted) = &expectation.route else {
         return compare(expectation, None, lookup(figures, &expectation.metric));

@@ -21,7 +21,7 @@ mod terminal;
 
 use sim_core::observations::Observations;
 
-pub use estimate::estimate;
+pub use estimate::{estimate, measure};
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
 pub use files::write_all;
 pub use model::{Report, SCHEMA_VERSION};
@@ -42,6 +42,10 @@ pub struct Experiment {
     pub confidence: f64,
     /// What the scenario expects.
     pub expectations: Vec<Expectation>,
+    /// How the warm-up was found, if it was not given.
+    pub warm_up_found: Option<model::FoundWarmUp>,
+    /// The precision that decided how many replications there are, if one did.
+    pub precision: Option<model::PrecisionResult>,
     /// Version of the simulator.
     pub version: String,
     /// What each replication left behind, in order.
@@ -53,6 +57,10 @@ impl Report {
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.verdict.passed
+    }
+    /// Whether figures have intervals.
+    pub(crate) const fn has_intervals(&self) -> bool {
+        self.interval.degrees_of_freedom > 0
     }
     /// Whether every law of the audit held in every replication.
     #[must_use]

@@ -1,7 +1,11 @@
 //! An experiment: the same architecture run several times with independent random streams, side by side.
 
+mod precision;
+mod warm_up;
+
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,6 +14,9 @@ use models::client::{Arrivals, RateProfile};
 use rayon::prelude::*;
 use sim_core::SimTime;
 use sim_core::observations::Observations;
+
+pub use precision::Known;
+pub use warm_up::{FoundWarmUp, PILOTS, find_warm_up};
 
 /// A replication broke an invariant of the simulator. No input is to blame: it is a bug.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +47,25 @@ pub fn run(
     threads: usize,
     progress: &(dyn Fn(u32) + Sync),
 ) -> Result<Vec<Observations>, Fault> {
+    run_some(architecture, seed, 0..replications, threads, progress)
+}
+
+/// The same for some of the replications, by their numbers.
+///
+/// # Errors
+/// If a replication panics.
+pub fn run_some(
+    architecture: &Architecture,
+    seed: u64,
+    replications: Range<u32>,
+    threads: usize,
+    progress: &(dyn Fn(u32) + Sync),
+) -> Result<Vec<Observations>, Fault> {
     fan_out(replications, threads, progress, &|replication| models::simulate(architecture, seed, replication))
 }
 
 fn fan_out<T: Send>(
-    count: u32,
+    numbers: Range<u32>,
     threads: usize,
     progress: &(dyn Fn(u32) + Sync),
     simulate: &(dyn Fn(u32) -> T + Sync),
@@ -56,11 +77,11 @@ fn fan_out<T: Send>(
         progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(result)
     };
-    let threads = threads.clamp(1, count.max(1) as usize);
+    let threads = threads.clamp(1, numbers.len().max(1));
     match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("replications {n}")).build() {
-        Ok(pool) => pool.install(|| (0..count).into_par_iter().with_max_len(1).map(one).collect()),
+        Ok(pool) => pool.install(|| numbers.into_par_iter().with_max_len(1).map(one).collect()),
         // The system gives no thread: this one will do.
-        Err(_) => (0..count).map(one).collect(),
+        Err(_) => numbers.map(one).collect(),
     }
 }
 
@@ -122,9 +143,9 @@ mod tests {
             let rounds = 200_000 / (u64::from(replication) + 1);
             (0..rounds).fold(u64::from(replication), |x, n| x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n))
         };
-        let alone = fan_out(20, 1, SILENT, &slow_first).unwrap();
+        let alone = fan_out(0..20, 1, SILENT, &slow_first).unwrap();
         for threads in [0, 2, 3, 64] {
-            assert_eq!(fan_out(20, threads, SILENT, &slow_first).unwrap(), alone);
+            assert_eq!(fan_out(0..20, threads, SILENT, &slow_first).unwrap(), alone);
         }
         assert_eq!(alone, (0..20).map(slow_first).collect::<Vec<_>>());
     }
@@ -136,16 +157,16 @@ mod tests {
             calls.fetch_add(1, Ordering::Relaxed);
             most.fetch_max(finished, Ordering::Relaxed);
         };
-        fan_out(9, 2, &progress, &|replication| replication).unwrap();
+        fan_out(0..9, 2, &progress, &|replication| replication).unwrap();
         assert_eq!((calls.into_inner(), most.into_inner()), (9, 9));
-        assert_eq!(fan_out(0, 2, SILENT, &|replication| replication).unwrap(), Vec::<u32>::new());
+        assert_eq!(fan_out(0..0, 2, SILENT, &|replication| replication).unwrap(), Vec::<u32>::new());
     }
 
     #[test]
     fn a_panic_becomes_a_fault_that_names_the_replication() {
         let broken = |replication: u32| assert!(replication != 3, "time runs backwards in {replication}");
         for threads in [1, 2] {
-            let fault = fan_out(8, threads, SILENT, &broken).unwrap_err();
+            let fault = fan_out(0..8, threads, SILENT, &broken).unwrap_err();
             assert_eq!(fault.to_string(), "replication 3 broke off: time runs backwards in 3");
         }
     }

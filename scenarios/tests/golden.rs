@@ -49,7 +49,7 @@ fn mistakes_of_syntax_are_told_with_their_place() {
 #[test]
 fn mistakes_of_overrides_are_told_as_those_of_the_file() {
     let metric = |path: &str| if path.contains("p98") { Err(vec!["latency.p99".to_string()]) } else { Ok(()) };
-    let options = LoadOptions { base_dir: None, check_metric: Some(&metric) };
+    let options = LoadOptions { check_metric: Some(&metric), ..LoadOptions::default() };
     let text = library::get("web-shop").expect("in the library").to_string();
     let source = Source { name: "web-shop.toml".into(), text };
     let overrides = [

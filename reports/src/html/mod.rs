@@ -11,7 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use self::figures::{Figure, Letter};
 use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, span};
 use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Station};
-use crate::terminal::{error_share, expectation_text, setting, worst_route};
+use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
 
 const TEMPLATE: &str = include_str!("template.html");
 /// Longer event logs are cut; `events.csv` has them whole.
@@ -49,6 +49,7 @@ impl Report {
             interval_note => self.interval.note.clone(),
             verdict => self.verdict_view(),
             expectations => self.expectations_view(),
+            cautions => self.cautions.iter().map(caution_text).collect::<Vec<_>>(),
             bottleneck => self.bottleneck.text.clone(),
             tiles => self.tiles(),
             requests => self.requests_view(),
