@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 /// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
 ///
-/// Exit codes: 0 = well; 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
+/// Exit codes: 0 = well; 1 = two reports differ (diff); 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
 /// 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
 #[derive(Debug, Parser)]
 #[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
@@ -21,6 +21,10 @@ pub struct Cli {
 pub enum Command {
     /// Runs a scenario and reports what came of it
     Run(Run),
+    /// Runs variants on the same customers and says what differs beyond chance
+    Compare(Compare),
+    /// Says in which figures two saved reports (report.json) differ beyond their intervals; ends with 1 if they do
+    Diff(Diff),
     /// Checks a scenario without running it
     Check(Subject),
     /// Lists the scenarios of the library
@@ -92,9 +96,12 @@ pub struct Run {
     /// How often to run it.
     #[command(flatten)]
     pub repetition: Repetition,
-    /// Writes report.json, report.html, timeseries.csv and events.csv into a directory, which is made if need be
+    /// Writes report.json, report.html, timeseries.csv, events.csv and junit.xml into a directory, which is made if need be
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Writes the expectations as JUnit XML into a file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Prints the report as JSON instead of the summary
     #[arg(long)]
     pub json: bool,
@@ -104,6 +111,47 @@ pub struct Run {
     /// Shows neither progress nor how long it took
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// A comparison.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// A scenario with [[variant]]s, or several scenarios; files, or names of scenarios of the library
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Sets a value in all of them, as if the files had it; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Another figure to compare, such as latency.mean or "routes./checkout.latency.p99"; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub metric: Vec<String>,
+    /// The variant that the others are compared with; the first if not given
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// How often to run them.
+    #[command(flatten)]
+    pub repetition: Repetition,
+    /// Writes compare.json, compare.md and compare.html into a directory, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Prints the comparison as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Shows neither progress nor how long it took
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Two saved reports.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A report.json
+    pub before: PathBuf,
+    /// Another
+    pub after: PathBuf,
+    /// Prints what differs as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod args;
 mod commands;
+mod compare;
 mod failure;
 mod run;
 mod simulate;
@@ -40,6 +41,8 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(run) => return run::run(&run),
+        Command::Diff(diff) => return compare::diff(&diff),
+        Command::Compare(compare) => compare::compare(&compare),
         Command::Check(subject) => commands::check(&subject),
         Command::List => commands::list(),
         Command::Show { name } => commands::show(&name),

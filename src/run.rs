@@ -48,6 +48,10 @@ fn show(report: &Report, run: &Run) -> Result<(), Failure> {
             tell(format_args!("wrote {}", names.join(", ")));
         }
     }
+    if let Some(path) = &run.junit {
+        let written = reports::write_one(path, report.to_junit());
+        written.map_err(|error| Failure::Output(format!("--junit {}: {error}", path.display())))?;
+    }
     let text = if run.json { report.to_json() } else { report.to_terminal(colour_on_stdout(), terminal::width()) };
     print(&text).map_err(Failure::of_stdout)
 }

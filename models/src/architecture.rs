@@ -82,7 +82,10 @@ impl Run {
     /// Length of a batch; the last one may be a few nanoseconds longer.
     #[must_use]
     pub fn batch(&self) -> SimDuration {
-        part(SimDuration::from_nanos(self.duration.as_nanos().saturating_sub(self.warm_up.as_nanos())), self.spans.batches)
+        part(
+            SimDuration::from_nanos(self.duration.as_nanos().saturating_sub(self.warm_up.as_nanos())),
+            self.spans.batches,
+        )
     }
 }
 

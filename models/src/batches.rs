@@ -98,7 +98,9 @@ fn of_span(station: StationObservations) -> StationObservations {
 
 /// The figures of a station between two instants, from those up to each (`from` and `until` in seconds since counting began).
 fn between(early: &StationObservations, from: f64, late: &StationObservations, until: f64) -> StationObservations {
-    let mean = |level: fn(&StationObservations) -> f64| (known(level(late)) * until - known(level(early)) * from) / (until - from);
+    let mean = |level: fn(&StationObservations) -> f64| {
+        (known(level(late)) * until - known(level(early)) * from) / (until - from)
+    };
     let busy = mean(|it| known(it.utilisation) * it.servers);
     let servers = mean(|it| it.servers);
     // Mean over those who left in between.

@@ -3,7 +3,8 @@
 
 use sim_core::digest::Digest;
 use sim_core::observations::{
-    ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup, StationObservations,
+    ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup,
+    StationObservations,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -224,7 +225,8 @@ impl Observer {
     /// An operation starts.
     pub fn operation_starts(&mut self, request: &Request) {
         self.started_in_all += 1;
-        let asked = u64::from(request.path.0) << 32 ^ u64::from(request.object) ^ u64::from(request.bytes).rotate_left(16);
+        let asked =
+            u64::from(request.path.0) << 32 ^ u64::from(request.object) ^ u64::from(request.bytes).rotate_left(16);
         self.customers.push(request.stream ^ request.started.as_nanos());
         self.customers.push(asked);
         self.book(request.route, request.started, |fates| fates.started += 1);

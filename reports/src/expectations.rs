@@ -88,6 +88,21 @@ pub(crate) fn check_all(expectations: &[Expectation]) -> Result<(), Vec<BadExpec
     if bad.is_empty() { Ok(()) } else { Err(bad) }
 }
 
+/// The figures of one replication, to look several up in.
+pub(crate) fn raw_tree(figures: &Figures<f64, f64>) -> Value {
+    serde_json::to_value(figures).unwrap_or(Value::Null)
+}
+
+/// A figure of one replication; NaN if there is none.
+pub(crate) fn find_in_replication(tree: &Value, metric: &str) -> f64 {
+    lookup(tree, metric).map_or(f64::NAN, |found| found.value)
+}
+
+/// Figures of a report whose names are near a metric's, nearest first.
+pub(crate) fn near_in(figures: &Figures<Estimate, LatencyEstimate>, metric: &str) -> Vec<String> {
+    near(metric, &paths(&tree(figures)), NEAR)
+}
+
 /// Judges every expectation by the estimates.
 pub(crate) fn judge(
     expectations: &[Expectation],
@@ -101,11 +116,7 @@ pub(crate) fn judge(
 }
 
 /// The figure at a path, of the first route that fits if one is named; NaN if there is none.
-pub(crate) fn find_figure(
-    figures: &Figures<Estimate, LatencyEstimate>,
-    metric: &str,
-    route: Option<&str>,
-) -> Estimate {
+pub(crate) fn find_figure(figures: &Figures<Estimate, LatencyEstimate>, metric: &str, route: Option<&str>) -> Estimate {
     let path = route.map_or_else(|| metric.to_owned(), |route| format!("routes.{route}.{metric}"));
     lookup(&tree(figures), &path).unwrap_or(Estimate { value: f64::NAN, half_width: None })
 }

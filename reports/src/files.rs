@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::compare::Comparison;
 use crate::model::Report;
 
-/// Writes `report.json`, `report.html`, `timeseries.csv` and `events.csv` into `dir`, which is made if need be. Each is first
+/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv` and `junit.xml` into `dir`, which is made if need be. Each is first
 /// written under a temporary name; only when all are on the disk do they get their names, so that a failure leaves neither
 /// halves nor a mixture with an earlier run's files.
 ///
@@ -14,15 +15,50 @@ use crate::model::Report;
 ///
 /// Whatever the file system reports; the temporary files are gone then.
 pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    write(
+        dir,
+        &[
+            ("report.json", report.to_json()),
+            ("report.html", report.to_html()),
+            ("timeseries.csv", report.timeseries_csv()),
+            ("events.csv", report.events_csv()),
+            ("junit.xml", report.to_junit()),
+        ],
+    )
+}
+
+/// Writes `compare.json`, `compare.md` and `compare.html` into `dir` in the same way.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_comparison(comparison: &Comparison, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    write(
+        dir,
+        &[
+            ("compare.json", comparison.to_json()),
+            ("compare.md", comparison.to_markdown()),
+            ("compare.html", comparison.to_html()),
+        ],
+    )
+}
+
+/// Writes one file in the same way: whole or not at all.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_one(path: &Path, text: String) -> io::Result<()> {
+    let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "it names no file");
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    write(dir, &[(name, text)]).map(|_| ())
+}
+
+fn write(dir: &Path, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(dir)?;
-    let files = [
-        ("report.json", report.to_json()),
-        ("report.html", report.to_html()),
-        ("timeseries.csv", report.timeseries_csv()),
-        ("events.csv", report.events_csv()),
-    ];
     let mut staged = Vec::with_capacity(files.len());
-    let result = stage(dir, &files, &mut staged).and_then(|()| publish(&staged));
+    let result = stage(dir, files, &mut staged).and_then(|()| publish(&staged));
     if result.is_err() {
         for (temporary, _) in &staged {
             // The failure that led here is the one to tell; what was renamed already is not there any more.

@@ -1,5 +1,5 @@
 //! Estimates from the observations of replications, and their renderings: terminal, `report.json`, `report.html`,
-//! `timeseries.csv`, `events.csv`.
+//! `timeseries.csv`, `events.csv`, `junit.xml`; comparisons of several reports, and differences between two saved ones.
 //!
 //! The only input is [`sim_core::observations`]; this crate knows no model and no cloud, reads no clock and touches no file
 //! but those that [`write_all`] writes. The same observations give the same bytes.
@@ -8,22 +8,26 @@
 //! Experiment --estimate--> Report --to_terminal, to_json, to_html, timeseries_csv, events_csv--> text
 //! ```
 
+pub mod compare;
 mod csv;
+pub mod diff;
 mod estimate;
 mod expectations;
 mod files;
 mod format;
 mod html;
 mod json;
+mod junit;
 pub mod model;
 mod named;
 mod terminal;
 
 use sim_core::observations::Observations;
 
+pub use compare::{Comparison, Contender, compare};
 pub use estimate::{estimate, measure};
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
-pub use files::write_all;
+pub use files::{write_all, write_comparison, write_one};
 pub use model::{Report, SCHEMA_VERSION};
 pub use named::Named;
 

@@ -559,6 +559,8 @@ pub struct Replication {
     pub replication: u32,
     /// Digest of every request's fate, in hexadecimal.
     pub digest: String,
+    /// Digest of what customers brought, in hexadecimal: equal digests mean the same customers.
+    pub customers: String,
     /// Events that the kernel delivered.
     pub kernel_events: u64,
     /// Whether every law of its audit held.

@@ -36,6 +36,7 @@ use validate::{Check, validate};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use explain::{explain, schema};
+pub use nearest::advice;
 pub use validate::run::BASE;
 
 /// Largest scenario file, bytes.

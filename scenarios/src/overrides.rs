@@ -51,7 +51,8 @@ fn change(root: &mut Node, key: &Key, value: &Node) -> Result<(), Diagnostic> {
     // Inside the quotes, if there are any: so that the caret stands under the part that is wrong.
     let inside = usize::from(key.span.end - key.span.start > key.text.len() as u32);
     let offset = key.span.start as usize + inside;
-    let unfinished = || Diagnostic::error(key.span, "a quote in this key is not closed", "write \"section.name.setting\"");
+    let unfinished =
+        || Diagnostic::error(key.span, "a quote in this key is not closed", "write \"section.name.setting\"");
     let (mut parts, _) = split_key(&format!("{}=", key.text), key.span.text).ok_or_else(unfinished)?;
     for part in &mut parts {
         part.span = Span::new(key.span.text, part.span.start as usize + offset..part.span.end as usize + offset);

@@ -26,10 +26,8 @@ pub struct Truncation {
 #[must_use]
 pub fn mser5(series: &[f64]) -> Option<Truncation> {
     const LEAST_LEFT: usize = 5;
-    let groups: Vec<f64> = series
-        .chunks_exact(MSER_GROUP)
-        .map(|group| group.iter().sum::<f64>() / MSER_GROUP as f64)
-        .collect();
+    let groups: Vec<f64> =
+        series.chunks_exact(MSER_GROUP).map(|group| group.iter().sum::<f64>() / MSER_GROUP as f64).collect();
     if groups.len() < 2 * LEAST_LEFT {
         return None;
     }

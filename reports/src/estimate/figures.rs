@@ -291,12 +291,10 @@ pub(super) fn take_batch_intervals(
     }
 }
 
-fn take_intervals(
-    route: &mut Route<Estimate, LatencyEstimate>,
-    each: &Route<Estimate, LatencyEstimate>,
-    number: f64,
-) {
+fn take_intervals(route: &mut Route<Estimate, LatencyEstimate>, each: &Route<Estimate, LatencyEstimate>, number: f64) {
     route.requests.take_half_widths(&each.requests, number);
+    // What is under way at the end is no sum.
+    route.requests.in_flight.half_width = None;
     route.downtime.take_half_widths(&each.downtime, number);
     for (cause, count) in route.errors.iter_mut() {
         count.half_width = each.errors.get(cause).and_then(|each| each.half_width).map(|half| half * number);

@@ -9,7 +9,7 @@ mod trust;
 use sim_core::observations::{LogEntry, LogKind, Observations};
 use sim_core::tally::Histogram;
 
-use self::interval::Level;
+pub(crate) use self::interval::Level;
 use crate::expectations::{self, BadExpectation};
 use crate::format::{Unit, plain, span};
 use crate::model::{
@@ -206,6 +206,7 @@ fn replication(observations: &Observations, figures: Figures<f64, f64>) -> Repli
     Replication {
         replication: observations.replication,
         digest: json::hexadecimal(observations.digest),
+        customers: json::hexadecimal(observations.customers),
         kernel_events: observations.events,
         audit_passed: observations.audit.passed(),
         audit_failures: failures.map(|check| format!("{}: {}", check.law, check.found)).collect(),

@@ -34,11 +34,12 @@ pub(super) fn cautions(
 ) -> Vec<Caution> {
     let all = &experiment.replications;
     let mut cautions: Vec<Caution> = Vec::new();
-    cautions.extend(growing(all, level));
-    cautions.extend(not_settled(experiment));
-    if cautions.is_empty() {
-        cautions.extend(unfinished(figures));
+    if let Some(growing) = growing(all, level) {
+        // Everything else that could be said follows from this.
+        return vec![growing];
     }
+    cautions.extend(not_settled(experiment));
+    cautions.extend(unfinished(figures));
     cautions.extend(correlated(batches));
     cautions.extend(imprecise(experiment));
     cautions.extend(wide(all.len(), figures));

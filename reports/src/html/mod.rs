@@ -3,6 +3,7 @@
 
 mod axes;
 mod chart;
+mod compare;
 mod figures;
 
 use minijinja::syntax::SyntaxConfig;
@@ -14,25 +15,31 @@ use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Sta
 use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
 
 const TEMPLATE: &str = include_str!("template.html");
+const STYLE: &str = include_str!("style.css");
 /// Longer event logs are cut; `events.csv` has them whole.
 const EVENTS_MOST: usize = 1000;
 /// Longer event logs than this are folded.
 const EVENTS_OPEN: usize = 25;
 
+/// A page from a template, every text in it escaped.
+fn render(template: &str, view: Value) -> String {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    match SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        Ok(syntax) => environment.set_syntax(syntax),
+        Err(error) => debug_assert!(false, "the syntax is the usual one: {error}"),
+    }
+    let page = environment.render_str(template, view);
+    debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
+    page.map(|page| page + "\n").unwrap_or_default()
+}
+
 impl Report {
     /// The report as one HTML page that needs nothing else.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        match SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-            Ok(syntax) => environment.set_syntax(syntax),
-            Err(error) => debug_assert!(false, "the syntax is the usual one: {error}"),
-        }
-        let page = environment.render_str(TEMPLATE, self.view());
-        debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
-        page.map(|page| page + "\n").unwrap_or_default()
+        render(TEMPLATE, self.view())
     }
 
     fn view(&self) -> Value {
@@ -40,6 +47,7 @@ impl Report {
         let letters: Vec<Value> = letters.into_iter().map(letter_view).collect();
         let figures: Vec<Value> = figures::all(self).into_iter().map(figure_view).collect();
         context! {
+            style => Value::from_safe_string(STYLE.to_owned()),
             title => if self.title.is_empty() { &self.scenario } else { &self.title },
             scenario => self.scenario.clone(),
             description => self.description.clone(),

@@ -115,8 +115,14 @@ impl Check<'_> {
         let doc = self.doc;
         let until = steady_until(architecture);
         if doc.run.warm_up.value == WarmUp::Auto && until.since(SimTime::ZERO) < SHORTEST_SEARCH {
-            let error = Diagnostic::error(doc.run.warm_up.span, "there is no steady stretch to find a warm-up in", "give a time");
-            self.note(error.help("traffic is replayed, or its rate changes, or a deployment or a fault comes within the first second"));
+            let error = Diagnostic::error(
+                doc.run.warm_up.span,
+                "there is no steady stretch to find a warm-up in",
+                "give a time",
+            );
+            self.note(error.help(
+                "traffic is replayed, or its rate changes, or a deployment or a fault comes within the first second",
+            ));
         }
         let alone = *doc.run.replications == 1 && doc.run.precision.is_none();
         if alone && until == architecture.run.horizon() {
