@@ -420,12 +420,19 @@ pub(crate) fn difference_texts(metric: &str, difference: &Difference) -> (String
     let estimate = Estimate { value: difference.value, half_width: difference.half_width };
     let sign = if difference.value > 0.0 { "+" } else { "" };
     let text = format!("{sign}{}", figure(Unit::of_path(metric), &estimate));
-    let share = difference.relative * 100.0;
-    let relative = if !share.is_finite() || difference.finding == Finding::Identical {
-        String::new()
-    } else {
-        let decimals = usize::from(share.abs() < 10.0) + usize::from(share.abs() < 1.0);
-        format!("{sign}{} %", number(share, decimals))
-    };
-    (text, relative)
+    (text, relative_text(difference))
+}
+
+/// As a share of the baseline's value, or as a multiple of it where that is easier to grasp; empty if it is next to nothing.
+fn relative_text(difference: &Difference) -> String {
+    let share = difference.relative;
+    if !share.is_finite() || share.abs() < 0.000_05 {
+        return String::new();
+    }
+    if share > 9.0 {
+        return format!("× {}", number(share + 1.0, usize::from(share < 99.0)));
+    }
+    let decimals = usize::from(share.abs() < 0.1) + usize::from(share.abs() < 0.01);
+    let sign = if share > 0.0 { "+" } else { "" };
+    format!("{sign}{} %", number(share * 100.0, decimals))
 }

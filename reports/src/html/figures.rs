@@ -3,7 +3,7 @@
 use plotters::style::RGBColor;
 
 use super::axes;
-use super::chart::{Area, Band, Chart, Line, PALETTE, css};
+use super::chart::{Area, Axis, Band, Chart, Line, PALETTE, css};
 use crate::format::{Unit, clock, several};
 use crate::model::{Bucket, Event, Group, Report, SeriesReport};
 
@@ -149,12 +149,10 @@ fn interval_remark(report: &Report) -> String {
     if report.replications > 1 { "Pale: the interval of the mean over replications.".to_owned() } else { String::new() }
 }
 
-fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
-    let series: Vec<_> = of_group(report, Group::Latency).into_iter().filter(|one| has_values(one)).collect();
-    let positive =
-        || series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
-    let (low, high) =
-        positive().fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
+/// An axis for latencies, whether it is logarithmic, and the lowest of them; none if there are none.
+fn latency_axis(series: &[&SeriesReport]) -> Option<(Axis, bool, f64)> {
+    let positive = series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
+    let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
     if high == 0.0 {
         return None;
     }
@@ -162,8 +160,14 @@ fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
     let y = if logarithmic {
         axes::log_seconds(low, high, "latency, log scale")
     } else {
-        axes::linear(Unit::Seconds, highest(&series), "latency")
+        axes::linear(Unit::Seconds, highest(series), "latency")
     };
+    Some((y, logarithmic, low))
+}
+
+fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
+    let series: Vec<_> = of_group(report, Group::Latency).into_iter().filter(|one| has_values(one)).collect();
+    let (y, logarithmic, low) = latency_axis(&series)?;
     let colours = [BLUE, AMBER, RED, PALETTE[4], PALETTE[3]];
     let coloured: Vec<_> = series.iter().zip(colours.into_iter().cycle()).collect();
     let floor = if logarithmic { low } else { 0.0 };
@@ -221,7 +225,7 @@ fn lines_figure(
     bands: &[Band],
     title: &str,
     series: &[&SeriesReport],
-    axis: impl Fn(f64) -> super::chart::Axis,
+    axis: impl Fn(f64) -> Axis,
 ) -> Option<Figure> {
     let shown = &series[..series.len().min(LINES_MOST)];
     if shown.is_empty() {
@@ -418,32 +422,26 @@ pub(super) fn overlaid(reports: &[Report], names: &[&str]) -> Vec<Figure> {
         };
         reports.iter().map(one).collect()
     };
-    let over_time = |title: &str, series: Vec<SeriesReport>, unit: Unit, axis: &str| {
-        let high = highest(&series.iter().collect::<Vec<_>>());
-        let y = axes::linear(unit, high, axis);
+    let over_time = |title: &str, series: &[SeriesReport], y: Axis, scale: &dyn Fn(f64) -> f64, floor: f64| {
         let end = y.range.end;
         let lines = series.iter().zip(PALETTE.into_iter().cycle());
-        let lines = lines.map(|(one, colour)| line(one, colour, 0.0, |value| value.min(end))).collect();
+        let lines = lines.map(|(one, colour)| line(one, colour, floor, |value| scale(value).min(end))).collect();
         let (size, bands) = ((WIDE, 300), bands.clone());
         let chart = Chart { size, x: axes::time(base.horizon_s), y, bands, areas: vec![], lines };
-        Figure {
-            title: title.to_owned(),
-            svg: chart.svg(),
-            legend: legend(),
-            remark: interval_remark(base),
-            wide: true,
-        }
+        Figure { title: title.to_owned(), svg: chart.svg(), legend: legend(), remark: interval_remark(base), wide: true }
     };
     let mut figures = Vec::new();
     for (name, title) in [("p99", "99th percentile of latency over time"), ("p50", "Median latency over time")] {
         let series = latency(name);
-        if series.iter().any(has_values) {
-            figures.push(over_time(title, series, Unit::Seconds, "latency"));
-        }
+        let Some((y, logarithmic, low)) = latency_axis(&series.iter().collect::<Vec<_>>()) else { continue };
+        let scale = |value| if logarithmic { axes::log10(value) } else { value };
+        figures.push(over_time(title, &series, y, &scale, if logarithmic { low } else { 0.0 }));
     }
     let failed: Vec<SeriesReport> = reports.iter().filter_map(failures).collect();
-    if failed.len() == reports.len() && failed.iter().any(|one| one.values.iter().any(|value| *value > 0.0)) {
-        figures.push(over_time("Failed operations per second", failed, Unit::Rate, "operations per second"));
+    let most = failed.iter().flat_map(|one| &one.values).copied().fold(0.0, f64::max);
+    if failed.len() == reports.len() && most > 0.0 {
+        let y = axes::linear(Unit::Rate, most, "operations per second");
+        figures.push(over_time("Failed operations per second", &failed, y, &|value| value, 0.0));
     }
     let known = || coloured().filter_map(|(report, colour)| Some((report, colour, report.latency_histogram.first()?)));
     let low = known().map(|(_, _, first)| lowest(first)).fold(f64::INFINITY, f64::min);
@@ -478,7 +476,7 @@ pub(super) fn overlaid(reports: &[Report], names: &[&str]) -> Vec<Figure> {
 }
 
 /// Fewer labels, for a chart of half the width.
-fn half(mut axis: super::chart::Axis) -> super::chart::Axis {
+fn half(mut axis: Axis) -> Axis {
     let every = axis.ticks.len().div_ceil(7).max(1);
     for (index, (_, label)) in axis.ticks.iter_mut().enumerate() {
         if index % every != 0 {
