@@ -19,6 +19,10 @@ pub mod station;
 pub mod timeline;
 pub mod world;
 
+/// So that tests inside and outside of the crate share their helpers.
+#[cfg(test)]
+extern crate self as models;
+
 pub use architecture::Architecture;
 pub use ids::*;
 pub use request::Request;

@@ -522,3 +522,6 @@ pub(crate) mod bench {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
