@@ -238,10 +238,8 @@ fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Di
 /// another is asked for. Logs are not read for it.
 fn mistakes_of(set: &overrides::Changes, root: &tree::Node, options: &LoadOptions<'_>) -> Vec<Diagnostic> {
     let mut root = root.clone();
-    if let Err(wrong) = overrides::apply_variant(&mut root, set) {
-        return wrong;
-    }
-    let mut decoder = Decoder::default();
+    let errors = overrides::apply_variant(&mut root, set).err().unwrap_or_default();
+    let mut decoder = Decoder { errors };
     if let Some(document) = Document::decode(&root, &mut decoder) {
         let mut check = Check::new(&document, options, false);
         let _ = validate(&mut check, None);

@@ -152,7 +152,8 @@ fn interval_remark(report: &Report) -> String {
 /// An axis for latencies, whether it is logarithmic, and the lowest of them; none if there are none.
 fn latency_axis(series: &[&SeriesReport]) -> Option<(Axis, bool, f64)> {
     let positive = series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
-    let (low, high) = positive.fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
+    let (low, high) =
+        positive.fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
     if high == 0.0 {
         return None;
     }
@@ -403,11 +404,11 @@ fn failures(report: &Report) -> Option<SeriesReport> {
 }
 
 /// The figures of several reports laid over each other, each in its own colour.
-pub(super) fn overlaid(reports: &[Report], names: &[&str]) -> Vec<Figure> {
+pub(super) fn overlaid(reports: &[Report], names: &[String]) -> Vec<Figure> {
     let Some(base) = reports.first() else { return Vec::new() };
     let (bands, _) = bands(base);
     let coloured = || reports.iter().zip(PALETTE.into_iter().cycle());
-    let legend = || legend(names.iter().copied().zip(PALETTE.into_iter().cycle()));
+    let legend = || legend(names.iter().map(String::as_str).zip(PALETTE.into_iter().cycle()));
     let latency = |name: &str| -> Vec<SeriesReport> {
         let one = |report: &Report| {
             let found = of_group(report, Group::Latency).into_iter().find(|series| series.name == name).cloned();
@@ -428,7 +429,13 @@ pub(super) fn overlaid(reports: &[Report], names: &[&str]) -> Vec<Figure> {
         let lines = lines.map(|(one, colour)| line(one, colour, floor, |value| scale(value).min(end))).collect();
         let (size, bands) = ((WIDE, 300), bands.clone());
         let chart = Chart { size, x: axes::time(base.horizon_s), y, bands, areas: vec![], lines };
-        Figure { title: title.to_owned(), svg: chart.svg(), legend: legend(), remark: interval_remark(base), wide: true }
+        Figure {
+            title: title.to_owned(),
+            svg: chart.svg(),
+            legend: legend(),
+            remark: interval_remark(base),
+            wide: true,
+        }
     };
     let mut figures = Vec::new();
     for (name, title) in [("p99", "99th percentile of latency over time"), ("p50", "Median latency over time")] {

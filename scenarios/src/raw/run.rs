@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use sim_core::SimDuration;
 
 use crate::decode::{Decode, Decoder, Sp, table};
+use crate::diagnostics::Diagnostic;
 use crate::overrides::Changes;
 use crate::tree::{Node, Value};
 use crate::units::{Share, Time};
@@ -84,6 +85,11 @@ impl Decode for WarmUp {
     fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
         match &node.value {
             Value::String(text) if text == "auto" => Some(Self::Auto),
+            Value::String(text) if !text.contains(|c: char| c.is_ascii_digit()) => {
+                let title = format!("`{text}` is no warm-up");
+                d.error(Diagnostic::error(node.span, title, "write a time such as \"10m\", or \"auto\""));
+                None
+            }
             _ => Time::decode(node, d).map(|time| Self::Given(time.0)),
         }
     }
