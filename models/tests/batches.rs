@@ -71,3 +71,16 @@ fn windows_hold_the_latencies_of_those_who_arrived_in_them() {
     assert_eq!(seen.in_flight.len(), seen.series[0].values.len());
     assert_ne!(SimDuration::ZERO, seen.series[0].bin);
 }
+
+#[test]
+fn cores_are_counted_over_the_measured_time() {
+    // Three tasks of two shared cores: six, whatever the warm-up leaves out, in the whole as in every batch.
+    let mut a = poisson(20.0, Endpoint::Ecs(EcsId(0)), secs(300), secs(100));
+    a.ecs.push(service(3, 8, 2.0, vec![ecs::StepAction::Cpu(exponential(0.05))]));
+    a.run.spans = Spans { batches: 4, ..Spans::default() };
+    let seen = run(&a);
+    for one in seen.batches.iter().chain([&seen]) {
+        let cpu = one.stations.iter().find(|station| station.name == "web CPU" || station.name == "ecs.web CPU");
+        assert!((cpu.expect("shared cores").servers - 6.0).abs() < 1e-9, "{:?}", one.stations);
+    }
+}

@@ -41,7 +41,7 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
     };
     figures::take_batch_intervals(&mut figures, &raws, batches, level);
     let numbers: Vec<u32> = all.iter().map(|one| one.replication).collect();
-    let expectations = expectations::judge(&experiment.expectations, &figures);
+    let expectations = expectations::judge(&experiment.expectations, &figures, all.len());
     let audit = laws(all);
     let failed = expectations.iter().filter(|one| one.verdict == Outcome::Fail).count();
     let first = all.first();
