@@ -228,6 +228,10 @@ fn an_interval_that_holds_the_bound_is_uncertain() {
     let exact = judged(expect("", "latency.p99", None, None, None)).value;
     let close = judged(expect("", "latency.p99", None, None, Some(exact * 1.000_01)));
     assert!(close.uncertain && close.verdict == Outcome::Pass && close.note.is_some());
+    let note = |bound: f64| judged(expect("", "latency.p99", None, None, Some(bound))).note.unwrap_or_default();
+    assert!(note(exact * 1.000_01).ends_with("too close to tell by more replications"), "{close:?}");
+    // Halfway to the end of the interval of four replications: four times as many.
+    assert!(note(exact + close.half_width.unwrap() / 2.0).ends_with("about 16 replications would tell"));
     let far = judged(expect("", "latency.p99", None, None, Some(exact * 2.0)));
     assert!(!far.uncertain && far.note.is_none());
 }
