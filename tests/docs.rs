@@ -40,3 +40,16 @@ fn variations_of_the_guide_are_legal() {
     let output = folder.run(&arguments);
     assert!(output.status.success(), "{}", stderr(&output));
 }
+
+#[test]
+fn the_comparison_of_the_page_is_as_it_says() {
+    let shown = scenarios("docs/comparing.md");
+    assert_eq!(shown.len(), 1);
+    let folder = Folder::with("desks.toml", &shown[0]);
+    let output = folder.run(&["compare", "desks.toml", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for found in ["two desks: better in latency p50, latency p99", "quick desk: better in latency p50, latency p99"] {
+        assert!(text.contains(found), "{text}");
+    }
+}

@@ -230,8 +230,8 @@ fn an_interval_that_holds_the_bound_is_uncertain() {
     assert!(close.uncertain && close.verdict == Outcome::Pass && close.note.is_some());
     let note = |bound: f64| judged(expect("", "latency.p99", None, None, Some(bound))).note.unwrap_or_default();
     assert!(note(exact * 1.000_01).ends_with("too close to tell by more replications"), "{close:?}");
-    // Halfway to the end of the interval of four replications: four times as many.
-    assert!(note(exact + close.half_width.unwrap() / 2.0).ends_with("about 16 replications would tell"));
+    // About halfway to the end of the interval of four replications: about four times as many.
+    assert!(note(exact + close.half_width.unwrap() * 0.51).ends_with("about 16 replications would tell"));
     let far = judged(expect("", "latency.p99", None, None, Some(exact * 2.0)));
     assert!(!far.uncertain && far.note.is_none());
 }
