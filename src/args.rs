@@ -116,7 +116,7 @@ pub struct Run {
 /// A comparison.
 #[derive(Debug, Args)]
 pub struct Compare {
-    /// A scenario with [[variant]]s, or several scenarios; files, or names of scenarios of the library
+    /// A scenario with variants, or several scenarios; files, or names of scenarios of the library
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
     /// Sets a value in all of them, as if the files had it; may be given several times

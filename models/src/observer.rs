@@ -227,8 +227,8 @@ impl Observer {
         self.started_in_all += 1;
         let asked =
             u64::from(request.path.0) << 32 ^ u64::from(request.object) ^ u64::from(request.bytes).rotate_left(16);
-        self.customers.push(request.stream ^ request.started.as_nanos());
-        self.customers.push(asked);
+        let when = request.started.as_nanos().rotate_left(20);
+        self.customers.push(request.stream ^ when ^ asked.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         self.book(request.route, request.started, |fates| fates.started += 1);
     }
     /// An attempt of an operation is made.
