@@ -37,12 +37,9 @@ impl Report {
         let mut case = TestCase::new(expectation_text(one), status);
         case.set_classname(self.scenario.as_str());
         let note = one.note.as_ref().map_or_else(String::new, |note| format!("\n{note}"));
-        let pooled = if one.value.is_nan() {
-            String::new()
-        } else {
-            format!(" at {}", plain(Unit::Share, self.interval.confidence))
-        };
-        case.set_system_out(format!("found {found}{pooled}{note}"));
+        let level = plain(Unit::Share, self.interval.confidence);
+        let level = one.half_width.map_or_else(String::new, |_| format!(" (interval of {level})"));
+        case.set_system_out(format!("found {found}{level}{note}"));
         case
     }
 

@@ -79,6 +79,10 @@ fn a_queue_that_has_grown_and_is_level_is_not_said_to_grow() {
 #[test]
 fn a_warm_up_that_was_not_found_is_told_with_the_length_it_takes() {
     let found = FoundWarmUp { rule: "mser5", pilots: 5, searched_s: 3600.0, settled: false };
+    let early = FoundWarmUp { searched_s: 600.0, ..found.clone() };
+    let early = report(&Experiment { warm_up_found: Some(early), ..of(hours(20_000)) });
+    let advice = early.cautions[0].advice.as_deref().unwrap_or_default();
+    assert!(advice.starts_with("let the first change that is planned") && advice.contains("after 20 min"), "{advice}");
     let experiment = Experiment { warm_up_found: Some(found), ..of(hours(20_000)) };
     let report = report(&experiment);
     assert_eq!(report.cautions[0].kind, Doubt::NotSettled);

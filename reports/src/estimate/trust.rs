@@ -119,6 +119,13 @@ fn second_half(one: &Observations) -> Option<Line> {
 
 fn not_settled(experiment: &Experiment) -> Option<Caution> {
     let found = experiment.warm_up_found.as_ref().filter(|found| !found.settled)?;
+    let horizon = experiment.replications.first()?.horizon.as_secs_f64();
+    let twice = span(found.searched_s * 2.0);
+    let advice = if found.searched_s < horizon {
+        format!("let the first change that is planned (deployment, fault, rate) come after {twice}, or give warm_up")
+    } else {
+        format!("run at least twice as long, {twice}, or give warm_up")
+    };
     Some(Caution {
         kind: Doubt::NotSettled,
         text: format!(
@@ -126,7 +133,7 @@ fn not_settled(experiment: &Experiment) -> Option<Caution> {
              depend on where they begin.",
             span(found.searched_s),
         ),
-        advice: Some(format!("run at least twice as long, {}, or give warm_up", span(found.searched_s * 2.0))),
+        advice: Some(advice),
     })
 }
 
