@@ -7,6 +7,7 @@ mod failure;
 mod run;
 mod subject;
 mod terminal;
+mod validate;
 
 use std::panic;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(run) => return run::run(&run),
+        Command::Validate(options) => return validate::validate(&options),
         Command::Check(subject) => commands::check(&subject),
         Command::List => commands::list(),
         Command::Show { name } => commands::show(&name),

@@ -29,12 +29,16 @@ pub fn run(run: &Run) -> Result<ExitCode, Failure> {
     let observations = simulate(&scenario, run)?;
     let report = estimate(scenario, observations)?;
     show(&report, run)?;
-    if !report.audit_passed() {
-        let broken = report.audit.iter().find(|law| !law.holds);
-        let law = broken.map_or_else(String::new, |law| format!(": {} does not hold", law.law));
-        return Err(Failure::Fault(format!("the run's audit of itself failed{law}")));
-    }
+    check_audit(&report)?;
     Ok(if report.passed() || run.no_fail { ExitCode::SUCCESS } else { ExitCode::from(EXPECTATION_FAILED) })
+}
+
+/// A run that does not pass its own audit is a fault of the simulator.
+pub fn check_audit(report: &Report) -> Result<(), Failure> {
+    match report.audit.iter().find(|law| !law.holds) {
+        None => Ok(()),
+        Some(law) => Err(Failure::Fault(format!("the run's audit of itself failed: {} does not hold", law.law))),
+    }
 }
 
 /// Makes sure of the folder before a run that may take long.
@@ -47,7 +51,7 @@ fn check_writable(dir: &Path) -> Result<(), Failure> {
 }
 
 fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure> {
-    let threads = run.threads.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = threads(run.threads);
     let bar = progress_bar(scenario.replications, run.quiet);
     let start = now();
     let result =
@@ -60,9 +64,14 @@ fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure
     Ok(observations)
 }
 
+/// As many threads as were asked for, or one by processor.
+pub fn threads(wanted: Option<u16>) -> usize {
+    wanted.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
 /// The one look at the clock: how long it took is told on standard error and reaches no result.
 #[expect(clippy::disallowed_methods, reason = "measures the simulator, outside of any simulation")]
-fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }
 
@@ -103,7 +112,8 @@ fn pace(observations: &[Observations], seconds: f64) -> String {
     )
 }
 
-fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
+/// What came of a scenario.
+pub fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
     let expectation = |it: scenarios::Expectation| Expectation {
         metric: it.metric,
         route: it.route,
