@@ -236,6 +236,7 @@ impl Models {
         self.drain(kernel);
         let mut cx = Cx { kernel, shared: &mut self.shared };
         self.route53.start(&mut cx);
+        self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
     }

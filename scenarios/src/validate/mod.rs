@@ -352,7 +352,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let (deployments, faults) = check.timeline(&run);
     let expectations = check.expectations(&sources);
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
-    check.reach(&sources, &route53, &cloudfront, &albs, &ecs);
+    check.reach(&sources, &route53, &cloudfront, &albs, &ecs, &stations);
     let architecture = Architecture {
         run,
         network,

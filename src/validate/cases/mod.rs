@@ -1,5 +1,7 @@
 //! The cases, by family.
 
+mod arrivals;
+mod networks;
 mod queues;
 
 use super::case::Case;
@@ -16,7 +18,14 @@ pub struct Family {
 
 /// All of them.
 pub fn all() -> Vec<Family> {
-    vec![queues::single(), queues::sharing(), queues::losses()]
+    vec![
+        queues::single(),
+        queues::sharing(),
+        queues::losses(),
+        arrivals::arrivals(),
+        networks::networks(),
+        networks::balancing(),
+    ]
 }
 
 #[cfg(test)]

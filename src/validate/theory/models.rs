@@ -335,8 +335,9 @@ pub fn erlang_a(arrivals: f64, service: f64, servers: u32, patience: f64) -> Erl
     ErlangA { gives_up: waiting / patience / arrivals, waiting, busy: stationary.mean(|&n| f64::from(n.min(servers))) }
 }
 
-/// The mean number present in M/M/1 over a span of time after it began empty.
-pub fn mm1_from_empty(arrivals: f64, service: f64, from: f64, until: f64) -> f64 {
+/// The sojourn in M/M/1 of those who come within a span of time after it began empty: Poisson arrivals find what is there on
+/// average over that time.
+pub fn mm1_after_pauses(arrivals: f64, service: f64, span: f64) -> Absorption {
     let chain = Chain::explore([0u32], |&n| {
         let mut moves = vec![];
         if n < LONGEST {
@@ -347,8 +348,33 @@ pub fn mm1_from_empty(arrivals: f64, service: f64, from: f64, until: f64) -> f64
         }
         moves
     });
-    let start = chain.distribution([(0, 1.0)]);
-    chain.mean_over(start, from, until, |&n| f64::from(n))
+    let shares = chain.shares_until(chain.distribution([(0, 1.0)]), span);
+    one_after_the_other(shares.into_iter().map(|(present, share)| (present + 1, share)), service)
+}
+
+/// Throughput and sojourn where `users` think for `think` on average between questions to a queue of exponential servers. Who asks
+/// finds the others as they are in the long run without him.
+pub fn closed_sojourn(users: u32, think: f64, service: f64, servers: u32) -> (f64, Absorption) {
+    let shares = |users: u32| {
+        let mut weights = vec![1.0];
+        for n in 1..=users {
+            let rate = f64::from(users - n + 1) / think / (f64::from(n.min(servers)) * service);
+            weights.push(weights[weights.len() - 1] * rate);
+        }
+        let total: f64 = weights.iter().sum();
+        weights.into_iter().map(move |weight| weight / total)
+    };
+    let busy: f64 = (0..).zip(shares(users)).map(|(n, share): (u32, f64)| f64::from(n.min(servers)) * share).sum();
+    // States: so many before one in the queue, in service (0), answered.
+    let start: Vec<(Option<u32>, f64)> =
+        (0..).zip(shares(users - 1)).map(|(n, share): (u32, f64)| (Some((n + 1).saturating_sub(servers)), share)).collect();
+    let chain = Chain::explore(start.iter().map(|(state, _)| *state), |&state| match state {
+        None => vec![],
+        Some(0) => vec![(None, service)],
+        Some(ahead) => vec![(Some(ahead - 1), f64::from(servers) * service)],
+    });
+    let start = chain.distribution(start);
+    (busy * service, chain.absorption(start))
 }
 
 #[cfg(test)]
@@ -402,6 +428,22 @@ mod tests {
         // Patience as long as service makes the queue an infinite server.
         let a = erlang_a(3.0, 1.0, 3, 1.0);
         assert_close(a.waiting + a.busy, 3.0, 1e-9);
+    }
+
+    #[test]
+    fn closed_queues() {
+        let (throughput, sojourn) = closed_sojourn(20, 1.0, 10.0, 1);
+        let analysis = super::super::networks::mean_value_analysis(20, 1.0, &[0.1]);
+        assert_close(throughput, analysis.throughput, 1e-9);
+        assert_close(sojourn.mean(), analysis.response, 1e-5);
+        let (throughput, sojourn) = closed_sojourn(30, 1.0, 12.5, 2);
+        assert_close(sojourn.mean(), 30.0 / throughput - 1.0, 1e-5);
+    }
+
+    #[test]
+    fn a_long_time_after_a_pause_it_is_as_in_the_long_run() {
+        assert_close(mm1_after_pauses(0.5, 1.0, 2e4).mean(), 2.0, 1e-3);
+        assert_close(mm1_after_pauses(0.5, 1.0, 1e-6).mean(), 1.0, 1e-5);
     }
 
     #[test]
