@@ -14,7 +14,7 @@ const LIBRARY: &[(&str, &str)] = files!["library": "mm1", "replay", "three-tier"
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":
-    "balancing", "closed", "delay", "fork-join", "network", "queue", "unequal",
+    "balancing", "cache", "closed", "delay", "dns", "fork-join", "network", "queue", "two-tiers", "unequal",
 ];
 /// What the names of scenarios of the validation begin with.
 pub const VALIDATION_PREFIX: &str = "validation/";

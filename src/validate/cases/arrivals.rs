@@ -18,7 +18,7 @@ pub fn arrivals() -> Family {
                 law: "M[X]/M/1 with batches of 4 at 60 % load",
                 source: "Gross and Harris (1998), 3.1; percentiles by the Markov chain and the place in the batch",
                 scenario: "queue",
-                set: &["traffic.customers.batch=4", "run.duration=8100s"],
+                set: &["traffic.customers.batch=4", "run.duration=21000s"],
                 fast: false,
                 figures: || {
                     let sojourn = batch_sojourn(15.0, 4, 100.0);
@@ -48,7 +48,7 @@ pub fn arrivals() -> Family {
                 set: &[
                     "traffic.customers.rate=56/s",
                     "traffic.customers.arrivals={ mmpp = [{ factor = 1, lasts = \"400ms\" }, { factor = 3, lasts = \"100ms\" }] }",
-                    "run.duration=9100s",
+                    "run.duration=18000s",
                 ],
                 fast: false,
                 figures: || {
@@ -109,7 +109,7 @@ pub fn arrivals() -> Family {
                 set: &[
                     "traffic.customers.rate={ base = \"80/s\", at = [[\"500ms\", \"0/s\"]], repeat = \"2s\" }",
                     "run.warm_up=0s",
-                    "run.duration=6000s",
+                    "run.duration=16000s",
                 ],
                 fast: false,
                 figures: || {

@@ -1,7 +1,9 @@
 //! The cases, by family.
 
 mod arrivals;
+mod caches;
 mod networks;
+mod patience;
 mod queues;
 
 use super::case::Case;
@@ -25,6 +27,9 @@ pub fn all() -> Vec<Family> {
         arrivals::arrivals(),
         networks::networks(),
         networks::balancing(),
+        patience::patience(),
+        patience::failures(),
+        caches::caches(),
     ]
 }
 

@@ -106,7 +106,7 @@ pub fn networks() -> Family {
                     "station.processor.servers=2",
                     "station.processor.service={ exponential = \"80ms\" }",
                     "station.processor.then=[]",
-                    "run.duration=3200s",
+                    "run.duration=4400s",
                 ],
                 fast: false,
                 figures: || {
@@ -160,13 +160,13 @@ pub fn balancing() -> Family {
                 "balance-random",
                 "at random: four M/M/1",
                 "a Poisson process split at random is Poisson processes",
-                &["alb.front.target_group.web.load_balancing_algorithm=weighted_random", "run.duration=2100s"],
+                &["alb.front.target_group.web.load_balancing_algorithm=weighted_random", "run.duration=1500s"],
                 || {
                     let mean = 1.0 / 30.0;
                     vec![
                         exact("latency.mean", mean),
                         exact("latency.p50", exponential_quantile(mean, 0.5)),
-                        exact("latency.p99", exponential_quantile(mean, 0.99)),
+                        exact("latency.p90", exponential_quantile(mean, 0.9)),
                     ]
                 },
             ),
@@ -181,7 +181,7 @@ pub fn balancing() -> Family {
                     vec![
                         exact("latency.mean", mean),
                         exact("latency.p50", exponential_quantile(mean, 0.5)),
-                        exact("latency.p99", exponential_quantile(mean, 0.99)),
+                        exact("latency.p95", exponential_quantile(mean, 0.95)),
                     ]
                 },
             ),
@@ -205,7 +205,7 @@ pub fn balancing() -> Family {
                 "Haight (1958); here by the Markov chain of the four sorted lengths",
                 &["alb.front.target_group.web.load_balancing_algorithm=least_outstanding_requests"],
                 || {
-                    let sojourn = balanced_sojourn(280.0, 100.0, 4, Join::Shortest, 18);
+                    let sojourn = balanced_sojourn(280.0, 100.0, 4, Join::Shortest, 11);
                     vec![
                         exact("latency.mean", sojourn.mean()),
                         exact("latency.p50", sojourn.quantile(0.5)),
@@ -235,7 +235,11 @@ pub fn balancing() -> Family {
                 law: "a server of 50/s and one of 100/s, in turn: E2/M/1 each",
                 source: "GI/M/1 with Erlang gaps; Gross and Harris (1998), 5.3",
                 scenario: "unequal",
-                set: &["alb.front.target_group.web.load_balancing_algorithm=round_robin"],
+                set: &[
+                    "alb.front.target_group.web.load_balancing_algorithm=round_robin",
+                    "run.duration=6800s",
+                    "fault.0.duration=6800s",
+                ],
                 fast: false,
                 figures: || {
                     let gap = |s: f64| 70.0 / (70.0 + s);

@@ -194,6 +194,19 @@ pub fn breakdown_sojourn(arrivals: f64, service: f64, up: f64, down: f64) -> Abs
     own.absorption(start)
 }
 
+/// Shares of time busy and down of a server without a queue, idle or busy as long as it is up; a failure ends what it does.
+pub fn breakdown_loss(arrivals: f64, service: f64, up: f64, down: f64) -> (f64, f64) {
+    let (idle, busy, broken) = (0, 1, 2);
+    let chain = Chain::explore([idle], |&state| match state {
+        0 => vec![(busy, arrivals), (broken, 1.0 / up)],
+        1 => vec![(idle, service), (broken, 1.0 / up)],
+        _ => vec![(idle, 1.0 / down)],
+    });
+    let stationary = chain.stationary();
+    let share = |which: i32| stationary.mean(|state| f64::from(u32::from(*state == which)));
+    (share(busy), share(broken))
+}
+
 /// Which of several queues an arrival joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Join {

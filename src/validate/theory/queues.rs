@@ -29,10 +29,6 @@ pub struct Mmc {
 }
 
 impl Mmc {
-    /// Offered load per server.
-    pub fn utilisation(&self) -> f64 {
-        self.arrivals / self.service / f64::from(self.servers)
-    }
     /// The share that waits.
     pub fn waits(&self) -> f64 {
         erlang_c(self.servers, self.arrivals / self.service)
@@ -127,6 +123,61 @@ pub fn batch_mean_sojourn(batches: f64, size: f64, square: f64, service: f64) ->
     present / (batches * size)
 }
 
+/// M/M/1 whose requests leave after a constant wait: the work that an arrival finds has an atom at 0 and a density in two pieces,
+/// as nobody who finds more than `patience` is served.
+pub struct ConstantPatience {
+    arrivals: f64,
+    service: f64,
+    patience: f64,
+    idle: f64,
+    /// Share that gives up.
+    pub gives_up: f64,
+    /// Mean wait of those served.
+    pub mean_wait: f64,
+}
+
+/// See [`ConstantPatience`].
+pub fn mm1_constant_patience(arrivals: f64, service: f64, patience: f64) -> ConstantPatience {
+    let rate = service - arrivals;
+    let at_end = exp(-rate * patience);
+    let below = arrivals * (1.0 - at_end) / rate;
+    let above = arrivals * at_end / service;
+    let idle = 1.0 / (1.0 + below + above);
+    let gives_up = idle * above;
+    let waits = idle * arrivals * ((1.0 - at_end) / rate - patience * at_end) / rate;
+    ConstantPatience { arrivals, service, patience, idle, gives_up, mean_wait: waits / (1.0 - gives_up) }
+}
+
+impl ConstantPatience {
+    /// Chance that one who is served is done within `t`: the wait's density against the service's distribution.
+    fn within(&self, t: f64) -> f64 {
+        let (mu, rate) = (self.service, self.service - self.arrivals);
+        let longest = self.patience.min(t);
+        // The integral over v up to `longest` of lambda exp(-rate v) (1 - exp(-mu (t - v))).
+        let waited = self.arrivals * (1.0 - exp(-rate * longest)) / rate - exp(-mu * t) * (exp(self.arrivals * longest) - 1.0);
+        self.idle * (1.0 - exp(-mu * t) + waited) / (1.0 - self.gives_up)
+    }
+    /// The sojourn that a share `q` of those served does not exceed.
+    pub fn quantile(&self, q: f64) -> f64 {
+        crossing(q, 0.0, self.patience, |t| self.within(t))
+    }
+}
+
+/// Chance that at least `least` of `all` independent things are there, each with probability `p`.
+pub fn at_least(least: u32, all: u32, p: f64) -> f64 {
+    let mut counts = vec![1.0];
+    for _ in 0..all {
+        let more: Vec<f64> = (0..=counts.len())
+            .map(|k| {
+                let same = counts.get(k).copied().unwrap_or(0.0) * (1.0 - p);
+                same + if k > 0 { counts[k - 1] * p } else { 0.0 }
+            })
+            .collect();
+        counts = more;
+    }
+    counts[least as usize..].iter().sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::assert_close;
@@ -183,6 +234,21 @@ mod tests {
         let square: f64 = branches.iter().map(|(p, mean)| 2.0 * p * mean * mean).sum();
         assert_close(mean, 2.0, 1e-12);
         assert_close(square, 4.0 * (1.0 + 9.0), 1e-12);
+    }
+
+    #[test]
+    fn constant_patience() {
+        // Endless patience is M/M/1; none at all is Erlang's loss system.
+        let endless = mm1_constant_patience(60.0, 100.0, 10.0);
+        assert_close(endless.mean_wait, 0.015, 1e-9);
+        assert_close(endless.quantile(0.9), exponential_quantile(0.025, 0.9), 1e-6);
+        assert_close(mm1_constant_patience(60.0, 100.0, 1e-12).gives_up, erlang_b(1, 0.6), 1e-6);
+    }
+
+    #[test]
+    fn three_of_five() {
+        assert_close(at_least(3, 5, 0.8), 0.942_08, 1e-9);
+        assert_close(at_least(1, 2, 0.9), 0.99, 1e-12);
     }
 
     #[test]
