@@ -721,7 +721,8 @@ mod tests {
             Phase { factor: 4.0, lasts: SimDuration::from_secs(1) },
             Phase { factor: 0.0, lasts: SimDuration::from_secs(3) },
         ];
-        let mut clock = clock(&[(0, 10.0), (10_000, 10.0), (20_000, 30.0), (20_000, 5.0), (30_000, 5.0), (30_000, 0.0)]);
+        let mut clock =
+            clock(&[(0, 10.0), (10_000, 10.0), (20_000, 30.0), (20_000, 5.0), (30_000, 5.0), (30_000, 0.0)]);
         let mut modulation = Modulation::new(&phases, Stream::from_key(1));
         let mut gaps = Stream::from_key(2);
         let (mut at, mut counts) = (SimTime::ZERO, [0u32; 3]);

@@ -195,6 +195,8 @@ pub enum Holder {
     Regional(CloudFrontId, u16),
     /// A load balancer that forwarded the request to a target.
     Alb(AlbId, TargetKey),
+    /// A station that had no copy and asked the station behind it.
+    Station(StationId),
 }
 
 /// A holder and the way back to it.

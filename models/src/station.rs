@@ -1,5 +1,6 @@
 //! A plain station: a textbook queue, or a dependency that is no AWS service (a payment provider, an S3 origin).
 
+mod cache;
 mod unreliable;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};
 use crate::request::*;
 use crate::world::{self, Cx};
+use cache::Copies;
 use unreliable::{Start, Unreliable};
 
 /// A station.
@@ -40,6 +42,8 @@ pub struct Settings {
     pub patience: Option<Distribution>,
     /// How its servers fail; none = never. First come first served only.
     pub breakdown: Option<Breakdown>,
+    /// Copies it keeps of another station's answers; none = it answers everything itself. Not together with `then`.
+    pub cache: Option<Cache>,
     /// Stations that requests go on to, with probabilities that sum up to 1 at most; the rest are answered.
     pub then: Vec<(StationId, f64)>,
     /// Size of an answer, bytes (where no catalogue says).
@@ -60,6 +64,7 @@ impl Settings {
             rate_limit: None,
             patience: None,
             breakdown: None,
+            cache: None,
             then: Vec::new(),
             response_bytes: 0,
         }
@@ -73,6 +78,31 @@ pub struct RateLimit {
     pub rate: f64,
     /// Requests it holds; it is full at the start.
     pub burst: u32,
+}
+
+/// Copies of another station's answers, which a request gets after its service here. What is not there is asked for there, and kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Cache {
+    /// Who is asked for what is not there.
+    pub origin: StationId,
+    /// Round trip there.
+    pub rtt: SimDuration,
+    /// Bytes there is room for; the least recently used copies make room for new ones.
+    pub capacity: u64,
+    /// How long a copy is given.
+    pub ttl: SimDuration,
+    /// From when that counts.
+    pub renewal: Renewal,
+}
+
+/// From when a copy's time to live counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Renewal {
+    /// From when it was made.
+    #[default]
+    Fixed,
+    /// From when it was last asked for.
+    Sliding,
 }
 
 /// How servers fail: each on its own, busy or not.
@@ -133,6 +163,7 @@ pub struct Station {
     classes: Vec<Distribution>,
     limiter: Option<TokenBucket>,
     patience: Option<Distribution>,
+    cache: Option<Copies>,
     then: Option<Then>,
     response_bytes: u32,
     servers: Servers,
@@ -214,6 +245,7 @@ impl Station {
             classes: settings.classes.clone(),
             limiter: settings.rate_limit.map(|limit| TokenBucket::new(limit.rate, f64::from(limit.burst))),
             patience: settings.patience.clone(),
+            cache: settings.cache.as_ref().map(|cache| Copies::new(cache, cx)),
             then: Then::new(&settings.then),
             response_bytes: settings.response_bytes,
             servers,
@@ -401,7 +433,13 @@ impl Station {
 
     /// A request has been served: it goes on to another station, or back to who asked.
     fn answer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
         let request = cx.request(key);
+        if let Some(cache) = &mut self.cache
+            && !cache.has(request, now)
+        {
+            return cache.fetch(self.id, key, cx);
+        }
         if let Some(then) = &self.then {
             let choice = then.choice.sample(&mut request.draws_of_visit(purpose::ROUTING));
             if let Some(next) = then.stations[choice] {
@@ -414,6 +452,17 @@ impl Station {
             request.bytes = self.response_bytes;
         }
         cx.reply(key, Outcome::OK);
+    }
+
+    /// The station behind this one has answered.
+    pub fn on_reply(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
+        let outcome = request.outcome;
+        if let Some(cache) = &mut self.cache {
+            cache.keep(request, now);
+        }
+        cx.reply(key, outcome);
     }
 
     fn tally(&mut self) -> &mut StationTally {
@@ -430,6 +479,9 @@ impl Observed for Station {
         match &mut self.servers {
             Servers::Unreliable(servers) => servers.warm_up_over(now),
             _ => self.tally().reset(now),
+        }
+        if let Some(cache) = &mut self.cache {
+            cache.warm_up_over();
         }
         self.busy_at_bin = (0.0, 0.0);
     }
@@ -450,6 +502,9 @@ impl Observed for Station {
         let name = self.name.clone();
         if let Servers::Unreliable(servers) = &self.servers {
             servers.figures(now).into_iter().for_each(|(figure, value)| findings.count(&name, figure, value));
+        }
+        if let Some(cache) = &self.cache {
+            cache.figures().into_iter().for_each(|(figure, value)| findings.count(&name, figure, value));
         }
         let unbounded = matches!(self.servers, Servers::Delay(_));
         let tally = self.tally();

@@ -282,6 +282,7 @@ impl Models {
             Holder::RouteProbe(check, checker) => self.route53.on_probe_reply(key, check, checker, cx),
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
+            Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
             Holder::Edge(id, edge) => self.cloudfronts[id.index()].on_reply_to_edge(key, edge, cx),
             Holder::Regional(id, regional) => self.cloudfronts[id.index()].on_reply_to_regional(key, regional, cx),
         }

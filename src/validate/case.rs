@@ -131,14 +131,9 @@ impl Case {
             text: String::new(),
         };
         scenario.expectations = figures.iter().map(expectation).collect();
-        let observations = scenarios::experiment::run(
-            &scenario.architecture,
-            scenario.seed,
-            scenario.replications,
-            threads,
-            &|_| {},
-        )
-        .map_err(|fault| Failure::Fault(format!("case {}: {fault}", self.name)))?;
+        let observations =
+            scenarios::experiment::run(&scenario.architecture, scenario.seed, scenario.replications, threads, &|_| {})
+                .map_err(|fault| Failure::Fault(format!("case {}: {fault}", self.name)))?;
         let report = run::estimate(scenario, observations)?;
         run::check_audit(&report)?;
         let found = figures.into_iter().zip(report.expectations);

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::Outcome;
 use super::case::{CONFIDENCE, Found, Verdict, WIDEST};
 use super::cases::Family;
-use super::Outcome;
 
 /// What stands above the tables.
 const HEAD: &str = "\

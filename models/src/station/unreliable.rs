@@ -196,10 +196,6 @@ impl Unreliable {
 
     /// Failures, the mean number of servers that were up, and the share of time in which enough were.
     pub(super) fn figures(&self, now: SimTime) -> [(&'static str, f64); 3] {
-        [
-            ("failures", self.failures as f64),
-            ("servers up", self.up.mean(now)),
-            ("availability", self.enough.mean(now)),
-        ]
+        [("failures", self.failures as f64), ("servers up", self.up.mean(now)), ("availability", self.enough.mean(now))]
     }
 }

@@ -160,6 +160,7 @@ mod tests {
             station::Breakdown,
             station::Then,
             station::RateLimit,
+            station::Cache,
             timeline::Deploy,
             timeline::Revision,
             timeline::Fault,

@@ -2,7 +2,7 @@
 
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::units::{Bytes, Rate, Share};
+use crate::units::{Bytes, Rate, Share, Time};
 
 table! {
     /// A plain station: a textbook queue, or a dependency that is no AWS service.
@@ -26,6 +26,8 @@ table! {
         optional("as long as it takes", "assumption") patience: Sp<TimeDist>,
         /// How its servers fail. First come first served only.
         optional("they never do", "assumption") breakdown: Breakdown,
+        /// Copies it keeps of another station's answers: a session store, a page cache. Not together with `then`.
+        optional("it answers everything itself", "assumption") cache: Cache,
         /// Stations that requests go on to after service, by probability; the rest are answered. A station may send requests
         /// back to itself.
         default([], "all are answered") then: Sp<Vec<Then>>,
@@ -52,6 +54,33 @@ table! {
         /// How many requests are taken at once after a pause: what the bucket holds.
         default(1, "assumption: none in advance") burst: Sp<u32>,
     }
+}
+
+table! {
+    /// Copies of another station's answers. A request is served by the station, then gets the copy; what is not there is asked for
+    /// at the origin, and kept. GET and HEAD only.
+    Cache as "cache of a station" {
+        /// Who is asked for what is not there: "station.database".
+        required origin: Sp<String>,
+        /// Room for copies; the least recently used make room for new ones. A copy takes at least 64 bytes.
+        default("1GB", "assumption") capacity: Sp<Bytes>,
+        /// How long a copy is given.
+        required ttl: Sp<Time>,
+        /// From when that counts.
+        default("fixed", "Redis, EXPIRE: reading a key does not change its time to live") renewal: Sp<Renewal>,
+        /// Round trip to the origin.
+        optional("network.region_rtt", "see network.region_rtt") rtt: Sp<Time>,
+    }
+}
+
+choice! {
+    /// From when a copy's time to live counts.
+    Renewal {
+        /// From when it was made.
+        Fixed = "fixed",
+        /// From when it was last asked for, as sessions do (Redis, GETEX).
+        Sliding = "sliding",
+    } not ["stale_while_revalidate"]
 }
 
 table! {

@@ -344,7 +344,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut ecs = check.services(&network, &registrations);
     let aurora = check.clusters();
     let dynamodb = check.tables();
-    let stations = check.stations();
+    let stations = check.stations(&network);
     let scaling = check.scaling(&registrations);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);

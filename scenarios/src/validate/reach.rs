@@ -133,7 +133,7 @@ impl Walk<'_, '_, '_> {
             Endpoint::CloudFront(id) => self.distribution(id, path, frames, place, why),
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
             Endpoint::Ecs(id) => self.service(id, path, why),
-            Endpoint::Station(id) => self.station(id),
+            Endpoint::Station(id) => self.station(id, path, frames, place, why),
             Endpoint::Aurora(_) | Endpoint::DynamoDb(_) => {}
         }
         self.way.pop();
@@ -181,12 +181,20 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    /// Stations that requests go on to are reached too; going in circles among them is what queueing networks do.
-    fn station(&mut self, id: StationId) {
-        let mut open = vec![id];
-        while let Some(id) = open.pop() {
-            let then = self.stations.get(id.index()).into_iter().flatten().flat_map(|station| &station.then);
-            open.extend(then.map(|(to, _)| *to).filter(|to| self.reached.insert(Endpoint::Station(*to))));
+    /// Stations that requests go on to: going in circles among them is what queueing networks do. A station with a cache holds
+    /// the request while its origin works.
+    fn station(&mut self, id: StationId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let mut there = vec![id];
+        let mut next = 0;
+        while let Some(id) = there.get(next).copied() {
+            next += 1;
+            let Some(Some(station)) = self.stations.get(id.index()) else { continue };
+            self.reached.insert(Endpoint::Station(id));
+            let new: Vec<StationId> = station.then.iter().map(|(to, _)| *to).filter(|to| !there.contains(to)).collect();
+            there.extend(new);
+            if let Some(cache) = &station.cache {
+                self.visit(Endpoint::Station(cache.origin), path, frames + 1, place, Some(Endpoint::Station(id)), why);
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Plain stations.
 
+use models::architecture::Network;
 use models::ids::*;
-use models::station::{Breakdown, Discipline, OnFailure, RateLimit, Settings};
+use models::station::{Breakdown, Cache, Discipline, OnFailure, RateLimit, Renewal, Settings};
 
 use super::{BROKEN, Check, Section};
 use crate::decode::Sp;
@@ -15,18 +16,18 @@ const MAX_FAILING: u32 = 10_000;
 const LEAST_TIME_TO_FAILURE: f64 = 0.001;
 
 impl Check<'_> {
-    pub(super) fn stations(&mut self) -> Vec<Option<Settings>> {
+    pub(super) fn stations(&mut self, network: &Network) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.station, "station");
         let mut stations = Vec::new();
         for (n, (name, station)) in doc.station.entries.iter().enumerate() {
-            stations.push(station.as_ref().map(|station| self.station(StationId(n as u16), name, station)));
+            stations.push(station.as_ref().map(|station| self.station(StationId(n as u16), name, station, network)));
         }
         self.ways_out(&stations);
         stations
     }
 
-    fn station(&mut self, id: StationId, name: &Sp<String>, station: &raw::Station) -> Settings {
+    fn station(&mut self, id: StationId, name: &Sp<String>, station: &raw::Station, network: &Network) -> Settings {
         self.part_names(&station.classes, "classes");
         let ps = station.discipline.value == raw::Discipline::ProcessorSharing;
         self.waiting(station, ps);
@@ -45,6 +46,7 @@ impl Check<'_> {
             rate_limit: station.rate_limit.as_ref().map(|limit| self.rate_limit(limit)),
             patience: station.patience.as_ref().map(|patience| patience.0.clone()),
             breakdown: station.breakdown.as_ref().map(|breakdown| self.breakdown(breakdown, servers, ps)),
+            cache: station.cache.as_ref().and_then(|cache| self.copies(id, cache, &station.then, network)),
             then: self.then(id, &station.then),
             response_bytes: self.body(&station.response_size, "response_size"),
         }
@@ -108,6 +110,32 @@ impl Check<'_> {
         }
     }
 
+    fn copies(
+        &mut self,
+        from: StationId,
+        cache: &raw::Cache,
+        then: &Sp<Vec<raw::Then>>,
+        network: &Network,
+    ) -> Option<Cache> {
+        if !then.is_empty() {
+            let error = Diagnostic::error(cache.span, "a station has a `cache` or `then`, not both", "one too many");
+            self.note(error.also(then.span, "given here"));
+        }
+        let rtt = cache.rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "rtt"));
+        let origin = self.endpoint(&cache.origin, &[Section::Station], Some(Endpoint::Station(from)), "`origin`");
+        let Endpoint::Station(origin) = origin else { return None };
+        Some(Cache {
+            origin,
+            rtt,
+            capacity: cache.capacity.value.0,
+            ttl: cache.ttl.0,
+            renewal: match cache.renewal.value {
+                raw::Renewal::Fixed => Renewal::Fixed,
+                raw::Renewal::Sliding => Renewal::Sliding,
+            },
+        })
+    }
+
     fn then(&mut self, from: StationId, then: &Sp<Vec<raw::Then>>) -> Vec<(StationId, f64)> {
         let mut stations = Vec::new();
         for entry in then.iter() {
@@ -128,13 +156,16 @@ impl Check<'_> {
     /// Every request must be able to leave: from each station a way leads to one that answers some.
     fn ways_out(&mut self, stations: &[Option<Settings>]) {
         let answers = |station: &Option<Settings>| {
-            station.as_ref().is_none_or(|it| it.then.iter().map(|(_, probability)| probability).sum::<f64>() < 1.0 - 1e-9)
+            station
+                .as_ref()
+                .is_none_or(|it| it.then.iter().map(|(_, probability)| probability).sum::<f64>() < 1.0 - 1e-9)
         };
         let mut out: Vec<bool> = stations.iter().map(answers).collect();
         loop {
             let leads_out = |station: &Option<Settings>| {
                 let ways = station.iter().flat_map(|it| &it.then);
-                ways.filter(|(_, probability)| *probability > 0.0).any(|(to, _)| out.get(to.index()).copied().unwrap_or(true))
+                ways.filter(|(_, probability)| *probability > 0.0)
+                    .any(|(to, _)| out.get(to.index()).copied().unwrap_or(true))
             };
             let more: Vec<bool> = stations.iter().zip(&out).map(|(station, out)| *out || leads_out(station)).collect();
             if more == out {

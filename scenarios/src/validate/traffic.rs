@@ -254,7 +254,9 @@ impl Check<'_> {
         if period.is_zero() || SimTime::ZERO + period < last || SimTime::ZERO + back > first {
             let label = format!("at least {}", super::bounds::show(last.as_secs_f64().max(0.001)));
             let error = Diagnostic::error(repeat.span, "the rate repeats before its changes are over", label);
-            self.note(error.help("the change back to `base` takes as long as the others, and comes before the first of `at`"));
+            self.note(
+                error.help("the change back to `base` takes as long as the others, and comes before the first of `at`"),
+            );
             return once;
         }
         if run.duration == SimDuration::MAX {

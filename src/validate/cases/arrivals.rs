@@ -38,7 +38,9 @@ pub fn arrivals() -> Family {
                 scenario: "queue",
                 set: &["traffic.customers.batch={ geometric = 3.0 }", "run.duration=8100s"],
                 fast: false,
-                figures: || vec![exact("latency.mean", batch_mean_sojourn(20.0, 3.0, 15.0, 100.0)), exact("throughput", 60.0)],
+                figures: || {
+                    vec![exact("latency.mean", batch_mean_sojourn(20.0, 3.0, 15.0, 100.0)), exact("throughput", 60.0)]
+                },
             },
             Case {
                 name: "mmpp",

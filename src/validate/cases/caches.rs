@@ -4,7 +4,7 @@ use sim_core::math::exp;
 
 use super::Family;
 use crate::validate::case::{Case, about, exact};
-use crate::validate::theory::caches::{che, fixed_ttl, lru, zipf};
+use crate::validate::theory::caches::{che, fixed_ttl, lru, sliding_ttl, zipf};
 
 /// Caches under Zipf's law.
 pub fn caches() -> Family {
@@ -42,7 +42,43 @@ pub fn caches() -> Family {
                     "cloudfront.site.default_cache_behavior.default_ttl=2s",
                 ],
                 fast: true,
-                figures: || vec![exact("counters.cloudfront.site.edge_hit_ratio", fixed_ttl(&zipf(100, 0.8), 100.0, 2.0))],
+                figures: || {
+                    vec![exact("counters.cloudfront.site.edge_hit_ratio", fixed_ttl(&zipf(100, 0.8), 100.0, 2.0))]
+                },
+            },
+            Case {
+                name: "ttl-sliding",
+                law: "a sliding time to live of 2 s, 500 sessions, 200/s",
+                source: "a hit is a gap shorter than the time to live; Fofack, Nain, Neglia and Towsley (2012), \
+                         doi:10.4108/valuetools.2012.250250",
+                scenario: "sessions",
+                set: &[],
+                fast: false,
+                figures: || {
+                    let hits = sliding_ttl(&zipf(500, 0.8), 200.0, 2.0);
+                    vec![
+                        exact("counters.station.store.hit_ratio", hits),
+                        exact("stations.station.database.arrivals", 600.0 * 200.0 * (1.0 - hits)),
+                    ]
+                },
+            },
+            Case {
+                name: "ttl-fixed-store",
+                law: "the same with a fixed time to live",
+                source: "as ttl",
+                scenario: "sessions",
+                set: &["station.store.cache.renewal=fixed"],
+                fast: false,
+                figures: || vec![exact("counters.station.store.hit_ratio", fixed_ttl(&zipf(500, 0.8), 200.0, 2.0))],
+            },
+            Case {
+                name: "lru-store",
+                law: "the same with a time to live of a day and room for 50",
+                source: "as lru-large: Che's approximation",
+                scenario: "sessions",
+                set: &["station.store.cache.ttl=1d", "station.store.cache.capacity=50KB"],
+                fast: false,
+                figures: || vec![about("counters.station.store.hit_ratio", che(&zipf(500, 0.8), 50), 0.005)],
             },
             Case {
                 name: "two-tiers",

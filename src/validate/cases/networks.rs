@@ -6,7 +6,7 @@ use super::Family;
 use crate::validate::case::{Case, exact};
 use crate::validate::theory::crossing;
 use crate::validate::theory::models::{
-    Join, balanced_sojourn, closed_sojourn, fork_join_sojourn, shortest_of_unequal_sojourn,
+    Join, Ties, balanced_sojourn, closed_sojourn, fork_join_sojourn, shortest_of_unequal_sojourn,
 };
 use crate::validate::theory::networks::mean_value_analysis;
 use crate::validate::theory::queues::{exponential_quantile, gim1_root};
@@ -245,9 +245,8 @@ pub fn balancing() -> Family {
                     let gap = |s: f64| 70.0 / (70.0 + s);
                     let rate = |service: f64| service * (1.0 - gim1_root(service, |s| gap(s) * gap(s)));
                     let (slow, fast) = (rate(50.0), rate(100.0));
-                    let quantile = |q: f64| {
-                        crossing(q, 0.0, 0.1, |t| 1.0 - 0.5 * exp(-slow * t) - 0.5 * exp(-fast * t))
-                    };
+                    let quantile =
+                        |q: f64| crossing(q, 0.0, 0.1, |t| 1.0 - 0.5 * exp(-slow * t) - 0.5 * exp(-fast * t));
                     vec![
                         exact("latency.mean", 0.5 / slow + 0.5 / fast),
                         exact("latency.p50", quantile(0.5)),
@@ -267,7 +266,28 @@ pub fn balancing() -> Family {
                 ],
                 fast: false,
                 figures: || {
-                    let sojourn = shortest_of_unequal_sojourn(70.0, [50.0, 100.0], 60);
+                    let sojourn = shortest_of_unequal_sojourn(70.0, [50.0, 100.0], Ties::InTurn, 60);
+                    vec![
+                        exact("latency.mean", sojourn.mean()),
+                        exact("latency.p50", sojourn.quantile(0.5)),
+                        exact("latency.p90", sojourn.quantile(0.9)),
+                        exact("latency.p99", sojourn.quantile(0.99)),
+                    ]
+                },
+            },
+            Case {
+                name: "unequal-power-of-two",
+                law: "a server of 50/s and one of 100/s, the shorter of two queues drawn at random, which are all there are",
+                source: "the Markov chain of both lengths",
+                scenario: "unequal",
+                set: &[
+                    "alb.front.target_group.web.load_balancing_algorithm=power_of_two",
+                    "run.duration=2100s",
+                    "fault.0.duration=2100s",
+                ],
+                fast: false,
+                figures: || {
+                    let sojourn = shortest_of_unequal_sojourn(70.0, [50.0, 100.0], Ties::AtRandom, 60);
                     vec![
                         exact("latency.mean", sojourn.mean()),
                         exact("latency.p50", sojourn.quantile(0.5)),

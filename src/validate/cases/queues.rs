@@ -62,7 +62,12 @@ pub fn single() -> Family {
                 law: "M/M/4 at 75 % load",
                 source: "Erlang's delay formula C; Gross and Harris (1998), 2.3",
                 scenario: "queue",
-                set: &["traffic.customers.rate=300/s", "station.desk.servers=4", "run.duration=2800s", "run.warm_up=20s"],
+                set: &[
+                    "traffic.customers.rate=300/s",
+                    "station.desk.servers=4",
+                    "run.duration=2800s",
+                    "run.warm_up=20s",
+                ],
                 fast: false,
                 figures: || {
                     let mm4 = Mmc { arrivals: 300.0, service: SERVICE, servers: 4 };
@@ -109,8 +114,7 @@ pub fn single() -> Family {
                 set: &["station.desk.service=10ms", "run.duration=3100s"],
                 fast: false,
                 figures: || {
-                    let quantile =
-                        |q: f64| 0.01 + crossing(q, 0.0, 0.01, |t| md1_wait_at_most(ARRIVALS, 0.01, t));
+                    let quantile = |q: f64| 0.01 + crossing(q, 0.0, 0.01, |t| md1_wait_at_most(ARRIVALS, 0.01, t));
                     vec![
                         exact("latency.mean", 0.01 + pollaczek_khinchine(0.6, 0.01, 0.0)),
                         exact("latency.p90", quantile(0.9)),
@@ -156,7 +160,10 @@ pub fn single() -> Family {
                 law: "M/H2/1, coefficient of variation 2, at 60 % load",
                 source: "Pollaczek (1930) and Khinchine (1932); percentiles by the Markov chain of (present, phase)",
                 scenario: "queue",
-                set: &["station.desk.service={ hyperexponential = { mean = \"10ms\", cv = 2.0 } }", "run.duration=16000s"],
+                set: &[
+                    "station.desk.service={ hyperexponential = { mean = \"10ms\", cv = 2.0 } }",
+                    "run.duration=16000s",
+                ],
                 fast: false,
                 figures: || {
                     let sojourn = hyperexponential_sojourn(ARRIVALS, 0.01, 2.0);
@@ -275,7 +282,7 @@ pub fn sharing() -> Family {
                     "station.desk.discipline=processor_sharing",
                     "station.desk.limit=3",
                     "station.desk.service={ hyperexponential = { mean = \"10ms\", cv = 2.0 } }",
-                    "run.duration=10600s",
+                    "run.duration=12800s",
                 ],
                 fast: false,
                 figures: || vec![exact("latency.mean", limited_sharing_mean(ARRIVALS, 0.01, 2.0, 3))],
@@ -295,7 +302,13 @@ pub fn losses() -> Family {
                 law: "M/M/10/10, 8 erlangs",
                 source: "Erlang's loss formula B (1917)",
                 scenario: "queue",
-                set: &["traffic.customers.rate=800/s", "station.desk.servers=10", "station.desk.room=0", "run.duration=200s", "run.warm_up=5s"],
+                set: &[
+                    "traffic.customers.rate=800/s",
+                    "station.desk.servers=10",
+                    "station.desk.room=0",
+                    "run.duration=200s",
+                    "run.warm_up=5s",
+                ],
                 fast: true,
                 figures: || {
                     let lost = erlang_b(10, 8.0);
@@ -327,7 +340,12 @@ pub fn losses() -> Family {
                 law: "M/M/10, 8 erlangs",
                 source: "Erlang's delay formula C (1917)",
                 scenario: "queue",
-                set: &["traffic.customers.rate=800/s", "station.desk.servers=10", "run.duration=300s", "run.warm_up=10s"],
+                set: &[
+                    "traffic.customers.rate=800/s",
+                    "station.desk.servers=10",
+                    "run.duration=300s",
+                    "run.warm_up=10s",
+                ],
                 fast: false,
                 figures: || {
                     let mm10 = Mmc { arrivals: 800.0, service: SERVICE, servers: 10 };

@@ -20,7 +20,13 @@ pub fn lru(shares: &[f64], room: usize) -> f64 {
     let mut hits = 0.0;
     for step in 0..=steps {
         let t = exp(from + width * f64::from(step));
-        let weight = if step == 0 || step == steps { 1.0 } else if step % 2 == 1 { 4.0 } else { 2.0 };
+        let weight = if step == 0 || step == steps {
+            1.0
+        } else if step % 2 == 1 {
+            4.0
+        } else {
+            2.0
+        };
         for (own, share) in shares.iter().enumerate() {
             let density = share * share * exp(-share * t);
             if density * t < 1e-15 {

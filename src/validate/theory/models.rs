@@ -52,8 +52,7 @@ pub fn sharing_sojourn(arrivals: f64, service: f64, cores: u32, limit: Option<u3
             moves
         }
         Tagged::Waits(ahead, behind) => {
-            let next =
-                if ahead > 0 { Tagged::Waits(ahead - 1, behind) } else { Tagged::Served(limit - 1 + behind) };
+            let next = if ahead > 0 { Tagged::Waits(ahead - 1, behind) } else { Tagged::Served(limit - 1 + behind) };
             let mut moves = vec![(next, f64::from(limit) * speed(limit))];
             if behind < LONGEST / 2 {
                 moves.push((Tagged::Waits(ahead, behind + 1), arrivals));
@@ -163,9 +162,9 @@ pub fn batch_sojourn(batches: f64, size: u32, service: f64) -> Absorption {
         moves
     });
     let stationary = chain.stationary();
-    let seen = stationary.iter().flat_map(|(&present, share)| {
-        (1..=size).map(move |place| (present + place, share / f64::from(size)))
-    });
+    let seen = stationary
+        .iter()
+        .flat_map(|(&present, share)| (1..=size).map(move |place| (present + place, share / f64::from(size))));
     one_after_the_other(seen.collect::<Vec<_>>(), service)
 }
 
@@ -186,10 +185,14 @@ pub fn breakdown_sojourn(arrivals: f64, service: f64, up: f64, down: f64) -> Abs
         }
         all
     });
-    let seen: Vec<_> = chain.stationary().iter().map(|(&(present, is_up), share)| ((present + 1, is_up), share)).collect();
-    let own = Chain::explore(seen.iter().map(|(state, _)| *state), |&(left, is_up)| {
-        if left == 0 { vec![] } else { moves(left, is_up) }
-    });
+    let seen: Vec<_> =
+        chain.stationary().iter().map(|(&(present, is_up), share)| ((present + 1, is_up), share)).collect();
+    let own = Chain::explore(
+        seen.iter().map(|(state, _)| *state),
+        |&(left, is_up)| {
+            if left == 0 { vec![] } else { moves(left, is_up) }
+        },
+    );
     let start = own.distribution(seen);
     own.absorption(start)
 }
@@ -226,7 +229,8 @@ pub fn balanced_sojourn(arrivals: f64, service: f64, servers: usize, join: Join,
                 let pairs = (servers * (servers - 1) / 2) as f64;
                 let of = |place: usize| (servers - 1 - place) as f64 / pairs;
                 // Of equal lengths the last grows, so that they stay sorted.
-                let last = |place: usize| place + lengths[place..].iter().take_while(|l| **l == lengths[place]).count() - 1;
+                let last =
+                    |place: usize| place + lengths[place..].iter().take_while(|l| **l == lengths[place]).count() - 1;
                 (0..servers - 1).map(|place| (last(place), of(place))).collect()
             }
         }
@@ -255,21 +259,33 @@ pub fn balanced_sojourn(arrivals: f64, service: f64, servers: usize, join: Join,
     one_after_the_other(seen.collect::<Vec<_>>(), service)
 }
 
-/// The sojourn behind two servers of different rates, where arrivals join the shorter queue and, of equal ones, the one whose
-/// turn it is: the turn goes to the other whenever one is chosen.
-pub fn shortest_of_unequal_sojourn(arrivals: f64, services: [f64; 2], longest: u32) -> Absorption {
-    let choose = |lengths: [u32; 2], turn: usize| match lengths[0].cmp(&lengths[1]) {
-        std::cmp::Ordering::Less => 0,
-        std::cmp::Ordering::Greater => 1,
-        std::cmp::Ordering::Equal => turn,
+/// What decides between queues of equal length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// The turn, which goes to the other queue whenever one is chosen.
+    InTurn,
+    /// Chance.
+    AtRandom,
+}
+
+/// The sojourn behind two servers of different rates, where arrivals join the shorter queue.
+pub fn shortest_of_unequal_sojourn(arrivals: f64, services: [f64; 2], ties: Ties, longest: u32) -> Absorption {
+    // Which queues an arrival may join, and how likely.
+    let choose = |lengths: [u32; 2], turn: usize| match (lengths[0].cmp(&lengths[1]), ties) {
+        (std::cmp::Ordering::Less, _) => vec![(0, 1.0)],
+        (std::cmp::Ordering::Greater, _) => vec![(1, 1.0)],
+        (std::cmp::Ordering::Equal, Ties::InTurn) => vec![(turn, 1.0)],
+        (std::cmp::Ordering::Equal, Ties::AtRandom) => vec![(0, 0.5), (1, 0.5)],
     };
     let chain = Chain::explore([([0u32; 2], 0usize)], |&(lengths, turn)| {
         let mut moves = Vec::new();
-        let chosen = choose(lengths, turn);
-        if lengths[chosen] < longest {
-            let mut next = lengths;
-            next[chosen] += 1;
-            moves.push(((next, 1 - chosen), arrivals));
+        for (chosen, probability) in choose(lengths, turn) {
+            if lengths[chosen] < longest {
+                let mut next = lengths;
+                next[chosen] += 1;
+                let turn = if ties == Ties::InTurn { 1 - chosen } else { 0 };
+                moves.push(((next, turn), arrivals * probability));
+            }
         }
         for server in 0..2 {
             if lengths[server] > 0 {
@@ -281,17 +297,15 @@ pub fn shortest_of_unequal_sojourn(arrivals: f64, services: [f64; 2], longest: u
         moves
     });
     let stationary = chain.stationary();
-    let seen: Vec<_> = stationary
-        .iter()
-        .map(|(&(lengths, turn), share)| {
-            let chosen = choose(lengths, turn);
-            ((lengths[chosen] + 1, chosen), share)
-        })
-        .collect();
-    let own = Chain::explore(seen.iter().map(|(state, _)| *state), |&(left, server)| {
+    let found = stationary.iter().flat_map(|(&(lengths, turn), share)| {
+        let joined = choose(lengths, turn).into_iter();
+        joined.map(move |(chosen, probability)| ((lengths[chosen] + 1, chosen), share * probability))
+    });
+    let found: Vec<_> = found.collect();
+    let own = Chain::explore(found.iter().map(|(state, _)| *state), |&(left, server)| {
         if left > 0 { vec![((left - 1, server), services[server])] } else { vec![] }
     });
-    let start = own.distribution(seen);
+    let start = own.distribution(found);
     own.absorption(start)
 }
 
@@ -379,8 +393,10 @@ pub fn closed_sojourn(users: u32, think: f64, service: f64, servers: u32) -> (f6
     };
     let busy: f64 = (0..).zip(shares(users)).map(|(n, share): (u32, f64)| f64::from(n.min(servers)) * share).sum();
     // States: so many before one in the queue, in service (0), answered.
-    let start: Vec<(Option<u32>, f64)> =
-        (0..).zip(shares(users - 1)).map(|(n, share): (u32, f64)| (Some((n + 1).saturating_sub(servers)), share)).collect();
+    let start: Vec<(Option<u32>, f64)> = (0..)
+        .zip(shares(users - 1))
+        .map(|(n, share): (u32, f64)| (Some((n + 1).saturating_sub(servers)), share))
+        .collect();
     let chain = Chain::explore(start.iter().map(|(state, _)| *state), |&state| match state {
         None => vec![],
         Some(0) => vec![(None, service)],
@@ -423,8 +439,15 @@ mod tests {
         assert_close(mmpp_sojourn(&[(0.7, 3.0), (0.7, 5.0)], 1.0).quantile(0.9), mm1.quantile(0.9), 1e-5);
         assert_close(batch_sojourn(0.7, 1, 1.0).quantile(0.9), mm1.quantile(0.9), 1e-5);
         assert_close(breakdown_sojourn(0.7, 1.0, 1e9, 1.0).quantile(0.9), mm1.quantile(0.9), 1e-5);
-        assert_close(shortest_of_unequal_sojourn(0.7, [1.0, 1.0], 40).mean(), balanced_sojourn(0.7, 1.0, 2, Join::Shortest, 40).mean(), 1e-5);
-        assert_close(balanced_sojourn(1.4, 1.0, 2, Join::ShorterOfTwo, 40).mean(), balanced_sojourn(1.4, 1.0, 2, Join::Shortest, 40).mean(), 1e-5);
+        let equal = balanced_sojourn(0.7, 1.0, 2, Join::Shortest, 40).mean();
+        for ties in [Ties::InTurn, Ties::AtRandom] {
+            assert_close(shortest_of_unequal_sojourn(0.7, [1.0, 1.0], ties, 40).mean(), equal, 1e-5);
+        }
+        assert_close(
+            balanced_sojourn(1.4, 1.0, 2, Join::ShorterOfTwo, 40).mean(),
+            balanced_sojourn(1.4, 1.0, 2, Join::Shortest, 40).mean(),
+            1e-5,
+        );
     }
 
     #[test]

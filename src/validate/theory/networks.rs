@@ -16,7 +16,8 @@ pub struct Closed {
 pub fn mean_value_analysis(users: u32, think: f64, demands: &[f64]) -> Closed {
     let mut closed = Closed { throughput: 0.0, response: 0.0, present: vec![0.0; demands.len()] };
     for n in 1..=users {
-        let residence: Vec<f64> = demands.iter().zip(&closed.present).map(|(demand, present)| demand * (1.0 + present)).collect();
+        let residence: Vec<f64> =
+            demands.iter().zip(&closed.present).map(|(demand, present)| demand * (1.0 + present)).collect();
         let response: f64 = residence.iter().sum();
         let throughput = f64::from(n) / (think + response);
         closed = Closed { throughput, response, present: residence.iter().map(|r| throughput * r).collect() };

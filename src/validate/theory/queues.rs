@@ -154,7 +154,8 @@ impl ConstantPatience {
         let (mu, rate) = (self.service, self.service - self.arrivals);
         let longest = self.patience.min(t);
         // The integral over v up to `longest` of lambda exp(-rate v) (1 - exp(-mu (t - v))).
-        let waited = self.arrivals * (1.0 - exp(-rate * longest)) / rate - exp(-mu * t) * (exp(self.arrivals * longest) - 1.0);
+        let waited =
+            self.arrivals * (1.0 - exp(-rate * longest)) / rate - exp(-mu * t) * (exp(self.arrivals * longest) - 1.0);
         self.idle * (1.0 - exp(-mu * t) + waited) / (1.0 - self.gives_up)
     }
     /// The sojourn that a share `q` of those served does not exceed.
@@ -216,7 +217,8 @@ mod tests {
         // P(W = 0) = 1 - rho, and by integration the Pollaczek-Khinchine mean.
         assert_close(md1_wait_at_most(0.6, 1.0, 0.0), 0.4, 1e-12);
         let step = 0.001;
-        let mean: f64 = (0..20_000).map(|k| step * (1.0 - md1_wait_at_most(0.6, 1.0, (f64::from(k) + 0.5) * step))).sum();
+        let mean: f64 =
+            (0..20_000).map(|k| step * (1.0 - md1_wait_at_most(0.6, 1.0, (f64::from(k) + 0.5) * step))).sum();
         assert_close(mean, pollaczek_khinchine(0.6, 1.0, 0.0), 1e-4);
     }
 
