@@ -12,7 +12,7 @@ use sim_core::station::fifo::{Fifo, Offered};
 use sim_core::station::sharing::ProcessorSharing;
 use sim_core::station::token_bucket::TokenBucket;
 use sim_core::tally::StationTally;
-use sim_core::SimTime;
+use sim_core::{SimDuration, SimTime};
 
 use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};

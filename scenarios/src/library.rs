@@ -14,7 +14,7 @@ const LIBRARY: &[(&str, &str)] = files!["library": "mm1", "replay", "three-tier"
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":
-    "balancing", "cache", "closed", "delay", "dns", "fork-join", "network", "queue", "sessions", "two-tiers", "unequal",
+    "balancing", "burst", "cache", "closed", "delay", "dns", "fork-join", "network", "queue", "sessions", "two-tiers", "unequal",
 ];
 /// What the names of scenarios of the validation begin with.
 pub const VALIDATION_PREFIX: &str = "validation/";

@@ -4,7 +4,7 @@ use sim_core::math::mix;
 use sim_core::station::LruCache;
 use sim_core::{SimDuration, SimTime};
 
-use super::{Cache, Renewal, one_way};
+use super::{Cache, Renewal};
 use crate::ids::*;
 use crate::request::*;
 use crate::world::Cx;
@@ -33,7 +33,7 @@ impl Copies {
             ttl: settings.ttl,
             renewal: settings.renewal,
             origin: settings.origin,
-            hop: cx.hop(one_way(settings.rtt)),
+            hop: cx.hop(SimDuration::from_nanos(settings.rtt.as_nanos() / 2)),
             hits: 0,
             misses: 0,
             evictions: 0,

@@ -180,6 +180,21 @@ pub fn patience() -> Family {
                 },
             },
             Case {
+                name: "burst-capacity",
+                law: "a DynamoDB table with 30,000 units kept for bursts and 100/s, asked for 400/s: used up after 100 s",
+                source: "arithmetic, as token-bucket; DynamoDB guide, bp-partition-key-design, for the 300 s that are kept",
+                scenario: "burst",
+                set: &[],
+                fast: true,
+                figures: || {
+                    vec![
+                        about("errors.throttled", 30_000.0, 0.000_1),
+                        exact("downtime.total_s", 100.0),
+                        exact("downtime.windows", 1.0),
+                    ]
+                },
+            },
+            Case {
                 name: "omission-open",
                 law: "a server of 1 ms that stands still for 10 s of every 100 s, asked each 10 ms whatever it answers",
                 source: "arithmetic: latencies fall from 10 s to nothing within 11.1 s; Tene, How NOT to Measure Latency (2013)",
