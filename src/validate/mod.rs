@@ -31,20 +31,22 @@ impl Outcome {
 
 /// Runs the cases that were asked for.
 pub fn validate(options: &Validate) -> Result<ExitCode, Failure> {
-    let (families, cases) = chosen(options)?;
+    let mut families = chosen(options)?;
     let threads = run::threads(options.threads);
     let mut outcomes = Vec::new();
-    for (family, case) in cases {
-        let start = run::now();
-        let found = case.run(threads)?;
-        if !options.quiet {
-            tell(format_args!("{} took {}", case.name, span(start.elapsed().as_secs_f64())));
+    for (number, family) in families.iter_mut().enumerate() {
+        for case in family.cases.drain(..) {
+            let start = run::now();
+            let found = case.run(threads)?;
+            if !options.quiet {
+                tell(format_args!("{} took {}", case.name, span(start.elapsed().as_secs_f64())));
+            }
+            let outcome = Outcome { family: number, case, found };
+            if !options.json {
+                print(&page::lines(&outcome)).map_err(Failure::of_stdout)?;
+            }
+            outcomes.push(outcome);
         }
-        let outcome = Outcome { family, case, found };
-        if !options.json {
-            print(&page::lines(&outcome)).map_err(Failure::of_stdout)?;
-        }
-        outcomes.push(outcome);
     }
     if let Some(path) = &options.write {
         fs::write(path, page::markdown(&families, &outcomes))
@@ -56,21 +58,18 @@ pub fn validate(options: &Validate) -> Result<ExitCode, Failure> {
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::from(EXPECTATION_FAILED) })
 }
 
-/// The families, and the cases that were asked for with the number of their family.
-fn chosen(options: &Validate) -> Result<(Vec<Family>, Vec<(usize, Case)>), Failure> {
+/// The families with the cases that were asked for.
+fn chosen(options: &Validate) -> Result<Vec<Family>, Failure> {
     let mut families = cases::all();
     let wanted = |case: &Case| {
         (!options.fast || case.fast)
             && (options.case.is_empty() || options.case.iter().any(|part| case.name.contains(part.as_str())))
     };
-    let mut cases = Vec::new();
-    for (number, family) in families.iter_mut().enumerate() {
-        cases.extend(std::mem::take(&mut family.cases).into_iter().filter(wanted).map(|case| (number, case)));
-    }
-    if cases.is_empty() {
+    families.iter_mut().for_each(|family| family.cases.retain(wanted));
+    if families.iter().all(|family| family.cases.is_empty()) {
         let all = cases::all();
         let names: Vec<&str> = all.iter().flat_map(|family| &family.cases).map(|case| case.name).collect();
         return Err(Failure::Input(format!("no case is called so; there are: {}", names.join(", "))));
     }
-    Ok((families, cases))
+    Ok(families)
 }

@@ -111,7 +111,7 @@ pub fn arrivals() -> Family {
                 set: &[
                     "traffic.customers.rate={ base = \"80/s\", at = [[\"500ms\", \"0/s\"]], repeat = \"2s\" }",
                     "run.warm_up=0s",
-                    "run.duration=16000s",
+                    "run.duration=21000s",
                 ],
                 fast: false,
                 figures: || {

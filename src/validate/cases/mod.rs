@@ -47,6 +47,10 @@ mod tests {
             if let Err(error) = case.load() {
                 panic!("{error}");
             }
+            for figure in (case.figures)() {
+                assert_eq!(reports::check_metric(figure.metric), Ok(()), "{}", case.name);
+                assert!(figure.theory.is_finite() && figure.theory > 0.0, "{}: {}", case.name, figure.metric);
+            }
         }
     }
 }

@@ -149,7 +149,7 @@ pub fn mmpp_sojourn(states: &'static [(f64, f64)], service: f64) -> Absorption {
     one_after_the_other(seen.into_iter().map(|(n, weight)| (n, weight / total)), service)
 }
 
-/// The sojourn in M[X]/M/1 with batches of `size`.
+/// The sojourn in M\[X\]/M/1 with batches of `size`.
 pub fn batch_sojourn(batches: f64, size: u32, service: f64) -> Absorption {
     let chain = Chain::explore([0u32], |&present| {
         let mut moves = vec![];

@@ -115,7 +115,7 @@ pub fn hyperexponential(mean: f64, cv: f64) -> [(f64, f64); 2] {
     [(p, 0.5 * mean / p), (1.0 - p, 0.5 * mean / (1.0 - p))]
 }
 
-/// Mean sojourn in a queue of M[X]/M/1 with batches of mean size `size` and mean square `square`. (Gross and Harris 1998,
+/// Mean sojourn in a queue of M\[X\]/M/1 with batches of mean size `size` and mean square `square`. (Gross and Harris 1998,
 /// section 3.1.)
 pub fn batch_mean_sojourn(batches: f64, size: f64, square: f64, service: f64) -> f64 {
     let utilisation = batches * size / service;
