@@ -5,20 +5,29 @@ mod common;
 use common::{Folder, stderr, stdout};
 
 #[test]
-fn theory_holds_in_the_fast_cases_whatever_the_threads() {
+fn theory_holds_in_the_fast_cases() {
     let folder = Folder::new();
-    let validate = |threads| folder.run(&["validate", "--fast", "--json", "--quiet", "--threads", threads]);
-    let one = validate("1");
-    assert_eq!(one.status.code(), Some(0), "{}{}", stdout(&one), stderr(&one));
-    assert_eq!(one.stdout, validate("3").stdout);
-    let report: serde_json::Value = serde_json::from_slice(&one.stdout).unwrap();
+    let output = folder.run(&["validate", "--fast", "--json", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let cases = report["cases"].as_array().unwrap();
-    assert!(cases.len() >= 6, "{}", cases.len());
+    assert!(cases.len() >= 10, "{}", cases.len());
     for figure in cases.iter().flat_map(|case| case["figures"].as_array().unwrap()) {
         let number = |key: &str| figure[key].as_f64().unwrap();
         let (theory, measured, half_width) = (number("theory"), number("measured"), number("half_width"));
-        assert!(half_width <= 0.01 * theory && (measured - theory).abs() <= 0.011 * theory, "{figure}");
+        let granted = 0.011 + number("approximation");
+        assert!(half_width <= 0.01 * theory && (measured - theory).abs() <= granted * theory, "{figure}");
     }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let folder = Folder::new();
+    let validate =
+        |threads| folder.run(&["validate", "--case", "token", "--case", "renewal", "--quiet", "--threads", threads]);
+    let one = validate("1");
+    assert_eq!(one.status.code(), Some(0), "{}{}", stdout(&one), stderr(&one));
+    assert_eq!(stdout(&one), stdout(&validate("3")));
 }
 
 #[test]

@@ -146,3 +146,34 @@ impl Case {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(metric: &'static str, approximation: f64, value: f64, half_width: f64) -> Verdict {
+        Found { figure: Figure { metric, theory: 10.0, approximation }, value, half_width }.verdict()
+    }
+
+    #[test]
+    fn a_bias_of_two_percent_never_holds() {
+        // However wide the interval: it is off, or it is too wide.
+        for half_width in [0.0, 0.05, 0.1, 0.15, 0.2, 1.0, f64::INFINITY] {
+            for value in [9.8, 10.2] {
+                assert_ne!(verdict("latency.p99", 0.0, value, half_width), Verdict::Holds, "{value} +- {half_width}");
+            }
+        }
+        assert_eq!(verdict("latency.mean", 0.0, 10.05, 0.06), Verdict::Holds);
+        assert_eq!(verdict("latency.mean", 0.0, 10.05, 0.04), Verdict::Differs);
+        assert_eq!(verdict("latency.mean", 0.0, 10.0, 0.11), Verdict::Blunt);
+        assert_eq!(verdict("latency.mean", 0.0, f64::NAN, f64::NAN), Verdict::Differs);
+    }
+
+    #[test]
+    fn percentiles_and_approximations_are_granted_what_they_cannot_know() {
+        assert_eq!(verdict("latency.mean", 0.0, 10.004, 0.0), Verdict::Differs);
+        assert_eq!(verdict("latency.p90", 0.0, 10.004, 0.0), Verdict::Holds);
+        assert_eq!(verdict("counters.cache.hit_ratio", 0.005, 10.04, 0.0), Verdict::Holds);
+        assert_eq!(verdict("counters.cache.hit_ratio", 0.005, 10.06, 0.0), Verdict::Differs);
+    }
+}
