@@ -32,8 +32,8 @@ mod tests {
 
     #[test]
     fn the_textbook_example() {
-        // Lazowska et al., Quantitative System Performance (1984), section 6.4: think time 15 s, demands 0.605, 2.1 and 1.35 s,
-        // three users: throughput 0.152/s, response 4.72 s... by hand from the recursion.
+        // Lazowska et al., Quantitative System Performance (1984), section 6.4: think time 15 s, demands 0.605, 2.1 and 1.35 s;
+        // three users have a throughput of 0.152/s.
         let one = mean_value_analysis(1, 15.0, &[0.605, 2.1, 1.35]);
         assert_close(one.response, 4.055, 1e-12);
         assert_close(one.throughput, 1.0 / 19.055, 1e-12);
