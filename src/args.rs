@@ -27,6 +27,11 @@ pub enum Command {
     Diff(Diff),
     /// Checks a scenario without running it
     Check(Subject),
+    /// Compares the simulator with queueing theory: runs scenarios whose figures are known exactly
+    ///
+    /// Every figure must lie within its own 99.9 % interval of the value of theory, and that interval must be so narrow that a
+    /// bias of 2 % would fail. Exits with 99 if one does not.
+    Validate(Validate),
     /// Lists the scenarios of the library
     List,
     /// Prints a scenario of the library
@@ -138,6 +143,29 @@ pub struct Compare {
     #[arg(long)]
     pub json: bool,
     /// Shows neither progress nor how long it took
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A validation.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Only the cases that take next to no time
+    #[arg(long)]
+    pub fast: bool,
+    /// Only the cases whose name contains this; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub case: Vec<String>,
+    /// Threads to run replications on, one by processor if not given; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Prints the results as JSON at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Writes the results of all cases as a page in Markdown
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fast", "case"])]
+    pub write: Option<PathBuf>,
+    /// Does not show how long each case took
     #[arg(long, short)]
     pub quiet: bool,
 }

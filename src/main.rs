@@ -9,6 +9,7 @@ mod run;
 mod simulate;
 mod subject;
 mod terminal;
+mod validate;
 
 use std::panic;
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(run) => return run::run(&run),
         Command::Diff(diff) => return compare::diff(&diff),
         Command::Compare(compare) => compare::compare(&compare),
+        Command::Validate(options) => return validate::validate(&options),
         Command::Check(subject) => commands::check(&subject),
         Command::List => commands::list(),
         Command::Show { name } => commands::show(&name),

@@ -161,7 +161,7 @@ pub fn audited(report: &Report) -> Result<(), Failure> {
 
 /// The one look at the clock: how long it took is told on standard error and reaches no result.
 #[expect(clippy::disallowed_methods, reason = "measures the simulator, outside of any simulation")]
-fn now() -> Instant {
+pub fn now() -> Instant {
     Instant::now()
 }
 

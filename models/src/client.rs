@@ -47,6 +47,8 @@ pub enum Arrivals {
         process: Process,
         /// How many a second, over time.
         rate: RateProfile,
+        /// How many come at once.
+        batch: Batch,
     },
     /// A fixed population: each user thinks, asks, waits for the answer, thinks again.
     Closed {
@@ -77,14 +79,66 @@ pub struct Recorded {
 }
 
 /// How operations are spaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub enum Process {
     /// At random (exponential gaps).
     #[default]
     Poisson,
     /// Evenly.
     Deterministic,
+    /// At random, with a rate that changes by itself in addition (a Markov-modulated Poisson process): phases that take turns.
+    Modulated(Vec<Phase>),
 }
+
+/// A phase of modulated arrivals.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phase {
+    /// The rate is so many times the profile's. The mean of the factors over time is 1, so that the profile is the mean rate.
+    pub factor: f64,
+    /// How long it lasts on average; exponentially distributed.
+    pub lasts: SimDuration,
+}
+
+/// How many operations come at once. The rate is that of operations, whatever the batches.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub enum Batch {
+    /// One by one.
+    #[default]
+    Single,
+    /// So many.
+    Fixed(u32),
+    /// One or more, geometrically distributed with this mean.
+    Geometric(f64),
+}
+
+impl Batch {
+    /// Mean number.
+    #[must_use]
+    pub fn mean(self) -> f64 {
+        match self {
+            Self::Single => 1.0,
+            Self::Fixed(size) => f64::from(size),
+            Self::Geometric(mean) => mean,
+        }
+    }
+
+    /// Draws a number; nothing is drawn where there is no choice. Geometric by inversion: `1 + floor(ln u / ln(1 - 1 / mean))`
+    /// (Devroye 1986, X.2).
+    fn sample(self, source: &mut impl Source) -> u32 {
+        match self {
+            Self::Single => 1,
+            Self::Fixed(size) => size,
+            Self::Geometric(mean) if mean > 1.0 => {
+                // The cast saturates and cuts.
+                1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
+            }
+            Self::Geometric(_) => 1,
+        }
+    }
+}
+
+/// Most operations of a batch.
+const MOST_AT_ONCE: f64 = 1e6;
 
 /// A rate over time: straight lines between points; two points at one time are a jump; constant after the last.
 #[derive(Clone, Debug)]
@@ -215,6 +269,87 @@ impl RateClock {
             self.segment += 1;
         }
     }
+
+    /// Whether nothing more comes after an instant.
+    fn is_over(&self, at: SimTime) -> bool {
+        self.points.last().is_none_or(|&(end, rate)| rate <= 0.0 && end <= at)
+    }
+
+    /// Moves on to the segment that an instant lies in.
+    fn pass(&mut self, to: SimTime) {
+        while self.points.get(self.segment + 1).is_some_and(|(end, _)| *end <= to) {
+            self.segment += 1;
+        }
+    }
+
+    /// How many arrivals are due on average between two instants, of which `from` lies in the present segment.
+    fn expected(&self, from: SimTime, to: SimTime) -> f64 {
+        let mut area = 0.0;
+        let mut at = from;
+        for segment in self.segment.. {
+            let (start, rate_from) = self.points[segment];
+            let Some(&(end, rate_to)) = self.points.get(segment + 1) else {
+                return area + rate_from * to.since(at).as_secs_f64();
+            };
+            let slope = if end > start { (rate_to - rate_from) / end.since(start).as_secs_f64() } else { 0.0 };
+            let rate = |t: SimTime| rate_from + slope * t.since(start).as_secs_f64();
+            let until = end.min(to).max(at);
+            area += until.since(at).as_secs_f64() * (rate(at) + rate(until)) / 2.0;
+            if end >= to {
+                return area;
+            }
+            at = until;
+        }
+        area
+    }
+}
+
+/// The phases of modulated arrivals at work. When they change does not depend on the arrivals.
+#[derive(Debug)]
+struct Modulation {
+    phases: Vec<Phase>,
+    stream: Stream,
+    phase: usize,
+    /// When the present phase ends.
+    until: SimTime,
+}
+
+impl Modulation {
+    /// Begins in the steady state: in each phase as likely as it lasts.
+    fn new(phases: &[Phase], mut stream: Stream) -> Self {
+        let lasts: Vec<f64> = phases.iter().map(|phase| phase.lasts.as_secs_f64()).collect();
+        let phase = Weighted::new(&lasts).expect("validated").sample(&mut stream);
+        let mut modulation = Self { phases: phases.to_vec(), stream, phase, until: SimTime::ZERO };
+        modulation.until = SimTime::ZERO + modulation.lasts();
+        modulation
+    }
+
+    fn lasts(&mut self) -> SimDuration {
+        let mean = self.phases[self.phase].lasts;
+        mean.scale(-ln(self.stream.open01()))
+    }
+
+    /// The next arrival after `from` if `expected` more are due, phase by phase.
+    fn advance(&mut self, clock: &mut RateClock, from: SimTime, mut expected: f64) -> Option<SimTime> {
+        let mut at = from;
+        loop {
+            let factor = self.phases[self.phase].factor;
+            let before = clock.segment;
+            let next = if factor > 0.0 { clock.advance(at, expected / factor) } else { None };
+            if next.is_some_and(|next| next <= self.until) {
+                return next;
+            }
+            clock.segment = before;
+            if clock.is_over(at) {
+                return None;
+            }
+            expected = (expected - factor * clock.expected(at, self.until)).max(0.0);
+            at = self.until;
+            clock.pass(at);
+            self.phase = (self.phase + 1) % self.phases.len();
+            self.until = at + self.lasts();
+        }
+    }
 }
 
 /// How the objects of a route's catalogue are drawn.
@@ -236,6 +371,8 @@ pub struct Client {
     stream: u64,
     gaps: Stream,
     clock: Option<RateClock>,
+    modulation: Option<Modulation>,
+    batch: Batch,
     operations: u64,
     routes: Option<Weighted>,
     /// By route.
@@ -282,16 +419,25 @@ impl Client {
                 edge.map_or(Hop::NONE, |edge| cx.hop(half(edge.viewer_rtt)))
             })
             .collect();
-        let (clock, users) = match &settings.arrivals {
-            Arrivals::Open { rate, .. } => (Some(RateClock::new(rate)), 0),
-            Arrivals::Closed { users, .. } => (None, *users),
-            Arrivals::Replay(_) => (None, 0),
-        };
+        let (mut clock, mut modulation, mut batch, mut users) = (None, None, Batch::Single, 0);
+        match &settings.arrivals {
+            Arrivals::Open { rate, process, batch: at_once } => {
+                clock = Some(RateClock::new(rate));
+                batch = *at_once;
+                if let Process::Modulated(phases) = process {
+                    modulation = Some(Modulation::new(phases, cx.shared.streams.stream(&component, "phases")));
+                }
+            }
+            Arrivals::Closed { users: all, .. } => users = *all,
+            Arrivals::Replay(_) => {}
+        }
         Self {
             id,
             stream: cx.shared.streams.key(&component, "operations"),
             gaps: cx.shared.streams.stream(&component, "gaps"),
             clock,
+            modulation,
+            batch,
             operations: 0,
             routes: (weights.len() > 1).then(|| Weighted::new(&weights).expect("validated")),
             objects,
@@ -338,11 +484,16 @@ impl Client {
     fn schedule_arrival(&mut self, cx: &mut Cx<'_>) {
         let next = match &self.settings.arrivals {
             Arrivals::Open { process, .. } => {
-                let expected = match process {
-                    Process::Poisson => -ln(self.gaps.open01()),
+                let gap = match process {
+                    Process::Poisson | Process::Modulated(_) => -ln(self.gaps.open01()),
                     Process::Deterministic => 1.0,
                 };
-                self.clock.as_mut().and_then(|clock| clock.advance(cx.kernel.now(), expected))
+                let (now, expected) = (cx.kernel.now(), gap * self.batch.mean());
+                match (&mut self.modulation, &mut self.clock) {
+                    (Some(modulation), Some(clock)) => modulation.advance(clock, now, expected),
+                    (None, Some(clock)) => clock.advance(now, expected),
+                    (_, None) => None,
+                }
             }
             Arrivals::Replay(records) => records.get(self.next_record).map(|record| record.at),
             Arrivals::Closed { .. } => None,
@@ -354,7 +505,10 @@ impl Client {
 
     fn arrive(&mut self, cx: &mut Cx<'_>) {
         let Arrivals::Replay(records) = &self.settings.arrivals else {
-            return self.operate(None, cx);
+            for _ in 0..self.batch.sample(&mut self.gaps) {
+                self.operate(None, cx);
+            }
+            return;
         };
         let record = records[self.next_record];
         self.next_record += 1;
@@ -558,6 +712,49 @@ mod tests {
         );
         let mut over = clock(&[(0, 1.0), (10, 1.0), (10, 0.0)]);
         assert_eq!(over.advance(SimTime::from_secs(9), 2.0), None);
+    }
+
+    #[test]
+    fn phases_change_the_rate_and_keep_its_mean() {
+        // Four times as often for 1 s in 4 s, else never: the mean stays. A ramp beneath them makes the clock change segments.
+        let phases = [
+            Phase { factor: 4.0, lasts: SimDuration::from_secs(1) },
+            Phase { factor: 0.0, lasts: SimDuration::from_secs(3) },
+        ];
+        let mut clock =
+            clock(&[(0, 10.0), (10_000, 10.0), (20_000, 30.0), (20_000, 5.0), (30_000, 5.0), (30_000, 0.0)]);
+        let mut modulation = Modulation::new(&phases, Stream::from_key(1));
+        let mut gaps = Stream::from_key(2);
+        let (mut at, mut counts) = (SimTime::ZERO, [0u32; 3]);
+        while let Some(next) = modulation.advance(&mut clock, at, -ln(gaps.open01())) {
+            at = next;
+            counts[(at.as_nanos() / 10_000_000_000_000) as usize] += 1;
+        }
+        // 100,000, 200,000 and 50,000; the phases make the standard deviations 3.5 % or less.
+        for (count, expected) in counts.into_iter().zip([100_000.0, 200_000.0, 50_000.0]) {
+            assert!((f64::from(count) / expected - 1.0).abs() < 0.1, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_the_area_under_the_rate() {
+        let mut ramp = clock(&[(0, 10.0), (10, 10.0), (20, 20.0), (20, 5.0)]);
+        assert_eq!(ramp.expected(SimTime::from_secs(5), SimTime::from_secs(15)), 50.0 + 62.5);
+        assert_eq!(ramp.expected(SimTime::ZERO, SimTime::from_secs(30)), 100.0 + 150.0 + 50.0);
+        ramp.pass(SimTime::from_secs(20));
+        assert_eq!(ramp.expected(SimTime::from_secs(20), SimTime::from_secs(21)), 5.0);
+    }
+
+    #[test]
+    fn batches_have_their_mean() {
+        let mut source = Stream::from_key(3);
+        let mean = |batch: Batch, source: &mut Stream| {
+            (0..100_000).map(|_| f64::from(batch.sample(source))).sum::<f64>() / 100_000.0
+        };
+        assert_eq!(mean(Batch::Single, &mut source), 1.0);
+        assert_eq!(mean(Batch::Fixed(7), &mut source), 7.0);
+        assert_eq!(mean(Batch::Geometric(1.0), &mut source), 1.0);
+        assert!((mean(Batch::Geometric(4.0), &mut source) - 4.0).abs() < 0.05);
     }
 
     #[test]

@@ -37,6 +37,10 @@ pub enum Cause {
     TargetError,
     /// A task or station turned the request away for want of room.
     Overloaded,
+    /// It waited at a station for longer than its patience.
+    GaveUpWaiting,
+    /// The server of a station broke down with it, or too few servers were up to take it.
+    ServerDown,
     /// There was no task to serve a direct call.
     NoTask,
     /// The task died with the request on it.
@@ -51,7 +55,7 @@ pub enum Cause {
     ReadOnly,
     /// The database connection broke, or could not be opened.
     ConnectionLost,
-    /// The table throttled the operation (ProvisionedThroughputExceededException).
+    /// The table throttled the operation (ProvisionedThroughputExceededException), or a station's rate limit did.
     Throttled,
 }
 
@@ -59,7 +63,7 @@ impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
@@ -70,6 +74,8 @@ impl Cause {
         Self::AlbFixed,
         Self::TargetError,
         Self::Overloaded,
+        Self::GaveUpWaiting,
+        Self::ServerDown,
         Self::NoTask,
         Self::TaskStopped,
         Self::CallTimeout,
@@ -93,6 +99,8 @@ impl Cause {
             Self::AlbFixed => "alb_fixed_response",
             Self::TargetError => "target_5xx",
             Self::Overloaded => "overloaded",
+            Self::GaveUpWaiting => "gave_up_waiting",
+            Self::ServerDown => "server_down",
             Self::NoTask => "no_task",
             Self::TaskStopped => "task_stopped",
             Self::CallTimeout => "call_timeout",
@@ -187,6 +195,8 @@ pub enum Holder {
     Regional(CloudFrontId, u16),
     /// A load balancer that forwarded the request to a target.
     Alb(AlbId, TargetKey),
+    /// A station that had no copy and asked the station behind it.
+    Station(StationId),
 }
 
 /// A holder and the way back to it.
@@ -272,6 +282,8 @@ pub struct Request {
     pub header_variant: u16,
     /// Which of the route's cookie values.
     pub cookie_variant: u32,
+    /// Stations it has been served by that sent it on to another; each has random numbers of its own.
+    pub visits: u32,
     /// Number of this attempt, from 1.
     pub attempt: u16,
     /// The next step of the handler that works on it; the task's own use.
@@ -327,6 +339,7 @@ impl Request {
             query_variant: 0,
             header_variant: 0,
             cookie_variant: 0,
+            visits: 0,
             attempt: 1,
             step: 0,
             pending: 0,
@@ -345,6 +358,12 @@ impl Request {
     #[must_use]
     pub fn draws(&self, purpose: u64) -> sim_core::random::Draws {
         sim_core::random::Draws::new(self.stream, purpose)
+    }
+
+    /// The same for a quantity that a request has anew at each station it visits.
+    #[must_use]
+    pub fn draws_of_visit(&self, purpose: u64) -> sim_core::random::Draws {
+        self.draws(purpose | u64::from(self.visits) << 32)
     }
 
     /// Puts a holder on top: the reply will come to it.
@@ -423,6 +442,10 @@ pub mod purpose {
     pub const WAIT: u64 = 10;
     /// Key of an item.
     pub const ITEM: u64 = 11;
+    /// How long it is willing to wait at a station.
+    pub const PATIENCE: u64 = 12;
+    /// Where a station sends it on to.
+    pub const ROUTING: u64 = 13;
     /// Step `n` of a handler: its demand at `STEP + 2n`, its probability at `STEP + 2n + 1`.
     pub const STEP: u64 = 1 << 16;
     /// Stream of call `n` of a handler.

@@ -244,6 +244,7 @@ impl Models {
         self.drain(kernel);
         let mut cx = Cx { kernel, shared: &mut self.shared };
         self.route53.start(&mut cx);
+        self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
     }
@@ -289,6 +290,7 @@ impl Models {
             Holder::RouteProbe(check, checker) => self.route53.on_probe_reply(key, check, checker, cx),
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
+            Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
             Holder::Edge(id, edge) => self.cloudfronts[id.index()].on_reply_to_edge(key, edge, cx),
             Holder::Regional(id, regional) => self.cloudfronts[id.index()].on_reply_to_regional(key, regional, cx),
         }

@@ -11,12 +11,9 @@ use sim_core::observations::Observations;
 fn queue(batches: u32, arrival_windows: u32) -> Architecture {
     let mut a = poisson(80.0, Endpoint::Station(StationId(0)), secs(300), secs(50));
     a.stations.push(station::Settings {
-        name: "desk".into(),
-        servers: Some(1),
         room: Some(20),
-        discipline: station::Discipline::Fifo,
-        classes: vec![exponential(0.01)],
         response_bytes: 1000,
+        ..station::Settings::new("desk", Some(1), exponential(0.01))
     });
     a.run.spans = Spans { batches, arrival_windows };
     a

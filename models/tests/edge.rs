@@ -88,14 +88,8 @@ fn static_paths_come_from_the_edge_and_posts_from_the_origin() {
     a.route53.resolvers =
         Resolvers { count: 20, client_rtt: millis(6), authoritative_rtt: millis(40), client_cache: true };
     a.cloudfront.push(distribution(Endpoint::Station(StationId(0))));
-    a.stations.push(station::Settings {
-        name: "origin".into(),
-        servers: None,
-        room: None,
-        discipline: station::Discipline::Fifo,
-        classes: vec![constant(0.05)],
-        response_bytes: 300,
-    });
+    a.stations
+        .push(station::Settings { response_bytes: 300, ..station::Settings::new("origin", None, constant(0.05)) });
     let size = exponential(20_000.0);
     a.catalogs.push(Catalog {
         name: "images".into(),

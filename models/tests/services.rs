@@ -11,14 +11,7 @@ use sim_core::observations::SeriesGroup;
 use sim_core::{SimDuration, SimTime};
 
 fn station(servers: Option<u32>, room: Option<u32>, discipline: station::Discipline, mean: f64) -> station::Settings {
-    station::Settings {
-        name: "queue".into(),
-        servers,
-        room,
-        discipline,
-        classes: vec![exponential(mean)],
-        response_bytes: 0,
-    }
+    station::Settings { room, discipline, ..station::Settings::new("queue", servers, exponential(mean)) }
 }
 
 #[track_caller]

@@ -1,16 +1,24 @@
-//! The scenarios that ship with the binary.
+//! The scenarios that ship with the binary: the library, and those that `stormglass validate` runs.
 
 use crate::nearest;
 
-/// Lists the files of `library/` once; a test holds the list against the folder.
-macro_rules! library {
-    ($($name:literal),* $(,)?) => {
-        const LIBRARY: &[(&str, &str)] = &[$(($name, include_str!(concat!("../library/", $name, ".toml")))),*];
+/// Names and texts of the files of a folder; a test holds the list against the folder.
+macro_rules! files {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../", $folder, "/", $name, ".toml")))),*]
     };
 }
 
-// By name.
-library!["deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
+/// By name.
+const LIBRARY: &[(&str, &str)] =
+    files!["library": "deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
+
+/// By name.
+const VALIDATION: &[(&str, &str)] = files!["validation":
+    "balancing", "burst", "cache", "closed", "delay", "dns", "fork-join", "network", "queue", "sessions", "two-tiers", "unequal",
+];
+/// What the names of scenarios of the validation begin with.
+pub const VALIDATION_PREFIX: &str = "validation/";
 
 /// The scenario that shows nothing before it is given a log.
 pub const REPLAY: &str = "replay";
@@ -22,10 +30,11 @@ pub fn list() -> impl Iterator<Item = (&'static str, &'static str)> {
     LIBRARY.iter().map(|(name, text)| (*name, title(text)))
 }
 
-/// The TOML text of a scenario.
+/// The TOML text of a scenario of the library, or of one of the validation ("validation/queue").
 #[must_use]
 pub fn get(name: &str) -> Option<&'static str> {
-    LIBRARY.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    let (list, name) = name.strip_prefix(VALIDATION_PREFIX).map_or((LIBRARY, name), |name| (VALIDATION, name));
+    list.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// The names nearest to one that is not in the library, nearest first.
@@ -45,15 +54,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_folder_is_listed_by_name() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/library");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
-            .collect();
-        files.sort();
-        let listed: Vec<&str> = list().map(|(name, _)| name).collect();
-        assert_eq!(listed, files, "name every file of scenarios/library in scenarios/src/library.rs, in order");
+    fn every_file_of_the_folders_is_listed_by_name() {
+        for (folder, listed) in [("library", LIBRARY), ("validation", VALIDATION)] {
+            let mut files: Vec<String> = std::fs::read_dir(format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")))
+                .unwrap()
+                .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
+                .collect();
+            files.sort();
+            let listed: Vec<&str> = listed.iter().map(|(name, _)| *name).collect();
+            assert_eq!(listed, files, "name every file of scenarios/{folder} in scenarios/src/library.rs, in order");
+        }
     }
 
     #[test]
@@ -62,7 +72,8 @@ mod tests {
             assert!(!title.is_empty(), "{name} has a line `title = \"...\"`");
             assert!(get(name).is_some_and(|text| text.ends_with('\n')));
         }
-        assert_eq!(get("no-such-scenario"), None);
+        assert!(get("validation/queue").is_some());
+        assert_eq!((get("no-such-scenario"), get("queue"), get("validation/mm1")), (None, None, None));
         assert_eq!(nearest("reply"), ["replay"]);
     }
 }

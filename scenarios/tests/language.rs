@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use models::alb::{Action, Targets};
-use models::client::{Arrivals, Jitter};
+use models::client::{Arrivals, Batch, Jitter, Process};
 use models::ecs::StepAction;
 use models::ids::*;
 use models::route53::RoutingPolicy;
 use models::timeline::{FaultAction, Strategy};
 use scenarios::{LoadOptions, Override, Scenario, Source, library, load, load_with};
-use sim_core::SimDuration;
 use sim_core::distribution::Distribution;
+use sim_core::{SimDuration, SimTime};
 
 const SMALL: &str = r#"
 title = "small"
@@ -282,7 +282,15 @@ fn bounds_are_enforced() {
         ("network.region_rtt=2d", "region_rtt must be between 0s and 1d"),
         ("resolvers.count=0", "the number of resolvers must be between"),
         ("description=5", "expected a string, found a whole number"),
-        ("traffic.0.arrivals=mmpp", "`mmpp` is not modelled yet"),
+        ("traffic.0.arrivals=diurnal", "`diurnal` is not modelled yet"),
+        ("traffic.0.arrivals={ mmpp = [] }", "there is no phase"),
+        ("traffic.0.arrivals={ mmpp = [{ factor = 0, lasts = \"1s\" }] }", "no phase has any arrivals"),
+        ("traffic.0.batch=0", "batch must be between 1 and 10000"),
+        ("traffic.0.batch={ geometric = 0.5 }", "geometric must be between 1 and 10000"),
+        (
+            "traffic.0.rate={ base = \"1/s\", at = [[\"30s\", \"2/s\"]], repeat = \"20s\" }",
+            "the rate repeats before its changes are over",
+        ),
         ("alb.front.target_group.web.stickiness=true", "`stickiness` is not modelled yet"),
         ("ecs.web.handler.0.steps=[{ cpu = { uniform = [\"3ms\", \"1ms\"] } }]", "low must not be greater than high"),
         ("ecs.web.handler.0.steps=[{ cpu = { exponential = \"0s\" } }]", "it must be above 0"),
@@ -509,4 +517,85 @@ fn a_second_target_group_is_green_or_warned_of() {
     assert_eq!((scenario.warnings.len(), scenario.architecture.ecs[0].target_groups.len()), (0, 2));
     assert_eq!(scenario.architecture.alb[0].target_groups.len(), 2, "the given one is the green one");
     refused(&two, &["alb.front.rule.0.forward={ web = 9, next = 1 }"], &["two target groups that get requests"]);
+}
+
+const NETWORK: &str = r#"
+title = "network"
+[run]
+duration = "1h"
+[[traffic]]
+name = "customers"
+to = "station.a"
+rate = { base = "1/s", at = [["8h", "9/s"], ["20h", "1/s"]], ramp = "1h", repeat = "24h" }
+arrivals = { mmpp = [{ factor = 1, lasts = "9m" }, { factor = 11, lasts = "1m" }] }
+batch = { geometric = 2.5 }
+[station.a]
+servers = 2
+service = "1ms"
+patience = "5s"
+rate_limit = { rate = "100/s", burst = 10 }
+breakdown = { time_to_failure = { exponential = "1h" }, repair_time = "1m", on_failure = "lose", quorum = 1 }
+then = [{ to = "station.b", probability = "70%" }]
+[station.b]
+servers = 1
+discipline = "processor_sharing"
+limit = 4
+patience = "1s"
+service = "1ms"
+cache = { origin = "station.c", ttl = "1h", renewal = "sliding" }
+[station.c]
+service = "1ms"
+"#;
+
+#[test]
+fn stations_send_requests_on_fail_limit_and_keep_copies() {
+    // A run of an hour is over before the rate changes; of two days it is not.
+    refused(NETWORK, &[], &["the rate changes after the end of the run"]);
+    let scenario = load_text(NETWORK, &["run.duration=2d"]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(scenario.warnings.is_empty(), "{:?}", scenario.warnings);
+    let [a, b, _] = &scenario.architecture.stations[..] else { panic!("three stations") };
+    assert_eq!(a.then, [(StationId(1), 0.7)]);
+    assert_eq!((b.limit, b.cache.map(|cache| cache.origin)), (Some(4), Some(StationId(2))));
+    let Arrivals::Open { process: Process::Modulated(phases), rate, batch } =
+        &scenario.architecture.traffic[0].arrivals
+    else {
+        panic!("modulated")
+    };
+    // Half and five and a half times as often: once on average.
+    assert!((phases[0].factor - 0.5).abs() < 1e-12 && (phases[1].factor - 5.5).abs() < 1e-12);
+    assert_eq!(*batch, Batch::Geometric(2.5));
+    let hour = |n: u64| SimTime::from_secs(3600 * n);
+    let day = [(hour(8), 1.0), (hour(9), 9.0), (hour(20), 9.0), (hour(21), 1.0)];
+    assert_eq!(rate.points[1..5], day);
+    assert_eq!(
+        rate.points[5..],
+        [&[(hour(24), 1.0), (hour(24), 1.0)], &day.map(|(at, rate)| (at + SimDuration::from_secs(86_400), rate))[..]]
+            .concat()
+    );
+}
+
+#[test]
+fn stations_that_make_no_sense_are_refused() {
+    let table: &[(&str, &str)] = &[
+        ("station.a.limit=3", "only cores that are shared have a `limit`"),
+        ("station.c.patience=1s", "nobody waits here"),
+        ("station.c.breakdown={ time_to_failure = \"1h\", repair_time = \"1m\" }", "there is no server to fail"),
+        ("station.b.breakdown={ time_to_failure = \"1h\", repair_time = \"1m\" }", "cores that are shared do not fail"),
+        ("station.a.breakdown.quorum=3", "quorum must be between 1 and 2"),
+        ("station.a.breakdown.time_to_failure=10us", "these servers fail too often"),
+        ("station.a.breakdown.on_failure=restart", "`restart` is not modelled yet"),
+        ("station.a.rate_limit.burst=0", "burst must be between 1"),
+        ("station.a.rate_limit.rate=1e12/s", "this rate is too high"),
+        ("station.a.then=[{ to = \"station.d\" }]", "nothing here is called `station.d`"),
+        ("station.a.then=[{ to = \"station.a\" }]", "requests never leave `station.a`"),
+        (
+            "station.a.then=[{ to = \"station.b\", probability = \"60%\" }, { to = \"station.c\", probability = \"50%\" }]",
+            "sum up to more than 100%",
+        ),
+        ("station.b.then=[{ to = \"station.c\" }]", "a station has a `cache` or `then`, not both"),
+        ("station.b.cache.origin=station.b", "requests go in a circle: station.b -> station.b"),
+    ];
+    for (change, message) in table {
+        refused(NETWORK, &["run.duration=2d", change], &[message, "--set:1:"]);
+    }
 }

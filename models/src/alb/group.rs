@@ -105,6 +105,7 @@ impl Group {
             Algorithm::RoundRobin => self.turn,
             Algorithm::LeastOutstandingRequests => self.least_loaded(),
             Algorithm::WeightedRandom => draws(request, Choice::Target).below(count as u64) as usize,
+            Algorithm::PowerOfTwo => self.less_loaded_of_two(draws(request, Choice::Target)),
         };
         self.turn = if at + 1 == count { 0 } else { at + 1 };
         self.loads[at] += 1;
@@ -123,6 +124,19 @@ impl Group {
             Some(at) => self.turn + at,
             None => before.iter().position(is_least).unwrap_or(0),
         }
+    }
+
+    /// Of two different seats drawn at random the one with fewer outstanding requests, the first drawn if they have as many.
+    fn less_loaded_of_two(&self, mut draws: Draws) -> usize {
+        let count = self.seats.len() as u64;
+        let first = draws.below(count) as usize;
+        if count == 1 {
+            return first;
+        }
+        // Any but the first: those from its place on are one further.
+        let second = draws.below(count - 1) as usize;
+        let second = second + usize::from(second >= first);
+        if self.loads[second] < self.loads[first] { second } else { first }
     }
 
     /// Draws up anew who gets requests, after a target came, went or changed its health. The turn stays with the target that

@@ -112,6 +112,9 @@ pub enum Algorithm {
     LeastOutstandingRequests,
     /// At random, evenly.
     WeightedRandom,
+    /// Two different ones at random, of these the one with fewer outstanding requests (Mitzenmacher 2001,
+    /// doi:10.1109/71.963420). No ALB does this.
+    PowerOfTwo,
 }
 
 /// Health checks of a target group.

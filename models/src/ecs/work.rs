@@ -310,6 +310,8 @@ impl Ecs {
         child.traffic = caller.traffic;
         child.place = caller.place;
         child.client = caller.target.slot;
+        child.catalog = caller.catalog;
+        child.object = caller.object;
         child.target = match call.to {
             Endpoint::Aurora(_) => caller.target,
             _ => TaskKey::NONE,

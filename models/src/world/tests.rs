@@ -128,14 +128,8 @@ fn shop(algorithm: Algorithm, tasks: u32) -> Architecture {
     let steps =
         vec![StepAction::Cpu(exponential(0.02)), StepAction::Calls(vec![call]), StepAction::Cpu(exponential(0.01))];
     a.ecs.push(ecs::Settings { target_groups: vec![(AlbId(0), TargetGroupId(0))], ..service(tasks, 2, 2.0, steps) });
-    a.stations.push(station::Settings {
-        name: "slow".into(),
-        servers: None,
-        room: None,
-        discipline: station::Discipline::Fifo,
-        classes: vec![exponential(0.05)],
-        response_bytes: 1000,
-    });
+    a.stations
+        .push(station::Settings { response_bytes: 1000, ..station::Settings::new("slow", None, exponential(0.05)) });
     a
 }
 

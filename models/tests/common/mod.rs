@@ -37,6 +37,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             rtt: SimDuration::ZERO,
             arrivals: Arrivals::Open {
                 process: Process::Poisson,
+                batch: client::Batch::Single,
                 rate: RateProfile { points: vec![(SimTime::ZERO, rate)] },
             },
             routes: vec![Route {

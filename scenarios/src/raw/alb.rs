@@ -108,6 +108,9 @@ choice! {
         LeastOutstandingRequests = "least_outstanding_requests",
         /// At random, evenly.
         WeightedRandom = "weighted_random",
+        /// Two at random, of these the one with fewer requests in progress. No ALB does this; NGINX (`random two least_conn`) and
+        /// Envoy (`LEAST_REQUEST`) do.
+        PowerOfTwo = "power_of_two",
     } not []
 }
 

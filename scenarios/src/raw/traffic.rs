@@ -25,8 +25,12 @@ table! {
         /// Open traffic: so many operations a second whatever the answers are like. A rate such as "400/s", or one that changes:
         /// { base = "400/s", at = [["30m", "2000/s"], ["60m", "400/s"]], ramp = "2m" }.
         optional("users or replay is given", "exactly one of rate, users, replay") rate: Sp<RateSetting>,
-        /// How the operations of open traffic are spaced: at random ("poisson") or evenly ("deterministic").
-        default("poisson", "assumption: many independent users") arrivals: Sp<Process>,
+        /// How the operations of open traffic are spaced: at random ("poisson"), evenly ("deterministic"), or at random in phases
+        /// that take turns: { mmpp = [{ factor = 1, lasts = "10m" }, { factor = 8, lasts = "1m" }] }.
+        default("poisson", "assumption: many independent users") arrivals: Sp<ArrivalsSetting>,
+        /// How many operations of open traffic come at once: a number, or { geometric = 4.0 } for a random one with that mean. The
+        /// rate is that of operations.
+        default(1, "assumption: one by one") batch: Sp<BatchSetting>,
         /// Closed traffic: so many users, each of whom waits for an answer, thinks, and asks again.
         optional("rate or replay is given", "exactly one of rate, users, replay") users: Sp<u32>,
         /// Closed traffic: time between an answer and the user's next question.
@@ -52,7 +56,91 @@ choice! {
         Poisson = "poisson",
         /// Evenly.
         Deterministic = "deterministic",
-    } not ["mmpp", "batch", "diurnal"]
+    } not ["diurnal"]
+}
+
+/// How operations are spaced.
+#[derive(Clone, Debug)]
+pub(crate) enum ArrivalsSetting {
+    Plain(Process),
+    Modulated(Modulated),
+}
+
+table! {
+    /// Arrivals at random in phases that take turns: a Markov-modulated Poisson process.
+    Modulated as "modulated arrivals" {
+        /// The phases in turn. `rate` stays the mean rate: only the proportions of the factors count.
+        required mmpp: Sp<Vec<Phase>>,
+    }
+}
+
+table! {
+    /// A phase of modulated arrivals.
+    Phase as "a phase of arrivals" {
+        /// The rate in this phase in proportion to the others.
+        required factor: Sp<f64>,
+        /// How long it lasts on average; exponentially distributed.
+        required lasts: Sp<Time>,
+    }
+}
+
+impl Decode for ArrivalsSetting {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => Modulated::decode(node, d).map(Self::Modulated),
+            _ => Process::decode(node, d).map(Self::Plain),
+        }
+    }
+}
+
+impl JsonSchema for ArrivalsSetting {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "ArrivalsSetting".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (plain, modulated) = (generator.subschema_for::<Process>(), generator.subschema_for::<Modulated>());
+        json_schema!({ "anyOf": [plain, modulated], "x-type": "\"poisson\", \"deterministic\", or a table with `mmpp`" })
+    }
+}
+
+/// How many operations come at once.
+#[derive(Clone, Debug)]
+pub(crate) enum BatchSetting {
+    Fixed(u32),
+    Random(RandomBatch),
+}
+
+table! {
+    /// A random number of operations at once.
+    RandomBatch as "a random batch" {
+        /// One or more, geometrically distributed with this mean.
+        required geometric: Sp<f64>,
+    }
+}
+
+impl Decode for BatchSetting {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => RandomBatch::decode(node, d).map(Self::Random),
+            _ => u32::decode(node, d).map(Self::Fixed),
+        }
+    }
+}
+
+impl JsonSchema for BatchSetting {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "BatchSetting".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let random = generator.subschema_for::<RandomBatch>();
+        json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, random], "x-type": "a number, or a table with `geometric`" })
+    }
 }
 
 /// A rate, fixed or changing.
@@ -71,6 +159,8 @@ table! {
         default([], "no change") at: Vec<Pair<Sp<Time>, Sp<Rate>>>,
         /// How long each change takes, in a straight line that begins at its time.
         default("0s", "assumption: changes are jumps") ramp: Sp<Time>,
+        /// Begins again with `base` after so long, such as "24h" for a day that repeats.
+        optional("the last rate stays", "assumption") repeat: Sp<Time>,
     }
 }
 

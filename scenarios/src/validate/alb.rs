@@ -138,6 +138,7 @@ impl Check<'_> {
                 raw::Algorithm::RoundRobin => Algorithm::RoundRobin,
                 raw::Algorithm::LeastOutstandingRequests => Algorithm::LeastOutstandingRequests,
                 raw::Algorithm::WeightedRandom => Algorithm::WeightedRandom,
+                raw::Algorithm::PowerOfTwo => Algorithm::PowerOfTwo,
             },
             health_check: self.target_health_check(&group.health_check),
             deregistration_delay: self.time(delay, "deregistration_delay", 0.0, 3600.0, "ALB"),

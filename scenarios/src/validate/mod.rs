@@ -314,7 +314,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut ecs = check.services(&network, &registrations);
     let aurora = check.clusters();
     let dynamodb = check.tables();
-    let stations = check.stations();
+    let stations = check.stations(&network);
     let scaling = check.scaling(&registrations);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
@@ -324,7 +324,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let precision = check.precision(&sources);
     check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
-    check.reach(&sources, &route53, &cloudfront, &albs, &ecs);
+    check.reach(&sources, &route53, &cloudfront, &albs, &ecs, &stations);
     let mut architecture = Architecture {
         run,
         network,

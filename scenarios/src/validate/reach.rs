@@ -10,6 +10,7 @@ use models::ecs::{self, StepAction};
 use models::ids::*;
 use models::request::MAX_FRAMES;
 use models::route53::{self, RoutingPolicy};
+use models::station;
 
 use super::traffic::Sources;
 use super::{BROKEN, Check};
@@ -30,6 +31,7 @@ struct Walk<'a, 'c, 'd> {
     cloudfront: &'a [Option<cloudfront::Settings>],
     albs: &'a [Option<alb::Settings>],
     ecs: &'a [Option<ecs::Settings>],
+    stations: &'a [Option<station::Settings>],
     done: BTreeSet<Stop>,
     way: Vec<Stop>,
     reached: BTreeSet<Endpoint>,
@@ -47,6 +49,7 @@ impl Check<'_> {
         cloudfront: &[Option<cloudfront::Settings>],
         albs: &[Option<alb::Settings>],
         ecs: &[Option<ecs::Settings>],
+        stations: &[Option<station::Settings>],
     ) {
         let mut walk = Walk {
             check: self,
@@ -54,6 +57,7 @@ impl Check<'_> {
             cloudfront,
             albs,
             ecs,
+            stations,
             done: BTreeSet::new(),
             way: Vec::new(),
             reached: BTreeSet::new(),
@@ -129,7 +133,8 @@ impl Walk<'_, '_, '_> {
             Endpoint::CloudFront(id) => self.distribution(id, path, frames, place, why),
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
             Endpoint::Ecs(id) => self.service(id, path, why),
-            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) | Endpoint::Station(_) => {}
+            Endpoint::Station(id) => self.station(id, path, frames, place, why),
+            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) => {}
         }
         self.way.pop();
     }
@@ -173,6 +178,23 @@ impl Walk<'_, '_, '_> {
             let Some(group) = alb.target_groups.get(group.index()) else { continue };
             let to = Check::target_endpoint(group.targets);
             self.visit(to, path, frames + 1, place, Some(Endpoint::Alb(id)), why);
+        }
+    }
+
+    /// Stations that requests go on to: going in circles among them is what queueing networks do. A station with a cache holds
+    /// the request while its origin works.
+    fn station(&mut self, id: StationId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let mut there = vec![id];
+        let mut next = 0;
+        while let Some(id) = there.get(next).copied() {
+            next += 1;
+            let Some(Some(station)) = self.stations.get(id.index()) else { continue };
+            self.reached.insert(Endpoint::Station(id));
+            let new: Vec<StationId> = station.then.iter().map(|(to, _)| *to).filter(|to| !there.contains(to)).collect();
+            there.extend(new);
+            if let Some(cache) = &station.cache {
+                self.visit(Endpoint::Station(cache.origin), path, frames + 1, place, Some(Endpoint::Station(id)), why);
+            }
         }
     }
 

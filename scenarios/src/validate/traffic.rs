@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use models::architecture::Run;
-use models::client::{Arrivals, Jitter, Process, RateProfile, Recorded, Retry, Route, Settings};
+use models::client::{Arrivals, Batch, Jitter, Phase, Process, RateProfile, Recorded, Retry, Route, Settings};
 use models::ids::*;
 use models::request::Method;
 use sim_core::{SimDuration, SimTime};
@@ -18,7 +18,7 @@ use crate::pattern;
 use crate::raw::traffic as raw;
 use crate::replay;
 use crate::tree::Span;
-use crate::units::Rate;
+use crate::units::{Rate, Time};
 
 /// Clients of open traffic where nothing is said; also stands in the language's declaration.
 pub(crate) const DEFAULT_CLIENTS: u32 = 1000;
@@ -26,6 +26,10 @@ pub(crate) const DEFAULT_CLIENTS: u32 = 1000;
 const MAX_CLIENTS: u32 = 10_000_000;
 /// Most operations a second of one source.
 const MAX_RATE: f64 = 1e7;
+/// Most operations that come at once, on average where that is random.
+const MAX_BATCH: u32 = 10_000;
+/// Most changes of a rate that repeats.
+const MAX_POINTS: u64 = 100_000;
 /// Most operations of a run.
 const MAX_OPERATIONS: f64 = 1e11;
 /// Most sources of traffic, and most routes of all.
@@ -124,10 +128,11 @@ impl Check<'_> {
             self.error(clients.span, "only open traffic has `clients`", label);
         }
         let clients = traffic.clients.as_ref().map_or(DEFAULT_CLIENTS, |n| self.count(n, "clients", 1, MAX_CLIENTS));
-        let process = match traffic.arrivals.value {
-            raw::Process::Poisson => Process::Poisson,
-            raw::Process::Deterministic => Process::Deterministic,
-        };
+        let process = self.process(&traffic.arrivals);
+        let batch = self.batch(&traffic.batch);
+        if batch != Batch::Single && traffic.rate.is_none() {
+            self.error(traffic.batch.span, "only open traffic comes in batches", "give a `rate`, or remove it");
+        }
         if let Some(users) = &traffic.users {
             return self.closed(traffic, users, run);
         }
@@ -136,7 +141,45 @@ impl Check<'_> {
             return (Arrivals::Replay(Arc::from([])), 1);
         }
         let points = traffic.rate.as_ref().map_or_else(|| vec![(SimTime::ZERO, 0.0)], |rate| self.rate(rate, run));
-        (Arrivals::Open { process, rate: RateProfile { points } }, clients)
+        (Arrivals::Open { process, rate: RateProfile { points }, batch }, clients)
+    }
+
+    fn process(&mut self, arrivals: &Sp<raw::ArrivalsSetting>) -> Process {
+        let phases = match &arrivals.value {
+            raw::ArrivalsSetting::Plain(raw::Process::Poisson) => return Process::Poisson,
+            raw::ArrivalsSetting::Plain(raw::Process::Deterministic) => return Process::Deterministic,
+            raw::ArrivalsSetting::Modulated(modulated) => &modulated.mmpp,
+        };
+        if phases.is_empty() {
+            self.error(phases.span, "there is no phase", "at least one, such as { factor = 1, lasts = \"1m\" }");
+            return Process::Poisson;
+        }
+        let mut read: Vec<Phase> = Vec::new();
+        for phase in phases.iter() {
+            let factor = self.number(&phase.factor, "factor", 0.0, 1e9);
+            read.push(Phase { factor, lasts: self.time(&phase.lasts, "lasts", 0.001, 1e7, "") });
+        }
+        let time: f64 = read.iter().map(|phase| phase.lasts.as_secs_f64()).sum();
+        let mean = read.iter().map(|phase| phase.factor * phase.lasts.as_secs_f64()).sum::<f64>() / time;
+        if mean <= 0.0 {
+            self.error(phases.span, "no phase has any arrivals", "at least one factor above 0");
+            return Process::Poisson;
+        }
+        read.iter_mut().for_each(|phase| phase.factor /= mean);
+        Process::Modulated(read)
+    }
+
+    fn batch(&mut self, batch: &Sp<raw::BatchSetting>) -> Batch {
+        match &batch.value {
+            raw::BatchSetting::Fixed(1) => Batch::Single,
+            raw::BatchSetting::Fixed(size) => {
+                let size = Sp { value: *size, span: batch.span };
+                Batch::Fixed(self.count(&size, "batch", 1, MAX_BATCH))
+            }
+            raw::BatchSetting::Random(random) => {
+                Batch::Geometric(self.number(&random.geometric, "geometric", 1.0, f64::from(MAX_BATCH)))
+            }
+        }
     }
 
     fn closed(&mut self, traffic: &raw::Traffic, users: &Sp<u32>, run: &Run) -> (Arrivals, u32) {
@@ -189,6 +232,47 @@ impl Check<'_> {
             points.push((at, now));
             points.push((at + ramp, to));
             now = to;
+        }
+        match &profile.repeat {
+            Some(repeat) => self.repeated(points, repeat, ramp, run),
+            None => points,
+        }
+    }
+
+    /// The points of a profile again and again until the end of the run.
+    fn repeated(
+        &mut self,
+        once: Vec<(SimTime, f64)>,
+        repeat: &Sp<Time>,
+        ramp: SimDuration,
+        run: &Run,
+    ) -> Vec<(SimTime, f64)> {
+        let (period, base) = (repeat.0, once[0].1);
+        let (last, rate) = once[once.len() - 1];
+        let back = if rate == base { SimDuration::ZERO } else { ramp };
+        let first = once.get(1).map_or(SimTime::MAX, |(at, _)| *at);
+        if period.is_zero() || SimTime::ZERO + period < last || SimTime::ZERO + back > first {
+            let label = format!("at least {}", super::bounds::show(last.as_secs_f64().max(0.001)));
+            let error = Diagnostic::error(repeat.span, "the rate repeats before its changes are over", label);
+            self.note(
+                error.help("the change back to `base` takes as long as the others, and comes before the first of `at`"),
+            );
+            return once;
+        }
+        if run.duration == SimDuration::MAX {
+            return once;
+        }
+        let times = run.duration.as_nanos().div_ceil(period.as_nanos());
+        if times.saturating_mul(once.len() as u64 + 1) > MAX_POINTS {
+            self.error(repeat.span, "the rate repeats too often", format!("at most {MAX_POINTS} changes a run"));
+            return once;
+        }
+        let mut points = once.clone();
+        for cycle in 1..times {
+            let start = SimTime::ZERO + period.times(cycle);
+            points.push((start, rate));
+            points.push((start + back, base));
+            points.extend(once[1..].iter().map(|(at, rate)| (start + at.since(SimTime::ZERO), *rate)));
         }
         points
     }
