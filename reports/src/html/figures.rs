@@ -1,6 +1,10 @@
 //! The report's figures.
 
+mod overlay;
+
 use plotters::style::RGBColor;
+
+pub(super) use overlay::overlaid;
 
 use super::axes;
 use super::chart::{Area, Axis, Band, Chart, Line, PALETTE, css};
@@ -401,85 +405,6 @@ fn failures(report: &Report) -> Option<SeriesReport> {
     let sum = |bin: usize| bad().filter_map(|one| one.values.get(bin)).filter(|value| value.is_finite()).sum::<f64>();
     let values = (0..bins).map(sum).collect();
     Some(SeriesReport { values, half_widths: vec![], name: "failed".to_owned(), ..first.clone() })
-}
-
-/// The figures of several reports laid over each other, each in its own colour.
-pub(super) fn overlaid(reports: &[Report], names: &[String]) -> Vec<Figure> {
-    let Some(base) = reports.first() else { return Vec::new() };
-    let (bands, _) = bands(base);
-    let coloured = || reports.iter().zip(PALETTE.into_iter().cycle());
-    let legend = || legend(names.iter().map(String::as_str).zip(PALETTE.into_iter().cycle()));
-    let latency = |name: &str| -> Vec<SeriesReport> {
-        let one = |report: &Report| {
-            let found = of_group(report, Group::Latency).into_iter().find(|series| series.name == name).cloned();
-            found.unwrap_or_else(|| SeriesReport {
-                group: Group::Latency,
-                name: name.to_owned(),
-                unit: "s".to_owned(),
-                bin_s: 1.0,
-                values: vec![],
-                half_widths: vec![],
-            })
-        };
-        reports.iter().map(one).collect()
-    };
-    let over_time = |title: &str, series: &[SeriesReport], y: Axis, scale: &dyn Fn(f64) -> f64, floor: f64| {
-        let end = y.range.end;
-        let lines = series.iter().zip(PALETTE.into_iter().cycle());
-        let lines = lines.map(|(one, colour)| line(one, colour, floor, |value| scale(value).min(end))).collect();
-        let (size, bands) = ((WIDE, 300), bands.clone());
-        let chart = Chart { size, x: axes::time(base.horizon_s), y, bands, areas: vec![], lines };
-        Figure {
-            title: title.to_owned(),
-            svg: chart.svg(),
-            legend: legend(),
-            remark: interval_remark(base),
-            wide: true,
-        }
-    };
-    let mut figures = Vec::new();
-    for (name, title) in [("p99", "99th percentile of latency over time"), ("p50", "Median latency over time")] {
-        let series = latency(name);
-        let Some((y, logarithmic, low)) = latency_axis(&series.iter().collect::<Vec<_>>()) else { continue };
-        let scale = |value| if logarithmic { axes::log10(value) } else { value };
-        figures.push(over_time(title, &series, y, &scale, if logarithmic { low } else { 0.0 }));
-    }
-    let failed: Vec<SeriesReport> = reports.iter().filter_map(failures).collect();
-    let most = failed.iter().flat_map(|one| &one.values).copied().fold(0.0, f64::max);
-    if failed.len() == reports.len() && most > 0.0 {
-        let y = axes::linear(Unit::Rate, most, "operations per second");
-        figures.push(over_time("Failed operations per second", &failed, y, &|value| value, 0.0));
-    }
-    let known = || coloured().filter_map(|(report, colour)| Some((report, colour, report.latency_histogram.first()?)));
-    let low = known().map(|(_, _, first)| lowest(first)).fold(f64::INFINITY, f64::min);
-    let high =
-        known().filter_map(|(report, ..)| report.latency_histogram.last()).map(|last| last.upper).fold(0.0, f64::max);
-    if low < high {
-        let lines = known().map(|(report, colour, first)| Line {
-            colour,
-            points: tail_points(&report.latency_histogram, lowest(first)),
-            interval: vec![],
-            weight: 1.8,
-        });
-        let most =
-            reports.iter().map(|it| it.latency_histogram.iter().map(|b| b.count).sum::<u64>()).max().unwrap_or(1);
-        let chart = Chart {
-            size: (WIDE, 320),
-            x: axes::log_seconds(low, high, "latency, log scale"),
-            y: axes::percentiles(1.0 / most.max(1) as f64),
-            bands: vec![],
-            areas: vec![],
-            lines: lines.collect(),
-        };
-        figures.push(Figure {
-            title: "Latency tail: what share is slower".to_owned(),
-            svg: chart.svg(),
-            legend: legend(),
-            remark: "All replications together; operations that succeeded.".to_owned(),
-            wide: true,
-        });
-    }
-    figures
 }
 
 /// Fewer labels, for a chart of half the width.
