@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 /// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
 ///
 /// Exit codes: 0 = well; 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
-/// 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
+/// 3 = `merge` misses points; 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
 #[derive(Debug, Parser)]
 #[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
@@ -21,6 +21,10 @@ pub struct Cli {
 pub enum Command {
     /// Runs a scenario and reports what came of it
     Run(Run),
+    /// Runs a scenario with many settings: every combination of the values given, or points listed in the scenario
+    Sweep(Sweep),
+    /// Puts the shards of a sweep together; ends with 3 if points are missing
+    Merge(Merge),
     /// Checks a scenario without running it
     Check(Subject),
     /// Lists the scenarios of the library
@@ -82,6 +86,75 @@ pub struct Run {
     #[arg(long)]
     pub no_fail: bool,
     /// Shows neither progress nor how long it took
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Settings to go through.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// What to run.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Varies a setting: KEY=a..b:step, a..b:*factor or a,b,c, such as ecs.web.desired_count=2..40:2 or
+    /// traffic.users.rate=100/s..800/s:100/s; may be given several times, and takes the place of the scenario's [sweep]
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub vary: Vec<String>,
+    /// Root of all randomness, the same for all settings; the same as --set run.seed=N
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How often to run each setting; the same as --set run.replications=N
+    #[arg(long, value_name = "N")]
+    pub replications: Option<u32>,
+    /// Threads to run on, one by processor if not given; results do not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Shows no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A sweep.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// What to go through.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Shows a figure, such as latency.p99; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub metric: Vec<String>,
+    /// Writes points.jsonl, points.csv, sweep.html and figures into a directory. What was finished there before the sweep was
+    /// broken off is not run again
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs only part K of N of the points and writes a file for `merge`; `auto` asks Slurm, AWS Batch, Cloud Run or Kubernetes
+    /// for both numbers, auto/N for K
+    #[arg(long, value_name = "K/N|auto|auto/N", requires = "out")]
+    pub shard: Option<String>,
+    /// Lists and checks the points and runs none
+    #[arg(long)]
+    pub list: bool,
+    /// Throws away what another sweep left unfinished in the directory
+    #[arg(long, requires = "out")]
+    pub restart: bool,
+    /// Prints a JSON line for each point instead of the summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shards to put together.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Files of shards, or directories with shard-*.jsonl
+    #[arg(required = true, value_name = "PATH")]
+    pub shards: Vec<PathBuf>,
+    /// Writes points.jsonl, points.csv, sweep.html and figures into a directory, as a sweep without shards does
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Prints a JSON line for each point instead of the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Does not say what was written
     #[arg(long, short)]
     pub quiet: bool,
 }

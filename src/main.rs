@@ -4,8 +4,12 @@
 mod args;
 mod commands;
 mod failure;
+mod journal;
+mod merge;
+mod points;
 mod run;
 mod subject;
+mod sweep;
 mod terminal;
 
 use std::panic;
@@ -39,6 +43,8 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(run) => return run::run(&run),
+        Command::Sweep(it) => return sweep::sweep(&it),
+        Command::Merge(it) => return merge::merge(&it),
         Command::Check(subject) => commands::check(&subject),
         Command::List => commands::list(),
         Command::Show { name } => commands::show(&name),

@@ -38,7 +38,7 @@ pub fn run(run: &Run) -> Result<ExitCode, Failure> {
 }
 
 /// Makes sure of the folder before a run that may take long.
-fn check_writable(dir: &Path) -> Result<(), Failure> {
+pub fn check_writable(dir: &Path) -> Result<(), Failure> {
     let probe = dir.join(format!(".stormglass.{}", std::process::id()));
     fs::create_dir_all(dir)
         .and_then(|()| File::create_new(&probe))
@@ -47,8 +47,8 @@ fn check_writable(dir: &Path) -> Result<(), Failure> {
 }
 
 fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure> {
-    let threads = run.threads.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let bar = progress_bar(scenario.replications, run.quiet);
+    let threads = threads(run.threads);
+    let bar = progress_bar(scenario.replications, "replications", run.quiet);
     let start = now();
     let result =
         experiment::run(&scenario.architecture, scenario.seed, scenario.replications, threads, &|_| bar.inc(1));
@@ -60,13 +60,19 @@ fn simulate(scenario: &Scenario, run: &Run) -> Result<Vec<Observations>, Failure
     Ok(observations)
 }
 
+/// So many threads, or one by processor.
+pub fn threads(wanted: Option<u16>) -> usize {
+    wanted.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
+}
+
 /// The one look at the clock: how long it took is told on standard error and reaches no result.
 #[expect(clippy::disallowed_methods, reason = "measures the simulator, outside of any simulation")]
 fn now() -> Instant {
     Instant::now()
 }
 
-fn progress_bar(replications: u32, quiet: bool) -> ProgressBar {
+/// Progress on standard error, if that is a terminal.
+pub fn progress_bar(count: u32, what: &str, quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -75,9 +81,10 @@ fn progress_bar(replications: u32, quiet: bool) -> ProgressBar {
             let _ = write!(out, ", about {:#} to go", HumanDuration(state.eta()));
         }
     };
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} replications, {elapsed} gone{to_go}");
+    let style =
+        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}} of {{len}} {what}, {{elapsed}} gone{{to_go}}"));
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("to_go", to_go);
-    let bar = ProgressBar::new(u64::from(replications)).with_style(style);
+    let bar = ProgressBar::new(u64::from(count)).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
@@ -103,27 +110,33 @@ fn pace(observations: &[Observations], seconds: f64) -> String {
     )
 }
 
-fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
-    let expectation = |it: scenarios::Expectation| Expectation {
-        metric: it.metric,
-        route: it.route,
-        min: it.min,
-        max: it.max,
-        text: it.text,
-    };
+/// The report of a scenario's replications.
+pub fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
     let experiment = Experiment {
+        expectations: expectations(&scenario),
         scenario: scenario.name,
         title: scenario.title,
         description: scenario.description,
         seed: scenario.seed,
         confidence: scenario.confidence,
-        expectations: scenario.expectations.into_iter().map(expectation).collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replications,
     };
     // Loading has checked the metrics; if it should ever let one through, that is still a mistake of the scenario.
     reports::estimate(&experiment)
         .map_err(|bad| Failure::Input(bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// What a scenario expects, as reports have it.
+pub fn expectations(scenario: &Scenario) -> Vec<Expectation> {
+    let expectation = |it: &scenarios::Expectation| Expectation {
+        metric: it.metric.clone(),
+        route: it.route.clone(),
+        min: it.min,
+        max: it.max,
+        text: it.text.clone(),
+    };
+    scenario.expectations.iter().map(expectation).collect()
 }
 
 /// Writes the files first: a reader of the summary who goes away does not keep them from being written.

@@ -14,15 +14,24 @@ use crate::model::Report;
 ///
 /// Whatever the file system reports; the temporary files are gone then.
 pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    fs::create_dir_all(dir)?;
     let files = [
         ("report.json", report.to_json()),
         ("report.html", report.to_html()),
         ("timeseries.csv", report.timeseries_csv()),
         ("events.csv", report.events_csv()),
     ];
+    write_files(&files.map(|(name, text)| (name.to_owned(), text)), dir)
+}
+
+/// Writes files into a folder, which is made if need be: all of them, or none. Their names are those of the folder's entries.
+///
+/// # Errors
+///
+/// Whatever the file system reports; the temporary files are gone then.
+pub fn write_files(files: &[(String, String)], dir: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(dir)?;
     let mut staged = Vec::with_capacity(files.len());
-    let result = stage(dir, &files, &mut staged).and_then(|()| publish(&staged));
+    let result = stage(dir, files, &mut staged).and_then(|()| publish(&staged));
     if result.is_err() {
         for (temporary, _) in &staged {
             // The failure that led here is the one to tell; what was renamed already is not there any more.
@@ -34,7 +43,7 @@ pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 type Staged = Vec<(PathBuf, PathBuf)>;
 
-fn stage(dir: &Path, files: &[(&str, String)], staged: &mut Staged) -> io::Result<()> {
+fn stage(dir: &Path, files: &[(String, String)], staged: &mut Staged) -> io::Result<()> {
     for (name, text) in files {
         let target = dir.join(name);
         if target.is_dir() {

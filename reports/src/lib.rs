@@ -17,13 +17,14 @@ mod html;
 mod json;
 pub mod model;
 mod named;
+pub mod sweep;
 mod terminal;
 
 use sim_core::observations::Observations;
 
 pub use estimate::estimate;
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
-pub use files::write_all;
+pub use files::{write_all, write_files};
 pub use model::{Report, SCHEMA_VERSION};
 pub use named::Named;
 

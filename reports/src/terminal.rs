@@ -21,7 +21,7 @@ impl Report {
     /// `width` columns wide; colours are put in only if `colour`.
     #[must_use]
     pub fn to_terminal(&self, colour: bool, width: usize) -> String {
-        let mut page = Page { text: String::new(), ink: Ink { colour }, width: width.max(WIDTH_LEAST) };
+        let mut page = Page::new(colour, width);
         page.verdict(self);
         page.setting(self);
         page.bottleneck(self);
@@ -37,7 +37,7 @@ impl Report {
 
 /// Puts colours in, or does not.
 #[derive(Clone, Copy)]
-struct Ink {
+pub(crate) struct Ink {
     colour: bool,
 }
 
@@ -45,34 +45,39 @@ impl Ink {
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
-    fn good(self, text: &str) -> String {
+    pub(crate) fn good(self, text: &str) -> String {
         self.paint("1;32", text)
     }
-    fn bad(self, text: &str) -> String {
+    pub(crate) fn bad(self, text: &str) -> String {
         self.paint("1;31", text)
     }
-    fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.paint("1", text)
     }
-    fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 }
 
-struct Page {
-    text: String,
-    ink: Ink,
+/// Text for a terminal of some width.
+pub(crate) struct Page {
+    pub(crate) text: String,
+    pub(crate) ink: Ink,
     width: usize,
 }
 
 impl Page {
-    fn line(&mut self, line: &str) {
+    pub(crate) fn new(colour: bool, width: usize) -> Self {
+        Self { text: String::new(), ink: Ink { colour }, width: width.max(WIDTH_LEAST) }
+    }
+
+    pub(crate) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     /// A paragraph broken at the width, its later lines indented.
-    fn wrapped(&mut self, text: &str, indent: usize) {
+    pub(crate) fn wrapped(&mut self, text: &str, indent: usize) {
         let mut line = String::new();
         let mut used = 0;
         for word in text.split_whitespace() {
@@ -91,20 +96,20 @@ impl Page {
         self.line(&line);
     }
 
-    fn heading(&mut self, title: &str, remark: &str) {
+    pub(crate) fn heading(&mut self, title: &str, remark: &str) {
         let remark = if remark.is_empty() { String::new() } else { self.ink.dim(&format!("  {remark}")) };
         let title = format!("\n{}{remark}", self.ink.bold(title));
         self.line(&title);
     }
 
-    fn table(&mut self, table: &Table) {
+    pub(crate) fn table(&mut self, table: &Table) {
         for line in table.to_string().lines() {
             let line = dimmed(line, self.ink);
             self.line(&line);
         }
     }
 
-    fn new_table(&self, header: &[&str], left: usize) -> Table {
+    pub(crate) fn new_table(&self, header: &[&str], left: usize) -> Table {
         let mut table = Table::new();
         let width = u16::try_from(self.width).unwrap_or(u16::MAX);
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

@@ -1,7 +1,9 @@
 //! An experiment: the same architecture run several times with independent random streams, side by side.
 
 use std::any::Any;
+use std::borrow::Borrow;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -43,6 +45,43 @@ pub fn run(
     fan_out(replications, threads, progress, &|replication| models::simulate(architecture, seed, replication))
 }
 
+/// Runs the replications of a range side by side, on the threads of [`with_threads`] if inside of it; `architecture` gives each
+/// what it runs. They come in their order.
+///
+/// # Errors
+/// As [`run`].
+pub fn replications<A: Borrow<Architecture>>(
+    seed: u64,
+    range: Range<u32>,
+    architecture: &(dyn Fn(u32) -> A + Sync),
+) -> Result<Vec<Observations>, Fault> {
+    let simulate = |replication| models::simulate(architecture(replication).borrow(), seed, replication);
+    range.into_par_iter().with_max_len(1).map(|replication| caught(replication, &simulate)).collect()
+}
+
+/// Does something for each of many things side by side, each thing perhaps in parts that are done side by side themselves.
+///
+/// # Errors
+/// The first that anything ends with; what has not begun by then is left.
+pub fn for_each<T: Sync, E: Send>(things: &[T], work: &(dyn Fn(&T) -> Result<(), E> + Sync)) -> Result<(), E> {
+    things.par_iter().with_max_len(1).try_for_each(work)
+}
+
+/// Does something with so many threads (at least one) for what it does side by side.
+pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).thread_name(|n| format!("replications {n}"));
+    match pool.build() {
+        Ok(pool) => pool.install(work),
+        // The system gives no thread: those there are will do.
+        Err(_) => work(),
+    }
+}
+
+fn caught<T>(replication: u32, simulate: &(dyn Fn(u32) -> T + Sync)) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(|| simulate(replication)))
+        .map_err(|payload| Fault { replication, message: panic_message(payload.as_ref()).to_owned() })
+}
+
 fn fan_out<T: Send>(
     count: u32,
     threads: usize,
@@ -51,17 +90,12 @@ fn fan_out<T: Send>(
 ) -> Result<Vec<T>, Fault> {
     let finished = AtomicU32::new(0);
     let one = |replication: u32| {
-        let result = catch_unwind(AssertUnwindSafe(|| simulate(replication)))
-            .map_err(|payload| Fault { replication, message: panic_message(payload.as_ref()).to_owned() })?;
+        let result = caught(replication, simulate)?;
         progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(result)
     };
-    let threads = threads.clamp(1, count.max(1) as usize);
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("replications {n}")).build() {
-        Ok(pool) => pool.install(|| (0..count).into_par_iter().with_max_len(1).map(one).collect()),
-        // The system gives no thread: this one will do.
-        Err(_) => (0..count).map(one).collect(),
-    }
+    let threads = threads.min(count as usize);
+    with_threads(threads, || (0..count).into_par_iter().with_max_len(1).map(one).collect())
 }
 
 /// What a panic said.

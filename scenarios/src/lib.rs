@@ -17,8 +17,10 @@ pub mod library;
 pub(crate) mod nearest;
 mod overrides;
 mod pattern;
+pub mod ranges;
 mod raw;
 pub mod replay;
+pub mod sweep;
 mod tree;
 mod units;
 mod validate;
@@ -29,7 +31,9 @@ use models::Architecture;
 
 use decode::{Decode, Decoder};
 use diagnostics::line_and_column;
+use ranges::{Choice, Range};
 use raw::Document;
+use raw::sweep::Sweep;
 use validate::{Check, validate};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
@@ -53,8 +57,15 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override(pub String);
 
+impl Override {
+    /// The text as messages show it.
+    fn source(&self) -> Source {
+        Source { name: "--set".into(), text: self.0.clone() }
+    }
+}
+
 /// Says whether a path can be a figure of a report; if not, the nearest that can.
-pub type CheckMetric<'a> = &'a dyn Fn(&str) -> Result<(), Vec<String>>;
+pub type CheckMetric<'a> = &'a (dyn Fn(&str) -> Result<(), Vec<String>> + Sync);
 
 /// What a scenario is checked against besides its own text.
 #[derive(Clone, Copy, Default)]
@@ -86,6 +97,10 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
     /// What is odd but not wrong, such as parts that no traffic reaches; each with file, line and column.
     pub warnings: Vec<String>,
+    /// Settings whose values are ranges.
+    pub ranges: Vec<Range>,
+    /// What a sweep varies.
+    sweep: Sweep,
 }
 
 /// Something that a scenario expects of a figure of its report.
@@ -116,12 +131,22 @@ pub fn load(source: &Source, overrides: &[Override], base_dir: Option<&Path>) ->
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_with(source: &Source, overrides: &[Override], options: &LoadOptions<'_>) -> Result<Scenario, Diagnostics> {
-    let mut texts = vec![source.clone()];
-    texts.extend(overrides.iter().map(|it| Source { name: "--set".into(), text: it.0.clone() }));
-    check(&texts, options).map_err(|list| Diagnostics::new(texts, list))
+    let changes: Vec<Source> = overrides.iter().map(Override::source).collect();
+    load_choice(source, &changes, options, Choice::default())
 }
 
-fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Diagnostic>> {
+/// The same with changes that have names of their own, and with a choice of the values of ranges.
+fn load_choice(
+    source: &Source,
+    changes: &[Source],
+    options: &LoadOptions<'_>,
+    choice: Choice,
+) -> Result<Scenario, Diagnostics> {
+    let texts: Vec<Source> = [source].into_iter().chain(changes).cloned().collect();
+    check(&texts, options, choice).map_err(|list| Diagnostics::new(texts, list))
+}
+
+fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<Scenario, Vec<Diagnostic>> {
     let (file, overrides) = texts.split_first().expect("there is a file");
     let start = tree::Span::new(0, 0..0);
     let oversized = |text: &str| text.len() > MAX_TEXT;
@@ -140,6 +165,10 @@ fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Di
         errors.push(Diagnostic::error(span, "this is nested too deeply", "no scenario needs that"));
         return Err(errors);
     }
+    let ranges = ranges::resolve(&mut root, choice).unwrap_or_else(|wrong| {
+        errors.extend(wrong);
+        Vec::new()
+    });
     let mut decoder = Decoder { errors };
     let document = Document::decode(&root, &mut decoder);
     let mut errors = decoder.errors;
@@ -165,6 +194,8 @@ fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Di
                 architecture: checked.architecture,
                 expectations: checked.expectations,
                 warnings: warnings.collect(),
+                ranges,
+                sweep: document.sweep.clone(),
             })
         }
         _ => Err(some(errors, start)),

@@ -4,6 +4,7 @@
 mod axes;
 mod chart;
 mod figures;
+mod sweep;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
@@ -13,26 +14,39 @@ use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, spa
 use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Station};
 use crate::terminal::{error_share, expectation_text, setting, worst_route};
 
+pub(crate) use sweep::{figures as sweep_figures, page as sweep_page};
+
 const TEMPLATE: &str = include_str!("template.html");
 /// Longer event logs are cut; `events.csv` has them whole.
 const EVENTS_MOST: usize = 1000;
 /// Longer event logs than this are folded.
 const EVENTS_OPEN: usize = 25;
 
+/// A page of a template, all of its texts escaped.
+fn rendered(template: &str, view: Value) -> String {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    match SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+        Ok(syntax) => environment.set_syntax(syntax),
+        Err(error) => debug_assert!(false, "the syntax is the usual one: {error}"),
+    }
+    let page = environment.render_str(template, view);
+    debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
+    page.map(|page| page + "\n").unwrap_or_default()
+}
+
+/// The style sheet of the report, which other pages share.
+fn style() -> &'static str {
+    let from = TEMPLATE.split_once("<style>\n").map_or("", |(_, rest)| rest);
+    from.split_once("</style>").map_or("", |(style, _)| style)
+}
+
 impl Report {
     /// The report as one HTML page that needs nothing else.
     #[must_use]
     pub fn to_html(&self) -> String {
-        let mut environment = Environment::new();
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        match SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
-            Ok(syntax) => environment.set_syntax(syntax),
-            Err(error) => debug_assert!(false, "the syntax is the usual one: {error}"),
-        }
-        let page = environment.render_str(TEMPLATE, self.view());
-        debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
-        page.map(|page| page + "\n").unwrap_or_default()
+        rendered(TEMPLATE, self.view())
     }
 
     fn view(&self) -> Value {

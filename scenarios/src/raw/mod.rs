@@ -8,6 +8,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod route53;
 pub(crate) mod station;
+pub(crate) mod sweep;
 pub(crate) mod timeline;
 pub(crate) mod traffic;
 
@@ -54,6 +55,8 @@ table! {
         default([], "none") fault: Vec<timeline::Fault>,
         /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
         default([], "none") expect: Vec<timeline::Expect>,
+        /// What `stormglass sweep` and `stormglass find` vary.
+        default({}, "nothing is varied") sweep: sweep::Sweep,
     }
     not ["variant", "lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
          "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
@@ -157,6 +160,7 @@ mod tests {
             route53::HealthCheck,
             route53::Resolvers,
             station::Station,
+            sweep::Sweep,
             timeline::Deploy,
             timeline::Revision,
             timeline::Fault,

@@ -1,0 +1,162 @@
+//! A scenario with other settings: the plan of a sweep, and the runs of its points.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use reports::Report;
+use reports::sweep::Plan as PlanReport;
+use scenarios::ranges::{Case, Choice};
+use scenarios::sweep::{Plan, Point, Wishes};
+use scenarios::{LoadOptions, Scenario, Source, experiment};
+use sim_core::observations::Observations;
+
+use crate::args::{Settings, Subject};
+use crate::failure::Failure;
+use crate::run::estimate;
+use crate::subject;
+
+/// A scenario's text, and where it stands.
+pub struct Text<'a> {
+    subject: &'a Subject,
+    source: Source,
+    folder: Option<PathBuf>,
+}
+
+impl<'a> Text<'a> {
+    /// Finds the scenario.
+    pub fn find(subject: &'a Subject) -> Result<Self, Failure> {
+        let (source, folder) = subject::find(&subject.scenario)?;
+        Ok(Self { subject, source, folder })
+    }
+
+    /// Plans what was asked for.
+    pub fn plan(&self, settings: &Settings, metrics: &[String]) -> Result<Plan<'_>, Failure> {
+        let seed = settings.seed.map(|seed| format!("run.seed={seed}"));
+        let replications = settings.replications.map(|n| format!("run.replications={n}"));
+        let sets: Vec<String> = self.subject.set.iter().cloned().chain(seed).chain(replications).collect();
+        let options = LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric) };
+        let wishes = Wishes { sets: &sets, vary: &settings.vary, metrics };
+        let plan = Plan::new(self.source.clone(), &wishes, options, env!("CARGO_PKG_VERSION"))
+            .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))?;
+        subject::warn(&plan.base);
+        Ok(plan)
+    }
+}
+
+/// The scenario of a point in a case.
+pub fn load(plan: &Plan<'_>, point: &Point, choice: Choice) -> Result<Scenario, Failure> {
+    let refused = |wrong: scenarios::Diagnostics| {
+        let text = wrong.render(crate::terminal::colour_on_stderr());
+        Failure::Diagnostics(format!("{text}\nin point {}: {}\n", point.id, name(plan, point)))
+    };
+    plan.load(point, choice).map_err(refused)
+}
+
+/// Checks that every point can run, in every case.
+pub fn check(plan: &Plan<'_>, points: &[&Point], threads: usize) -> Result<(), Failure> {
+    let cases: Vec<Case> = plan.cases().collect();
+    let one = |point: &&Point| {
+        cases.iter().try_for_each(|case| load(plan, point, Choice { case: *case, draw: None }).map(|_| ()))
+    };
+    experiment::with_threads(threads, || experiment::for_each(points, &one))
+}
+
+/// Runs replications of a point in a case. Where ranges are drawn each has a scenario of its own.
+pub fn observe(
+    plan: &Plan<'_>,
+    point: &Point,
+    case: Case,
+    scenario: &Scenario,
+    range: Range<u32>,
+) -> Result<Vec<Observations>, Failure> {
+    let seed = scenario.seed;
+    let result = if scenario.ranges.iter().any(|range| range.drawn) {
+        let draw = |replication| load(plan, point, Choice { case, draw: Some((seed, replication)) });
+        let drawn: Vec<Scenario> = range.clone().map(draw).collect::<Result<_, _>>()?;
+        let first = range.start;
+        experiment::replications(seed, range, &|replication| &drawn[(replication - first) as usize].architecture)
+    } else {
+        experiment::replications(seed, range, &|_| &scenario.architecture)
+    };
+    result.map_err(|fault| Failure::Fault(format!("point {}: {}: {fault} (seed {seed})", point.id, name(plan, point))))
+}
+
+/// Runs a point in all cases: the report of the middle of all ranges is the first.
+pub fn run(plan: &Plan<'_>, point: &Point) -> Result<Vec<Report>, Failure> {
+    plan.cases().map(|case| run_case(plan, point, case)).collect()
+}
+
+fn run_case(plan: &Plan<'_>, point: &Point, case: Case) -> Result<Report, Failure> {
+    let scenario = load(plan, point, Choice { case, draw: None })?;
+    let observations = observe(plan, point, case, &scenario, 0..scenario.replications)?;
+    audited(plan, point, estimate(scenario, observations)?)
+}
+
+/// A report whose run kept its own laws.
+pub fn audited(plan: &Plan<'_>, point: &Point, report: Report) -> Result<Report, Failure> {
+    match report.audit.iter().find(|law| !law.holds) {
+        Some(law) => Err(Failure::Fault(format!(
+            "point {}: {}: the run's audit of itself failed: {} does not hold",
+            point.id,
+            name(plan, point),
+            law.law
+        ))),
+        None => Ok(report),
+    }
+}
+
+/// Such as `ecs.web.desired_count=4, ecs.web.cpu=1 vCPU`.
+pub fn name(plan: &Plan<'_>, point: &Point) -> String {
+    let values: Vec<String> = plan.values(point).map(|(key, value)| format!("{key}={value}")).collect();
+    if values.is_empty() { "the scenario as it is".to_owned() } else { values.join(", ") }
+}
+
+/// A point's values by key.
+pub fn factors(plan: &Plan<'_>, point: &Point) -> BTreeMap<String, String> {
+    plan.values(point).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The plan as reports have it.
+pub fn plan_report(plan: &Plan<'_>) -> PlanReport {
+    let base = &plan.base;
+    let expectations = crate::run::expectations(base);
+    let factor = |factor: &scenarios::sweep::Factor| {
+        let amounts = factor.amounts();
+        reports::sweep::Factor {
+            key: factor.key.clone(),
+            levels: factor.levels.clone(),
+            unit: amounts.as_ref().map_or("", |(_, unit)| unit).to_owned(),
+            amounts: amounts.map(|(amounts, _)| amounts),
+        }
+    };
+    let range = |range: &scenarios::ranges::Range| reports::sweep::Range {
+        key: range.key.clone(),
+        low: range.low.clone(),
+        mid: range.mid.clone(),
+        high: range.high.clone(),
+        drawn: range.drawn,
+    };
+    let bound = |it: &reports::Expectation| reports::sweep::Bound {
+        text: it.text.clone(),
+        metric: reports::sweep::path_of(it),
+        min: it.min,
+        max: it.max,
+    };
+    PlanReport {
+        format: reports::sweep::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        digest: plan.digest.clone(),
+        scenario: base.name.clone(),
+        title: base.title.clone(),
+        description: base.description.clone(),
+        seed: base.seed,
+        replications: base.replications,
+        confidence: base.confidence,
+        factors: plan.factors.iter().map(factor).collect(),
+        ranges: base.ranges.iter().map(range).collect(),
+        metrics: reports::sweep::shown_metrics(&plan.metrics, &expectations),
+        expectations: expectations.iter().map(bound).collect(),
+        points: plan.points.len() as u32,
+    }
+}
