@@ -48,8 +48,11 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
             continue;
         }
         let failed = |error: std::io::Error| Failure::Input(format!("{} cannot be read: {error}", path.display()));
-        let entries: Vec<PathBuf> =
-            fs::read_dir(path).map_err(failed)?.map(|entry| entry.map(|it| it.path())).collect::<Result<_, _>>().map_err(failed)?;
+        let entries: Vec<PathBuf> = fs::read_dir(path)
+            .map_err(failed)?
+            .map(|entry| entry.map(|it| it.path()))
+            .collect::<Result<_, _>>()
+            .map_err(failed)?;
         let is_shard = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with("shard-") && name.ends_with(".jsonl")
@@ -79,7 +82,12 @@ impl Merged {
                 path.display()
             )));
         }
-        let mut merged = Self { plan: shard.plan.clone(), first: path.clone(), shard: shard.shard.clone(), finished: Finished::new() };
+        let mut merged = Self {
+            plan: shard.plan.clone(),
+            first: path.clone(),
+            shard: shard.shard.clone(),
+            finished: Finished::new(),
+        };
         merged.add(&path, shard)?;
         Ok(merged)
     }
@@ -113,7 +121,10 @@ impl Merged {
             let mut numbers: Vec<u32> = missing.iter().map(|id| id % count + 1).collect();
             numbers.sort_unstable();
             numbers.dedup();
-            format!("; run again: --shard {}", spans(&numbers).replace(", ", &format!("/{count}, ")) + &format!("/{count}"))
+            format!(
+                "; run again: --shard {}",
+                spans(&numbers).replace(", ", &format!("/{count}, ")) + &format!("/{count}")
+            )
         });
         format!(
             "error: {} of {} points are missing, and nothing was written: {}{}",

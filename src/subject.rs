@@ -18,8 +18,8 @@ pub fn load(subject: &Subject, more: impl IntoIterator<Item = String>) -> Result
     let (source, folder) = find(&subject.scenario)?;
     let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
     let options = LoadOptions { base_dir: folder.as_deref(), check_metric: Some(&reports::check_metric) };
-    let scenario =
-        load_with(&source, &overrides, &options).map_err(|diagnostics| refused(subject, folder.is_none(), &diagnostics))?;
+    let scenario = load_with(&source, &overrides, &options)
+        .map_err(|diagnostics| refused(subject, folder.is_none(), &diagnostics))?;
     warn(&scenario);
     for range in &scenario.ranges {
         tell(format_args!(

@@ -21,11 +21,13 @@ pub fn sweep(args: &Sweep) -> Result<ExitCode, Failure> {
     let shard = args.shard.as_deref().map(shard).transpose()?;
     let text = Text::find(&args.settings.subject)?;
     let plan = text.plan(&args.settings, &args.metric)?;
-    let mine: Vec<&Point> = plan.points.iter().filter(|point| shard.is_none_or(|shard| shard.holds(point.id))).collect();
+    let mine: Vec<&Point> =
+        plan.points.iter().filter(|point| shard.is_none_or(|shard| shard.holds(point.id))).collect();
     let threads = threads(args.settings.threads);
     points::check(&plan, &mine, threads)?;
     if args.list {
-        let lines: String = mine.iter().map(|point| format!("{}  {}\n", point.id, points::name(&plan, point))).collect();
+        let lines: String =
+            mine.iter().map(|point| format!("{}  {}\n", point.id, points::name(&plan, point))).collect();
         return print(&lines).map_err(Failure::of_stdout).map(|()| ExitCode::SUCCESS);
     }
     let report = points::plan_report(&plan);
@@ -97,7 +99,8 @@ impl Work<'_> {
             Some(shard) => self.shard_before(&dir.join(shard_file(shard)))?,
             None => results(dir, self.report)?,
         };
-        let (journal, mut finished) = Journal::open(dir.join(format!(".{name}.partial")), self.report, self.args.restart)?;
+        let (journal, mut finished) =
+            Journal::open(dir.join(format!(".{name}.partial")), self.report, self.args.restart)?;
         finished.extend(before);
         let finished = self.run(mine, finished, Some(&journal))?;
         match self.shard {

@@ -255,7 +255,8 @@ mod tests {
     #[test]
     fn draws_belong_to_seed_replication_and_key() {
         let text = TEXT.replace("high = '220/s'", "high = '220/s', distribution = 'triangular'");
-        let draw = |seed, replication| resolved(&text, Choice { case: Case::Middle, draw: Some((seed, replication)) }).0;
+        let draw =
+            |seed, replication| resolved(&text, Choice { case: Case::Middle, draw: Some((seed, replication)) }).0;
         assert_eq!(draw(1, 0), draw(1, 0));
         assert!(draw(1, 0) != draw(1, 1) && draw(1, 0) != draw(2, 0));
         // The mean of a triangular distribution is the mean of its three corners: 470/3, variance 611.1.

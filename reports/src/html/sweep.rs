@@ -65,9 +65,12 @@ pub(crate) fn figures(plan: &Plan, records: &[Record]) -> Vec<(String, String)> 
 
 fn how_to_read(plan: &Plan) -> String {
     let confidence = plain(Unit::Share, plan.confidence);
-    let ranges = if plan.ranges.is_empty() { "" } else { " The wide pale band is where the uncertain settings take it." };
+    let ranges =
+        if plan.ranges.is_empty() { "" } else { " The wide pale band is where the uncertain settings take it." };
     match plan.factors.len() {
-        1 => format!("Mean over the replications with the band of its {confidence} interval. Red: what is expected.{ranges}"),
+        1 => format!(
+            "Mean over the replications with the band of its {confidence} interval. Red: what is expected.{ranges}"
+        ),
         _ => "Darker is more. A stroke through a cell: the point fails an expectation of this figure.".to_owned(),
     }
 }
@@ -97,7 +100,9 @@ fn row(plan: &Plan, record: &Record) -> Value {
 fn drawn(plan: &Plan, records: &[Record]) -> Vec<Drawn> {
     match plan.factors.as_slice() {
         [factor] => plan.metrics.iter().filter_map(|metric| curve(plan, factor, records, metric)).collect(),
-        [rows, columns] => plan.metrics.iter().filter_map(|metric| heat_map(plan, rows, columns, records, metric)).collect(),
+        [rows, columns] => {
+            plan.metrics.iter().filter_map(|metric| heat_map(plan, rows, columns, records, metric)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -154,10 +159,8 @@ fn bounds<'a>(plan: &'a Plan, metric: &str) -> impl Iterator<Item = &'a Bound> {
 
 fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Option<Drawn> {
     let places = places(factor);
-    let mut points: Vec<(f64, Figure)> = records
-        .iter()
-        .filter_map(|record| Some((places[level(factor, record)?], record.figure(metric))))
-        .collect();
+    let mut points: Vec<(f64, Figure)> =
+        records.iter().filter_map(|record| Some((places[level(factor, record)?], record.figure(metric)))).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
     let value = |it: &Figure| it.value.unwrap_or(f64::NAN);
     let edges = |it: &Figure| it.half_width.map_or((f64::NAN, f64::NAN), |half| (value(it) - half, value(it) + half));
@@ -188,7 +191,12 @@ fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Opti
     }
     let interval = band(&|it| edges(it));
     lines.push(Line { colour: PALETTE[0], points: line.clone(), interval, weight: 2.0 });
-    lines.extend(line.iter().map(|point| Line { colour: PALETTE[0], points: vec![*point], interval: vec![], weight: 3.0 }));
+    lines.extend(line.iter().map(|point| Line {
+        colour: PALETTE[0],
+        points: vec![*point],
+        interval: vec![],
+        weight: 3.0,
+    }));
     let x = axis(factor, &places, None);
     for limit in &limits {
         let ends = vec![(x.range.start, at(*limit)), (x.range.end, at(*limit))];
@@ -246,6 +254,8 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
     let values = || records.iter().filter_map(|record| record.figure(metric).value);
     let scale = Scale::of(unit, values());
     let (low, high) = extent(values().map(|value| scale.place(value)))?;
+    // What is nearly the same has nearly the same colour.
+    let low = low.min(high - 0.05 * high.abs());
     let share = |value: f64| if high > low { (scale.place(value) - low) / (high - low) } else { 0.5 };
     let side_by_side = |factor: &Factor| (0..factor.levels.len()).map(|index| index as f64).collect::<Vec<_>>();
     let (mut areas, mut lines, mut labels) = (Vec::new(), Vec::new(), Vec::new());
@@ -256,14 +266,15 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
         let (x, y) = (x as f64, y as f64);
         let outline = vec![(x - 0.5, y - 0.5), (x + 0.5, y - 0.5), (x + 0.5, y + 0.5), (x - 0.5, y + 0.5)];
         areas.push(Area { colour: shade(share(value)), opacity: 1.0, outline });
-        let failed = bounds(plan, metric).any(|bound| record.expectations.iter().any(|it| it.text == bound.text && !it.pass));
+        let failed =
+            bounds(plan, metric).any(|bound| record.expectations.iter().any(|it| it.text == bound.text && !it.pass));
         if failed {
             let stroke = vec![(x - 0.5, y - 0.5), (x + 0.5, y + 0.5)];
             lines.push(Line { colour: PALETTE[2], points: stroke, interval: vec![], weight: 1.5 });
         }
         if numbered {
             let light = share(value) > 0.6;
-            labels.push(Label { at: (x, y), text: plain(unit, short(value)), light });
+            labels.push(Label { at: (x, y), text: plain(unit, value), light });
         }
     }
     let key = |n: usize| {
@@ -273,16 +284,11 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
             Scale::Linear => place,
             Scale::Logarithmic => sim_core::math::exp(place * std::f64::consts::LN_10),
         };
-        Key { colour: css(shade(share)), name: plain(unit, short(value)) }
+        Key { colour: css(shade(share)), name: plain(unit, value) }
     };
     let legend = if high > low { (0..SHADES.len()).map(key).collect() } else { Vec::new() };
     let x = axis(columns, &side_by_side(columns), Some(0.5));
     let y = axis(rows, &side_by_side(rows), Some(0.5));
     let svg = Chart { size: (470, 300), x, y, bands: vec![], areas, lines }.svg_with(&labels);
     Some(Drawn { metric: metric.to_owned(), svg, legend })
-}
-
-/// A value to three digits, for cells.
-fn short(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }

@@ -176,11 +176,8 @@ const SHOWN: [&str; 3] = ["throughput", "latency.p99", "error_rate"];
 /// The figures that a sweep shows: those asked for, or those of expectations, or the usual ones.
 #[must_use]
 pub fn shown_metrics(asked: &[String], expectations: &[crate::Expectation]) -> Vec<String> {
-    let mut metrics: Vec<String> = if asked.is_empty() {
-        expectations.iter().map(path_of).collect()
-    } else {
-        asked.to_vec()
-    };
+    let mut metrics: Vec<String> =
+        if asked.is_empty() { expectations.iter().map(path_of).collect() } else { asked.to_vec() };
     if metrics.is_empty() {
         metrics = SHOWN.map(str::to_owned).to_vec();
     }
@@ -213,7 +210,8 @@ impl Record {
         let others = if spread { &drawn } else { &trees };
         let ranged = spread || trees.len() > 1;
         let figure = |path: &str| {
-            let of = |tree: &Value| figure_at(tree, path).map(|estimate| estimate.value).filter(|value| value.is_finite());
+            let of =
+                |tree: &Value| figure_at(tree, path).map(|estimate| estimate.value).filter(|value| value.is_finite());
             let at = figure_at(&trees[0], path);
             let ends = || others.iter().filter_map(of).filter(|_| ranged);
             Figure {

@@ -19,11 +19,11 @@ impl Plan {
         for range in &self.ranges {
             page.wrapped(&range.words(), 2);
         }
-        let header: Vec<String> = self
-            .factors
-            .iter()
-            .map(|factor| tame(&factor.key))
-            .chain(self.metrics.iter().map(|metric| tame(metric)))
+        let keys: Vec<&str> = self.factors.iter().map(|factor| factor.key.as_str()).collect();
+        let metrics: Vec<&str> = self.metrics.iter().map(String::as_str).collect();
+        let header: Vec<String> = last_words(&keys)
+            .into_iter()
+            .chain(last_words(&metrics))
             .chain(["expectations", "busiest"].map(str::to_owned))
             .collect();
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
@@ -77,6 +77,14 @@ pub(crate) fn shown(metric: &str, record: &Record) -> String {
         (Some(low), Some(high)) => format!("{text} [{} .. {}]", plain(unit, low), plain(unit, high)),
         _ => text,
     }
+}
+
+/// The last two words of dotted paths, or all of them where those are not enough to tell them apart.
+pub(crate) fn last_words(paths: &[&str]) -> Vec<String> {
+    let short: Vec<&str> =
+        paths.iter().map(|path| path.rmatch_indices('.').nth(1).map_or(*path, |(at, _)| &path[at + 1..])).collect();
+    let alone = |index: usize| short.iter().filter(|other| **other == short[index]).count() == 1;
+    (0..paths.len()).map(|index| tame(if alone(index) { short[index] } else { paths[index] })).collect()
 }
 
 /// `pass`, `FAIL 1 of 2`, or a dash where nothing is expected.

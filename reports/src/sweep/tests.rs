@@ -20,7 +20,12 @@ fn plan(factors: &[(&str, &[&str])]) -> Plan {
         factors: factors.iter().map(factor).collect(),
         ranges: Vec::new(),
         metrics: vec!["latency.p99".into()],
-        expectations: vec![Bound { text: "latency.p99 <= 300ms".into(), metric: "latency.p99".into(), min: None, max: Some(0.3) }],
+        expectations: vec![Bound {
+            text: "latency.p99 <= 300ms".into(),
+            metric: "latency.p99".into(),
+            min: None,
+            max: Some(0.3),
+        }],
         points: factors.iter().map(|(_, levels)| levels.len() as u32).product(),
     }
 }
@@ -86,7 +91,10 @@ fn tables_and_pages_have_a_row_a_point_and_no_markup_of_the_scenario() {
     let records: Vec<Record> = (0..plan.points).map(|id| record(&plan, id)).collect();
     let csv = csv::points(&plan, &records);
     assert_eq!(csv.lines().count(), 7);
-    assert_eq!(csv.lines().next(), Some("id,a.b,c.<d>,seed,replications,passed,busiest_station,latency.p99,latency.p99 half width"));
+    assert_eq!(
+        csv.lines().next(),
+        Some("id,a.b,c.<d>,seed,replications,passed,busiest_station,latency.p99,latency.p99 half width")
+    );
     assert!(csv.contains("\n1,1,y,1,3,true,station.desk,0.24285714285714285,0.01\n"), "{csv}");
     let page = crate::html::sweep_page(&plan, &records);
     assert!(page.contains("One &lt;desk&gt;") && !page.contains("<x>") && !page.contains("<d>"), "{page}");

@@ -70,7 +70,9 @@ impl<T: Decode> Decode for Keyed<T> {
             if !key.text.contains('.') {
                 let title = format!("`{}` is no setting of a section", key.text);
                 let label = "write the whole dotted key in quotes";
-                d.error(Diagnostic::error(key.span, title, label).help("such as \"ecs.web.desired_count\" = \"2..40:2\""));
+                d.error(
+                    Diagnostic::error(key.span, title, label).help("such as \"ecs.web.desired_count\" = \"2..40:2\""),
+                );
                 continue;
             }
             if let Some(value) = T::decode(value, d) {

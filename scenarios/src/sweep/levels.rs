@@ -265,7 +265,8 @@ pub(crate) fn amount(text: &str) -> Option<(f64, &'static str)> {
     if let Ok(number) = text.replace('_', "").parse::<f64>() {
         return number.is_finite().then_some((number, ""));
     }
-    let kinds = [(Kind::Time, "s"), (Kind::Rate, "/s"), (Kind::Size, "B"), (Kind::Percent, "share"), (Kind::Cpu, "vCPU")];
+    let kinds =
+        [(Kind::Time, "s"), (Kind::Rate, "/s"), (Kind::Size, "B"), (Kind::Percent, "share"), (Kind::Cpu, "vCPU")];
     kinds.into_iter().find_map(|(kind, unit)| units::parse(text, kind).ok().map(|amount| (amount, unit)))
 }
 

@@ -109,8 +109,7 @@ impl<'a> Plan<'a> {
         } else {
             of_command_metrics(&source, wishes.metrics, options.check_metric)?
         };
-        let mut plan =
-            Self { base, factors, points, metrics, digest: String::new(), source, changes, options };
+        let mut plan = Self { base, factors, points, metrics, digest: String::new(), source, changes, options };
         plan.digest = plan.digested(version);
         Ok(plan)
     }
@@ -127,7 +126,10 @@ impl<'a> Plan<'a> {
 
     /// A point's values by key.
     pub fn values<'p>(&'p self, point: &'p Point) -> impl Iterator<Item = (&'p str, &'p str)> {
-        self.factors.iter().zip(&point.levels).map(|(factor, level)| (factor.key.as_str(), factor.levels[*level].as_str()))
+        self.factors
+            .iter()
+            .zip(&point.levels)
+            .map(|(factor, level)| (factor.key.as_str(), factor.levels[*level].as_str()))
     }
 
     /// All cases of the scenario's ranges; just the middle if it has none.
@@ -187,7 +189,8 @@ impl fmt::Write for Lengths {
 }
 
 fn too_many(source: &Source) -> Diagnostics {
-    let error = Diagnostic::error(Span::new(0, 0..0), "this sweep has too many points", format!("at most {MOST_POINTS}"));
+    let error =
+        Diagnostic::error(Span::new(0, 0..0), "this sweep has too many points", format!("at most {MOST_POINTS}"));
     Diagnostics::new(vec![source.clone()], vec![error])
 }
 
@@ -243,7 +246,11 @@ fn of_file(source: &Source, changes: &[Source], sweep: &Sweep) -> Result<(Vec<Fa
         let mut levels = Vec::new();
         for factor in &mut factors {
             let Some((_, level)) = row.0.iter().find(|(key, _)| key.value == factor.key) else {
-                return Err(refuse(row.span, "all points name the same settings", &format!("`{}` is missing", factor.key)));
+                return Err(refuse(
+                    row.span,
+                    "all points name the same settings",
+                    &format!("`{}` is missing", factor.key),
+                ));
             };
             let known = factor.levels.iter().position(|known| *known == level.0);
             levels.push(known.unwrap_or_else(|| {
@@ -271,9 +278,8 @@ fn of_file_metrics(
     check: Option<CheckMetric<'_>>,
 ) -> Result<Vec<String>, Diagnostics> {
     let wanted: Vec<_> = sweep.metrics.iter().map(|metric| (metric.value.clone(), metric.span)).collect();
-    checked_metrics(&wanted, check).map_err(|errors| {
-        Diagnostics::new([source].into_iter().chain(changes).cloned().collect(), errors)
-    })
+    checked_metrics(&wanted, check)
+        .map_err(|errors| Diagnostics::new([source].into_iter().chain(changes).cloned().collect(), errors))
 }
 
 fn of_command_metrics(

@@ -42,7 +42,13 @@ const ENGINES: [Engine; 4] = [
         step: None,
         count: Some("AWS_BATCH_JOB_ARRAY_SIZE"),
     },
-    Engine { name: "Cloud Run", index: "CLOUD_RUN_TASK_INDEX", least: None, step: None, count: Some("CLOUD_RUN_TASK_COUNT") },
+    Engine {
+        name: "Cloud Run",
+        index: "CLOUD_RUN_TASK_INDEX",
+        least: None,
+        step: None,
+        count: Some("CLOUD_RUN_TASK_COUNT"),
+    },
     Engine { name: "Kubernetes", index: "JOB_COMPLETION_INDEX", least: None, step: None, count: None },
 ];
 
@@ -73,18 +79,27 @@ impl Shard {
         // A count that was given means an array from 0, so that single jobs can be run again: Slurm tells such a run that it
         // is an array of one.
         if let Some(count) = count {
-            return Self::checked(index.saturating_add(1), count)
-                .map_err(|why| format!("{why}: {} = {index} of an array that should go from 0 to {}", engine.index, count.saturating_sub(1)));
+            return Self::checked(index.saturating_add(1), count).map_err(|why| {
+                format!(
+                    "{why}: {} = {index} of an array that should go from 0 to {}",
+                    engine.index,
+                    count.saturating_sub(1)
+                )
+            });
         }
         let Some(count) = read(engine.count)? else {
             return Err(match engine.count {
                 Some(name) => format!("{} sets {} but not {name}: give the count as auto/N", engine.name, engine.index),
-                None => format!("{} tells a job its number ({}) but not how many there are: give the count as auto/N", engine.name, engine.index),
+                None => format!(
+                    "{} tells a job its number ({}) but not how many there are: give the count as auto/N",
+                    engine.name, engine.index
+                ),
             });
         };
         let (least, step) = (read(engine.least)?.unwrap_or(0), read(engine.step)?.unwrap_or(1).max(1));
         let steps = index.checked_sub(least).map(|distance| distance / step);
-        let steps = steps.ok_or_else(|| format!("{} = {index} is below the array's first number {least}", engine.index))?;
+        let steps =
+            steps.ok_or_else(|| format!("{} = {index} is below the array's first number {least}", engine.index))?;
         Self::checked(steps.saturating_add(1), count)
     }
 
@@ -118,7 +133,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str, environment: &[(&str, &str)]) -> Result<String, String> {
-        let variable = |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let variable =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         Shard::parse(text, &variable).map(|shard| shard.to_string())
     }
 

@@ -44,7 +44,9 @@ fn the_file_may_say_what_is_varied() {
     let with = |section: &str| plan_of(&format!("{TEXT}\n[sweep]\n{section}"), &[]);
     let all = with("vary = { 'station.desk.servers' = '1..2', \"traffic.people.rate\" = ['10/s', '20/s'] }").unwrap();
     assert_eq!(shown(&all), ["1 10/s", "1 20/s", "2 10/s", "2 20/s"]);
-    let listed = with("points = [{ 'station.desk.servers' = 2, 'traffic.people.rate' = '5/s' }, { 'traffic.people.rate' = '9/s', 'station.desk.servers' = 1 }]");
+    let listed = with(
+        "points = [{ 'station.desk.servers' = 2, 'traffic.people.rate' = '5/s' }, { 'traffic.people.rate' = '9/s', 'station.desk.servers' = 1 }]",
+    );
     assert_eq!(shown(&listed.unwrap()), ["2 5/s", "1 9/s"]);
     for (wrong, words) in [
         ("points = [{ 'a.b' = 2 }, { 'a.c' = 2 }]", "`a.b` is missing"),
@@ -83,7 +85,11 @@ fn a_point_is_the_scenario_with_its_values() {
     let plan = plan(&["station.desk.servers=1..3", "run.seed=5,6"]);
     let scenario = plan.load(&plan.points[3], Choice::default()).unwrap();
     assert_eq!(scenario.seed, 6);
-    assert!(format!("{:?}", scenario.architecture.stations).contains("servers: Some(2)"), "{:?}", scenario.architecture.stations);
+    assert!(
+        format!("{:?}", scenario.architecture.stations).contains("servers: Some(2)"),
+        "{:?}",
+        scenario.architecture.stations
+    );
 }
 
 #[test]
