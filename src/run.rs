@@ -112,18 +112,27 @@ fn pace(observations: &[Observations], seconds: f64) -> String {
 
 /// The report of a scenario's replications.
 pub fn estimate(scenario: Scenario, replications: Vec<Observations>) -> Result<Report, Failure> {
-    let experiment = Experiment {
-        expectations: expectations(&scenario),
-        scenario: scenario.name,
-        title: scenario.title,
-        description: scenario.description,
+    estimated(&experiment_of(&scenario, replications))
+}
+
+/// A scenario's replications as reports have them.
+pub fn experiment_of(scenario: &Scenario, replications: Vec<Observations>) -> Experiment {
+    Experiment {
+        expectations: expectations(scenario),
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        description: scenario.description.clone(),
         seed: scenario.seed,
         confidence: scenario.confidence,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replications,
-    };
+    }
+}
+
+/// The report of an experiment.
+pub fn estimated(experiment: &Experiment) -> Result<Report, Failure> {
     // Loading has checked the metrics; if it should ever let one through, that is still a mistake of the scenario.
-    reports::estimate(&experiment)
+    reports::estimate(experiment)
         .map_err(|bad| Failure::Input(bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 

@@ -105,6 +105,19 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// Multiplies the rates of all open traffic by a factor, and says whether there was any. The customers stay the same and come
+/// closer together. Closed traffic and replays stay as they are.
+pub fn scale_open_traffic(architecture: &mut Architecture, factor: f64) -> bool {
+    let mut any = false;
+    for source in &mut architecture.traffic {
+        if let Arrivals::Open { rate, .. } = &mut source.arrivals {
+            rate.points.iter_mut().for_each(|(_, rate)| *rate *= factor);
+            any = true;
+        }
+    }
+    any
+}
+
 /// How many operations a run is expected to start: what open sources send on average and what replayed logs hold within the
 /// run's duration. Closed sources are not in it: how often their users ask depends on the answers.
 #[must_use]

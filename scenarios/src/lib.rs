@@ -20,6 +20,7 @@ mod pattern;
 pub mod ranges;
 mod raw;
 pub mod replay;
+pub mod search;
 pub mod sweep;
 mod tree;
 mod units;
