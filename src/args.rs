@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
 ///
-/// Exit codes: 0 = well; 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
+/// Exit codes: 0 = well; 99 = an expectation of the scenario failed, or
+/// `find` found nothing; 2 = the input is wrong (nothing was run);
 /// 3 = `merge` misses points; 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
 #[derive(Debug, Parser)]
 #[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
@@ -25,6 +26,8 @@ pub enum Command {
     Sweep(Sweep),
     /// Puts the shards of a sweep together; ends with 3 if points are missing
     Merge(Merge),
+    /// Finds the smallest or cheapest setting that meets all expectations, or how much traffic the scenario can take
+    Find(Find),
     /// Checks a scenario without running it
     Check(Subject),
     /// Lists the scenarios of the library
@@ -157,6 +160,40 @@ pub struct Merge {
     /// Does not say what was written
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// A search.
+#[derive(Debug, Args)]
+pub struct Find {
+    /// What to go through.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What a setting costs: PRICE for each unit of KEY, or of a product of several; may be given several times, and is added up:
+    /// --cost "ecs.web.desired_count*ecs.web.cpu=29.5". Without it the smallest value of a single factor is looked for
+    #[arg(long, value_name = "KEY[*KEY...]=PRICE")]
+    pub cost: Vec<String>,
+    /// Goes through all settings in the order of cost, instead of taking it that more never does worse
+    #[arg(long)]
+    pub all: bool,
+    /// Most replications of a setting that is hard to decide, eight times run.replications if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub max_replications: Option<u32>,
+    /// Looks for the highest traffic that meets all expectations: multiplies the rate of all open traffic
+    #[arg(long, conflicts_with_all = ["vary", "cost", "all"])]
+    pub saturate: bool,
+    /// How close the head-room is looked for, in per cent
+    #[arg(long, value_name = "PERCENT", default_value_t = 2.0, requires = "saturate", value_parser = percent)]
+    pub tolerance: f64,
+    /// Prints the outcome as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.1..=50.0).contains(&percent) => Ok(percent),
+        _ => Err("a number from 0.1 to 50".to_owned()),
+    }
 }
 
 #[cfg(test)]

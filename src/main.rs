@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod failure;
+mod find;
 mod journal;
 mod merge;
 mod points;
@@ -45,6 +46,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(run) => return run::run(&run),
         Command::Sweep(it) => return sweep::sweep(&it),
         Command::Merge(it) => return merge::merge(&it),
+        Command::Find(it) => return find::find(&it),
         Command::Check(subject) => commands::check(&subject),
         Command::List => commands::list(),
         Command::Show { name } => commands::show(&name),

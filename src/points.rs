@@ -44,66 +44,90 @@ impl<'a> Text<'a> {
     }
 }
 
-/// The scenario of a point in a case.
-pub fn load(plan: &Plan<'_>, point: &Point, choice: Choice) -> Result<Scenario, Failure> {
-    let refused = |wrong: scenarios::Diagnostics| {
-        let text = wrong.render(crate::terminal::colour_on_stderr());
-        Failure::Diagnostics(format!("{text}\nin point {}: {}\n", point.id, name(plan, point)))
-    };
-    plan.load(point, choice).map_err(refused)
+/// What is run: a point in a case of the scenario's ranges, with its open traffic multiplied by a factor.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The plan it is of.
+    pub plan: &'a Plan<'a>,
+    /// The point.
+    pub point: &'a Point,
+    /// The case.
+    pub case: Case,
+    /// The factor of all open traffic.
+    pub traffic: f64,
+}
+
+impl<'a> Setting<'a> {
+    /// A point with its traffic as it is.
+    pub fn new(plan: &'a Plan<'a>, point: &'a Point, case: Case) -> Self {
+        Self { plan, point, case, traffic: 1.0 }
+    }
+
+    /// Its scenario; ranges that are drawn have their middle.
+    pub fn load(&self) -> Result<Scenario, Failure> {
+        self.load_drawn(None)
+    }
+
+    fn load_drawn(&self, draw: Option<(u64, u32)>) -> Result<Scenario, Failure> {
+        let refused = |wrong: scenarios::Diagnostics| {
+            let text = wrong.render(crate::terminal::colour_on_stderr());
+            Failure::Diagnostics(format!("{text}\nin point {}: {}\n", self.point.id, self.name()))
+        };
+        let mut scenario = self.plan.load(self.point, Choice { case: self.case, draw }).map_err(refused)?;
+        if self.traffic != 1.0 {
+            experiment::scale_open_traffic(&mut scenario.architecture, self.traffic);
+        }
+        Ok(scenario)
+    }
+
+    /// Runs some of its replications. Where ranges are drawn each has a scenario of its own.
+    pub fn observe(&self, scenario: &Scenario, range: Range<u32>) -> Result<Vec<Observations>, Failure> {
+        let seed = scenario.seed;
+        let result = if scenario.ranges.iter().any(|range| range.drawn) {
+            let draw = |replication| self.load_drawn(Some((seed, replication)));
+            let drawn: Vec<Scenario> = range.clone().map(draw).collect::<Result<_, _>>()?;
+            let first = range.start;
+            experiment::replications(seed, range, &|replication| &drawn[(replication - first) as usize].architecture)
+        } else {
+            experiment::replications(seed, range, &|_| &scenario.architecture)
+        };
+        result.map_err(|fault| self.fault(&format!("{fault} (seed {seed})")))
+    }
+
+    /// A report whose run kept its own laws.
+    pub fn audited(&self, report: Report) -> Result<Report, Failure> {
+        match report.audit.iter().find(|law| !law.holds) {
+            Some(law) => Err(self.fault(&format!("the run's audit of itself failed: {} does not hold", law.law))),
+            None => Ok(report),
+        }
+    }
+
+    fn fault(&self, what: &str) -> Failure {
+        Failure::Fault(format!("point {}: {}: {what}", self.point.id, self.name()))
+    }
+
+    /// Such as `ecs.web.desired_count=4, ecs.web.cpu=1 vCPU`.
+    pub fn name(&self) -> String {
+        name(self.plan, self.point)
+    }
 }
 
 /// Checks that every point can run, in every case.
 pub fn check(plan: &Plan<'_>, points: &[&Point], threads: usize) -> Result<(), Failure> {
     let cases: Vec<Case> = plan.cases().collect();
-    let one = |point: &&Point| {
-        cases.iter().try_for_each(|case| load(plan, point, Choice { case: *case, draw: None }).map(|_| ()))
-    };
+    let one = |point: &&Point| cases.iter().try_for_each(|case| Setting::new(plan, point, *case).load().map(|_| ()));
     experiment::with_threads(threads, || experiment::for_each(points, &one))
-}
-
-/// Runs replications of a point in a case. Where ranges are drawn each has a scenario of its own.
-pub fn observe(
-    plan: &Plan<'_>,
-    point: &Point,
-    case: Case,
-    scenario: &Scenario,
-    range: Range<u32>,
-) -> Result<Vec<Observations>, Failure> {
-    let seed = scenario.seed;
-    let result = if scenario.ranges.iter().any(|range| range.drawn) {
-        let draw = |replication| load(plan, point, Choice { case, draw: Some((seed, replication)) });
-        let drawn: Vec<Scenario> = range.clone().map(draw).collect::<Result<_, _>>()?;
-        let first = range.start;
-        experiment::replications(seed, range, &|replication| &drawn[(replication - first) as usize].architecture)
-    } else {
-        experiment::replications(seed, range, &|_| &scenario.architecture)
-    };
-    result.map_err(|fault| Failure::Fault(format!("point {}: {}: {fault} (seed {seed})", point.id, name(plan, point))))
 }
 
 /// Runs a point in all cases: the report of the middle of all ranges is the first.
 pub fn run(plan: &Plan<'_>, point: &Point) -> Result<Vec<Report>, Failure> {
-    plan.cases().map(|case| run_case(plan, point, case)).collect()
-}
-
-fn run_case(plan: &Plan<'_>, point: &Point, case: Case) -> Result<Report, Failure> {
-    let scenario = load(plan, point, Choice { case, draw: None })?;
-    let observations = observe(plan, point, case, &scenario, 0..scenario.replications)?;
-    audited(plan, point, estimate(scenario, observations)?)
-}
-
-/// A report whose run kept its own laws.
-pub fn audited(plan: &Plan<'_>, point: &Point, report: Report) -> Result<Report, Failure> {
-    match report.audit.iter().find(|law| !law.holds) {
-        Some(law) => Err(Failure::Fault(format!(
-            "point {}: {}: the run's audit of itself failed: {} does not hold",
-            point.id,
-            name(plan, point),
-            law.law
-        ))),
-        None => Ok(report),
-    }
+    let one = |case| {
+        let setting = Setting::new(plan, point, case);
+        let scenario = setting.load()?;
+        let observations = setting.observe(&scenario, 0..scenario.replications)?;
+        setting.audited(estimate(scenario, observations)?)
+    };
+    plan.cases().map(one).collect()
 }
 
 /// Such as `ecs.web.desired_count=4, ecs.web.cpu=1 vCPU`.

@@ -12,6 +12,7 @@ mod csv;
 mod estimate;
 mod expectations;
 mod files;
+pub mod find;
 mod format;
 mod html;
 mod json;

@@ -52,6 +52,21 @@ impl Case {
         let corners = if ends == 0 { 0 } else { 1u32 << ends };
         std::iter::once(Self::Middle).chain((0..corners).map(Self::Corner))
     }
+
+    /// The values that the ranges have in it, such as `traffic.users.rate=100/s`; nothing if there are none.
+    #[must_use]
+    pub fn name(self, ranges: &[Range]) -> String {
+        let ends = ranges.iter().filter(|range| !range.drawn).enumerate();
+        let value = |(bit, range): (usize, &Range)| {
+            let value = match self {
+                Self::Middle => &range.mid,
+                Self::Corner(bits) if bits >> bit & 1 == 1 => &range.high,
+                Self::Corner(_) => &range.low,
+            };
+            format!("{}={value}", range.key)
+        };
+        ends.map(value).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Puts values in place of all ranges of a scenario, and says which there were.

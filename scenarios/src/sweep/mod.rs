@@ -69,6 +69,8 @@ pub struct Plan<'a> {
     pub factors: Vec<Factor>,
     /// The points, by id. All combinations have the last factor change fastest.
     pub points: Vec<Point>,
+    /// Whether the points were listed one by one, in an order of somebody's choosing.
+    pub listed: bool,
     /// Figures that are to be shown, as asked for.
     pub metrics: Vec<String>,
     /// Digest of everything that the results depend on.
@@ -109,7 +111,17 @@ impl<'a> Plan<'a> {
         } else {
             of_command_metrics(&source, wishes.metrics, options.check_metric)?
         };
-        let mut plan = Self { base, factors, points, metrics, digest: String::new(), source, changes, options };
+        let mut plan = Self {
+            listed: wishes.vary.is_empty() && !base.sweep.points.is_empty(),
+            base,
+            factors,
+            points,
+            metrics,
+            digest: String::new(),
+            source,
+            changes,
+            options,
+        };
         plan.digest = plan.digested(version);
         Ok(plan)
     }
