@@ -41,7 +41,9 @@ impl Journal {
         }
         let failed = |error: io::Error| Failure::Output(format!("{}: {error}", path.display()));
         let mut file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
-        file.set_len(length).map_err(failed)?;
+        if length < text.len() as u64 {
+            file.set_len(length).map_err(failed)?;
+        }
         if length == 0 {
             write(&mut file, &shard_text(plan, None, [])).map_err(failed)?;
         }
@@ -56,7 +58,11 @@ impl Journal {
 
     /// Removes the journal: its points are in the results.
     pub fn done(self) -> Result<(), Failure> {
-        fs::remove_file(&self.path).map_err(|error| Failure::Output(format!("{}: {error}", self.path.display())))
+        match fs::remove_file(&self.path) {
+            // A second run of the same sweep, such as a retry that came too early, has been quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.map_err(|error| Failure::Output(format!("{}: {error}", self.path.display()))),
+        }
     }
 }
 

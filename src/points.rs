@@ -30,17 +30,25 @@ impl<'a> Text<'a> {
         Ok(Self { subject, source, folder })
     }
 
-    /// Plans what was asked for.
+    /// Plans what was asked for, and tells what is odd about the scenario.
     pub fn plan(&self, settings: &Settings, metrics: &[String]) -> Result<Plan<'_>, Failure> {
         let seed = settings.seed.map(|seed| format!("run.seed={seed}"));
         let replications = settings.replications.map(|n| format!("run.replications={n}"));
         let sets: Vec<String> = self.subject.set.iter().cloned().chain(seed).chain(replications).collect();
-        let options = LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric) };
-        let wishes = Wishes { sets: &sets, vary: &settings.vary, metrics };
-        let plan = Plan::new(self.source.clone(), &wishes, options, env!("CARGO_PKG_VERSION"))
-            .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))?;
+        let plan = self.plan_of(&Wishes { sets: &sets, vary: &settings.vary, metrics })?;
         subject::warn(&plan.base);
         Ok(plan)
+    }
+
+    /// Plans what the scenario itself says.
+    pub fn own_plan(&self) -> Result<Plan<'_>, Failure> {
+        self.plan_of(&Wishes { sets: &self.subject.set, ..Wishes::default() })
+    }
+
+    fn plan_of(&self, wishes: &Wishes<'_>) -> Result<Plan<'_>, Failure> {
+        let options = LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric) };
+        Plan::new(self.source.clone(), wishes, options, env!("CARGO_PKG_VERSION"))
+            .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))
     }
 }
 

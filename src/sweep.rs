@@ -9,7 +9,8 @@ use reports::sweep::{Plan as PlanReport, Record, read_line, read_shard, shard_te
 use scenarios::experiment;
 use scenarios::sweep::{Plan, Point, Shard};
 
-use crate::args::Sweep;
+use crate::args::{Subject, Sweep};
+use crate::commands::count;
 use crate::failure::Failure;
 use crate::journal::{Finished, Journal, damaged, read, results};
 use crate::points::{self, Text};
@@ -43,6 +44,14 @@ pub fn sweep(args: &Sweep) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     show(&report, finished, args.json)
+}
+
+/// Checks all points of a scenario's own sweep: `12 points to sweep`.
+pub fn checked(subject: &Subject) -> Result<String, Failure> {
+    let text = Text::find(subject)?;
+    let plan = text.own_plan()?;
+    points::check(&plan, &plan.points.iter().collect::<Vec<_>>(), threads(None))?;
+    Ok(count(plan.points.len() as u64, "point to sweep", "points to sweep"))
 }
 
 fn shard(text: &str) -> Result<Shard, Failure> {

@@ -237,6 +237,34 @@ fn points_can_be_listed_and_the_file_can_say_them() {
     let output = folder.run(&["sweep", "desk.toml", "--json"]);
     ok(&output);
     assert_eq!(stdout(&output).lines().count(), 2);
+    // `check` checks them too.
+    assert!(stdout(&folder.run(&["check", "desk.toml"])).ends_with(", 2 points to sweep\n"));
+    fs::write(folder.path("desk.toml"), format!("{DESK}{}", points.replace("servers\" = 1", "servers\" = 0"))).unwrap();
+    let output = folder.run(&["check", "desk.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("sweep.points:1:") && stderr(&output).contains('^'), "{}", stderr(&output));
+}
+
+#[test]
+fn more_shards_than_points_are_no_mistake() {
+    let folder = Folder::with("desk.toml", DESK);
+    for number in 1..=3 {
+        let shard = format!("{number}/3");
+        ok(&folder.run(&[
+            "sweep",
+            "desk.toml",
+            "--vary",
+            "run.seed=1,2",
+            "--out",
+            "parts",
+            "--shard",
+            &shard,
+            "--quiet",
+        ]));
+    }
+    let output = folder.run(&["merge", "parts", "--out", "all", "--json", "--quiet"]);
+    ok(&output);
+    assert_eq!(stdout(&output).lines().count(), 2);
 }
 
 #[test]

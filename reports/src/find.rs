@@ -278,9 +278,7 @@ impl Search {
         for it in &case.evidence {
             let mark = if Some(&it.setting) == case.answer.as_ref() { "=>" } else { "" };
             let mut row = vec![mark.to_owned(), tame(&it.setting)];
-            row.extend(
-                priced.then(|| it.cost.map_or(NONE.to_owned(), |cost| plain(Unit::Rate, cost).replace(" /s", ""))),
-            );
+            row.extend(priced.then(|| it.cost.map_or(NONE.to_owned(), |cost| plain(Unit::Count, cost))));
             row.extend([it.replications.to_string(), it.finding.word().to_owned()]);
             row.extend(it.expectations.iter().map(found));
             table.add_row(row);

@@ -104,6 +104,14 @@ pub struct Scenario {
     sweep: Sweep,
 }
 
+impl Scenario {
+    /// Whether the scenario says what a sweep varies.
+    #[must_use]
+    pub fn is_swept(&self) -> bool {
+        !self.sweep.vary.0.is_empty() || !self.sweep.points.is_empty()
+    }
+}
+
 /// Something that a scenario expects of a figure of its report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expectation {

@@ -219,20 +219,28 @@ fn traffic_in_case(judge: &Judge<'_>, tolerance: f64, case: Case) -> Result<Foun
     })
 }
 
-/// Which resource binds first as traffic grows, if anything was run at which one does.
+/// Which resource binds first: the busiest one where the expectations are first missed, or if none is near its capacity there,
+/// at the lowest higher factor at which one is.
 fn binds_first(known: &[(f64, Evidence)], fails: Option<f64>) -> Option<String> {
     let busy = |evidence: &Evidence| {
         let station = |(name, share): &(String, f64)| format!("{name} {:.0} %", share * 100.0);
         evidence.stations.iter().take(5).map(station).collect::<Vec<_>>().join(", ")
     };
-    let Some((factor, bound)) = known.iter().find(|(_, evidence)| evidence.bound) else {
+    let Some(fails) = fails else {
         let (_, most) = known.last()?;
-        return Some(format!("Nothing binds up to {}. Busiest minutes there: {}.", most.setting, busy(most)));
+        return Some(format!("Nothing stops traffic up to {}. Busiest minutes there: {}.", most.setting, busy(most)));
     };
-    let before = match fails {
-        Some(fails) if fails < *factor => "The expectations are missed before anything comes near its capacity. ",
-        _ => "",
+    let beyond = || known.iter().filter(|(factor, _)| *factor >= fails);
+    let Some((factor, bound)) = beyond().find(|(_, evidence)| evidence.bound) else {
+        let (_, most) = known.last()?;
+        return Some(format!(
+            "The expectations are missed although nothing comes near its capacity. Busiest minutes at {}: {}.",
+            most.setting,
+            busy(most)
+        ));
     };
+    let before =
+        if fails < *factor { "The expectations are missed before anything comes near its capacity. " } else { "" };
     Some(format!(
         "{before}What binds first, at {}: {} Busiest minutes: {}.",
         bound.setting,
