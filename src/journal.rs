@@ -87,12 +87,8 @@ pub fn damaged(path: &Path, why: &str) -> Failure {
 
 /// The results of an earlier sweep in a folder, if it had the very same plan.
 pub fn results(dir: &Path, plan: &Plan) -> Result<Finished, Failure> {
-    let path = dir.join("points.jsonl");
-    if read(&dir.join("plan.json"))?.as_deref() != Some(&plan.to_json()) {
-        return Ok(Finished::new());
-    }
-    let text = read(&path)?.unwrap_or_default();
-    let one = |line: &str| Ok::<_, String>((read_line(line)?, line.to_owned()));
-    let records: Result<Vec<_>, _> = text.split_inclusive('\n').map(one).collect();
-    Ok(records.map_err(|why| damaged(&path, &why))?.into_iter().map(|(it, line)| (it.id, (it, line))).collect())
+    let text = read(&dir.join("points.jsonl"))?.unwrap_or_default();
+    let one = |line: &str| read_line(plan, line).map(|record| (record.id, (record, line.to_owned())));
+    // Lines of other plans will be written over, as those of a run that went before are.
+    Ok(text.split_inclusive('\n').filter_map(|line| one(line).ok()).collect())
 }

@@ -140,14 +140,14 @@ impl Work<'_> {
             tell(format_args!("{} of {} points are finished already", mine.len() - left.len(), mine.len()));
         }
         let bar = progress_bar(left.len() as u32, "points", quiet);
-        let spread = self.plan.base.ranges.iter().any(|range| range.drawn);
         let finished = Mutex::new(finished);
         let one = |point: &&Point| {
             let reports = points::run(self.plan, point)?;
             let factors = points::factors(self.plan, point);
-            let line = Record::new(point.id, factors, &reports, spread, &self.report.metrics).line();
+            let line = Record::new(self.report, point.id, factors, &reports).line();
             // Read back from its line, so that it does not matter whether a point was finished now or before.
-            let record = read_line(&line).map_err(|why| Failure::Fault(format!("point {}: {why}", point.id)))?;
+            let record =
+                read_line(self.report, &line).map_err(|why| Failure::Fault(format!("point {}: {why}", point.id)))?;
             if let Some(journal) = journal {
                 journal.add(&line)?;
             }

@@ -195,6 +195,18 @@ fn another_sweep_does_not_go_on_in_the_same_folder() {
 }
 
 #[test]
+fn results_of_another_plan_are_not_taken_for_those_of_this() {
+    let folder = Folder::with("desk.toml", DESK);
+    ok(&sweep(&folder, &["--out", "one"]));
+    ok(&sweep(&folder, &["--out", "two", "--seed", "9"]));
+    let two = results(&folder.path("two"));
+    // As if the first had been written over by the second, and that been killed between the files.
+    fs::copy(folder.path("one/points.jsonl"), folder.path("two/points.jsonl")).unwrap();
+    ok(&sweep(&folder, &["--out", "two", "--seed", "9"]));
+    assert!(results(&folder.path("two")) == two);
+}
+
+#[test]
 fn mistakes_point_at_the_factor_and_nothing_is_run() {
     let folder = Folder::with("desk.toml", DESK);
     for (vary, words) in [

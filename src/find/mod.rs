@@ -131,7 +131,7 @@ fn neighbour(
     let setting = points::name(plan, &plan.points[order.points[position]]);
     let later = || match order.priced {
         true => format!("costs {} instead of {}", order.costs[position], order.costs[answer]),
-        false => "comes later in the order of preference".to_owned(),
+        false => order.later.to_owned(),
     };
     let why = match known.get(&position) {
         Some(evidence) => evidence.why_not().unwrap_or_else(|| {

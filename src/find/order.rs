@@ -12,6 +12,8 @@ pub struct Order {
     pub costs: Vec<f64>,
     /// Whether costs are prices.
     pub priced: bool,
+    /// Why a setting that comes later is not preferred, where that is not its price.
+    pub later: &'static str,
     /// Whether a later setting is taken to do no worse, so that bisection may be tried.
     pub monotone: bool,
     /// All of this in words.
@@ -34,16 +36,17 @@ impl Order {
             let monotone = plan.factors.len() == 1 && !plan.listed && !all;
             let how = if monotone { bisected } else { one_by_one };
             let method = format!("In the order of cost: {}. {how}.", prices.join(" + "));
-            return Ok(Self::sorted(plan, cost, true, monotone, method));
+            return Ok(Self { priced: true, ..Self::sorted(plan, cost, "costs more", monotone, method) });
         }
-        let listed = |method: String| Self::sorted(plan, |point| f64::from(point.id), false, false, method);
+        let listed =
+            |method: String| Self::sorted(plan, |point| f64::from(point.id), "comes later in the list", false, method);
         match plan.factors.as_slice() {
             _ if plan.listed => Ok(listed(format!("In the order of [sweep] points. {one_by_one}."))),
             [factor] => match factor.amounts() {
                 Some((amounts, _)) => {
                     let how = if all { one_by_one } else { bisected };
                     let method = format!("The smallest {} is looked for. {how}.", factor.key);
-                    Ok(Self::sorted(plan, |point| amounts[point.levels[0]], false, !all, method))
+                    Ok(Self::sorted(plan, |point| amounts[point.levels[0]], "is larger", !all, method))
                 }
                 None => Ok(listed(format!("In the order in which {} is listed. {one_by_one}.", factor.key))),
             },
@@ -58,12 +61,18 @@ impl Order {
         }
     }
 
-    fn sorted(plan: &Plan<'_>, cost: impl Fn(&Point) -> f64, priced: bool, monotone: bool, method: String) -> Self {
+    fn sorted(
+        plan: &Plan<'_>,
+        cost: impl Fn(&Point) -> f64,
+        later: &'static str,
+        monotone: bool,
+        method: String,
+    ) -> Self {
         let mut points: Vec<usize> = (0..plan.points.len()).collect();
         // Stable: of equal cost, the one that is listed first.
         points.sort_by(|a, b| cost(&plan.points[*a]).total_cmp(&cost(&plan.points[*b])));
         let costs = points.iter().map(|index| cost(&plan.points[*index])).collect();
-        Self { points, costs, priced, monotone, method }
+        Self { points, costs, priced: false, later, monotone, method }
     }
 
     /// The positions of the settings beside one: a level of one factor up or down, or the ones before and after where levels

@@ -16,8 +16,9 @@ const ROWS_MOST: usize = 2000;
 const TICK_APART: f64 = 0.07;
 /// Values that span more than this are drawn on a logarithmic scale.
 const LOGARITHMIC: f64 = 30.0;
-/// Heat maps of more cells have no numbers in them.
-const CELLS_NUMBERED: usize = 120;
+/// Heat maps with more columns or rows have no numbers in their cells: they would overlap.
+const COLUMNS_NUMBERED: usize = 7;
+const ROWS_NUMBERED: usize = 14;
 
 /// A figure and what is said around it.
 struct Drawn {
@@ -259,7 +260,7 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
     let share = |value: f64| if high > low { (scale.place(value) - low) / (high - low) } else { 0.5 };
     let side_by_side = |factor: &Factor| (0..factor.levels.len()).map(|index| index as f64).collect::<Vec<_>>();
     let (mut areas, mut lines, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-    let numbered = rows.levels.len() * columns.levels.len() <= CELLS_NUMBERED && columns.levels.len() <= 12;
+    let numbered = rows.levels.len() <= ROWS_NUMBERED && columns.levels.len() <= COLUMNS_NUMBERED;
     for record in records {
         let (Some(x), Some(y)) = (level(columns, record), level(rows, record)) else { continue };
         let Some(value) = record.figure(metric).value else { continue };

@@ -40,12 +40,19 @@ pub fn shard_text<'a>(plan: &Plan, shard: Option<String>, lines: impl IntoIterat
     text
 }
 
-/// Reads a record's line.
+/// Reads the line of a record of a plan.
 ///
 /// # Errors
 /// Why it is none.
-pub fn read_line(line: &str) -> Result<Record, String> {
-    serde_json::from_str(line).map_err(|error| error.to_string())
+pub fn read_line(plan: &Plan, line: &str) -> Result<Record, String> {
+    let record: Record = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    if record.plan != plan.digest {
+        return Err(format!("it is of plan {}, not of {}", record.plan, plan.digest));
+    }
+    if record.id >= plan.points {
+        return Err(format!("the plan has no point {}", record.id));
+    }
+    Ok(record)
 }
 
 /// Reads a shard's file. A last line without an end is not taken: whoever wrote it did not finish. There may be no plan at all
@@ -64,11 +71,7 @@ pub fn read_shard(text: &str) -> Result<Option<Shard>, String> {
     let mut records = Vec::new();
     for (index, line) in lines.enumerate() {
         let wrong = |why: String| format!("line {}: {why}", index + 2);
-        let record = read_line(line).map_err(wrong)?;
-        if record.id >= head.plan.points {
-            return Err(wrong(format!("the plan has no point {}", record.id)));
-        }
-        records.push((record, line.to_owned()));
+        records.push((read_line(&head.plan, line).map_err(wrong)?, line.to_owned()));
     }
     Ok(Some(Shard { plan: head.plan, shard: head.shard, records }))
 }

@@ -134,6 +134,8 @@ pub struct Bottleneck {
 pub struct Record {
     /// Number of the point.
     pub id: u32,
+    /// Digest of the plan that it is of.
+    pub plan: String,
     /// The values of the factors, as typed.
     pub factors: BTreeMap<String, String>,
     /// Root of all randomness.
@@ -196,10 +198,11 @@ pub fn path_of(expectation: &crate::Expectation) -> String {
 }
 
 impl Record {
-    /// Makes the record of a point from its reports: that of the middle of all ranges, and those of the other cases. `spread`
-    /// says whether replications draw values, so that their figures make ranges.
+    /// Makes the record of a point from its reports: that of the middle of all ranges, and those of the other cases.
     #[must_use]
-    pub fn new(id: u32, factors: BTreeMap<String, String>, cases: &[Report], spread: bool, metrics: &[String]) -> Self {
+    pub fn new(plan: &Plan, id: u32, factors: BTreeMap<String, String>, cases: &[Report]) -> Self {
+        // Where replications draw values, it is their figures that make ranges.
+        let spread = plan.ranges.iter().any(|range| range.drawn);
         let middle = &cases[0];
         let trees: Vec<Value> = cases.iter().map(|report| tree(&report.figures)).collect();
         let drawn: Vec<Value> = if spread {
@@ -223,7 +226,8 @@ impl Record {
         };
         let stations = middle.figures.stations.iter().map(|(name, _)| name);
         let of_stations = stations.flat_map(|name| OF_STATIONS.map(|it| format!("stations.{name}.{it}")));
-        let paths = HEADLINES.iter().map(|path| (*path).to_owned()).chain(of_stations).chain(metrics.iter().cloned());
+        let paths =
+            HEADLINES.iter().map(|path| (*path).to_owned()).chain(of_stations).chain(plan.metrics.iter().cloned());
         let verdict = |(index, result): (usize, &ExpectationResult)| {
             let in_cases = || cases.iter().filter_map(|report| report.expectations.get(index));
             let values = || in_cases().map(|it| it.value).filter(|value| value.is_finite() && ranged && !spread);
@@ -241,6 +245,7 @@ impl Record {
         };
         Self {
             id,
+            plan: plan.digest.clone(),
             factors,
             seed: middle.seed,
             replications: middle.replications,

@@ -40,6 +40,7 @@ fn record(plan: &Plan, id: u32) -> Record {
     let pass = figure.value.is_some_and(|value| value <= 0.3);
     Record {
         id,
+        plan: plan.digest.clone(),
         factors,
         seed: 1,
         replications: 3,
@@ -57,8 +58,8 @@ fn a_record_reads_back_as_it_was_written() {
     let one = record(&plan, 2);
     let line = one.line();
     assert!(line.ends_with("}\n") && line.lines().count() == 1);
-    assert_eq!(read_line(&line).unwrap(), one);
-    assert_eq!(read_line(&line).unwrap().line(), line);
+    assert_eq!(read_line(&plan, &line).unwrap(), one);
+    assert_eq!(read_line(&plan, &line).unwrap().line(), line);
 }
 
 #[test]
@@ -80,6 +81,8 @@ fn a_torn_last_line_is_dropped_and_a_broken_line_told() {
     assert!(read_shard(&broken).unwrap_err().starts_with("line 3: "));
     let foreign = whole.replace("\"id\":1,", "\"id\":17,");
     assert_eq!(read_shard(&foreign).unwrap_err(), "line 3: the plan has no point 17");
+    let mixed = whole.replace("\"id\":1,\"plan\":\"00ff\"", "\"id\":1,\"plan\":\"0100\"");
+    assert_eq!(read_shard(&mixed).unwrap_err(), "line 3: it is of plan 0100, not of 00ff");
     assert!(read_shard("{}\n").unwrap_err().contains("no plan"));
     let later = whole.replace("\"format\":1", "\"format\":2");
     assert!(read_shard(&later).unwrap_err().contains("format 2"));

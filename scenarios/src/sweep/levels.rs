@@ -318,6 +318,25 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_of_levels_is_too_much(text in "[0-9.,:*_a-c/ \"'{}=-]{0,30}") {
+            if let Ok(levels) = parse(&text) {
+                assert!((1..=MOST).contains(&levels.len()));
+            }
+        }
+
+        #[test]
+        fn ranges_begin_at_their_beginning_and_keep_their_step(from in 0u32..1000, step in 1u32..100, count in 1usize..200) {
+            let until = from + step * (count as u32 - 1);
+            let of = |n: u32| format!("{}.{:02}", n / 100, n % 100);
+            let levels = parse(&format!("{}s..{}s:{}s", of(from), of(until), of(step))).unwrap();
+            let read: Vec<f64> = levels.iter().map(|level| amount(level).unwrap().0).collect();
+            let exact: Vec<f64> = (0..count as u32).map(|n| of(from + n * step).parse().unwrap()).collect();
+            assert_eq!(read, exact);
+        }
+    }
+
     #[test]
     fn amounts_are_in_base_units() {
         assert_eq!(amount("20"), Some((20.0, "")));
