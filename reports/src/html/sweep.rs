@@ -6,12 +6,16 @@ use plotters::style::RGBColor;
 use super::axes;
 use super::chart::{Area, Axis, Chart, Label, Line, PALETTE, css};
 use super::figures::Key;
-use crate::format::{Parts, Unit, parts, plain, tame};
-use crate::sweep::{Bound, Factor, Figure, Plan, Record};
+use crate::format::{Parts, Unit, parts, plain, shorten, tame};
+use crate::sweep::{Bound, Factor, Figure, Plan, Record, last_words};
 
 const TEMPLATE: &str = include_str!("sweep.html");
 /// Points beyond these are left to `points.csv`.
 const ROWS_MOST: usize = 2000;
+/// So many characters of labels stand side by side below an axis.
+const LABELS_WIDE: usize = 54;
+/// Room beside a chart: so many characters of a label, and of the title.
+const BESIDE: (usize, usize) = (9, 34);
 /// Ticks closer than this share of an axis would overlap.
 const TICK_APART: f64 = 0.07;
 /// Values that span more than this are drawn on a logarithmic scale.
@@ -69,9 +73,7 @@ fn how_to_read(plan: &Plan) -> String {
     let ranges =
         if plan.ranges.is_empty() { "" } else { " The wide pale band is where the uncertain settings take it." };
     match plan.factors.len() {
-        1 => format!(
-            "Mean over the replications with the band of its {confidence} interval. Red: what is expected.{ranges}"
-        ),
+        1 => format!("Mean over the replications with its {confidence} interval. Red: what is expected.{ranges}"),
         _ => "Darker is more. A stroke through a cell: the point fails an expectation of this figure.".to_owned(),
     }
 }
@@ -125,16 +127,17 @@ fn places(factor: &Factor) -> Vec<f64> {
     if geometric { amounts.iter().map(|amount| axes::log10(*amount)).collect() } else { amounts.clone() }
 }
 
-/// The axis of a factor, its levels as ticks.
-fn axis(factor: &Factor, places: &[f64], margin: Option<f64>) -> Axis {
+/// The axis of a factor, its levels as ticks with room for so many characters of a label and of its title.
+fn axis(factor: &Factor, places: &[f64], margin: Option<f64>, (most, title): (usize, usize)) -> Axis {
     let low = places.iter().copied().fold(f64::INFINITY, f64::min);
     let high = places.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let spread = if high > low { high - low } else { 1.0 };
     let margin = margin.unwrap_or(spread * 0.04);
-    let mut ticks: Vec<(f64, String)> = places.iter().copied().zip(factor.levels.iter().map(|it| tame(it))).collect();
+    let label = |level: &String| shorten(&tame(level), most);
+    let mut ticks: Vec<(f64, String)> = places.iter().copied().zip(factor.levels.iter().map(label)).collect();
     ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
     let longest = ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(1) as f64;
-    let apart = (spread + 2.0 * margin) * TICK_APART.max(longest * 0.02);
+    let apart = (spread + 2.0 * margin) * TICK_APART.max(longest / LABELS_WIDE as f64);
     let mut last = f64::NEG_INFINITY;
     ticks.retain(|(at, _)| {
         let keep = *at - last >= apart;
@@ -143,7 +146,13 @@ fn axis(factor: &Factor, places: &[f64], margin: Option<f64>) -> Axis {
         }
         keep
     });
-    Axis { range: low - margin..high + margin, ticks, title: tame(&factor.key) }
+    Axis { range: low - margin..high + margin, ticks, title: shorten(&last_words(&[&factor.key])[0], title) }
+}
+
+/// Room below a chart: words have all there is between them; of numbers some are left out.
+fn below(factor: &Factor) -> (usize, usize) {
+    let most = if factor.amounts.is_some() { LABELS_WIDE } else { (LABELS_WIDE / factor.levels.len()).max(8) };
+    (most, LABELS_WIDE)
 }
 
 /// The smallest and the largest of numbers.
@@ -185,20 +194,32 @@ fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Opti
         points.iter().map(|(_, it)| edges(it)).map(|(low, high)| (at(low), at(high))).collect()
     };
     let line: Vec<(f64, f64)> = points.iter().map(|(x, it)| (*x, at(value(it)))).collect();
+    let (ranges, intervals) = (band(&|it| range(it)), band(&|it| edges(it)));
     let mut lines = Vec::new();
-    if !plan.ranges.is_empty() {
-        let interval = band(&|it| range(it));
-        lines.push(Line { colour: PALETTE[5], points: line.clone(), interval, weight: 1.0 });
+    if factor.amounts.is_some() {
+        if !plan.ranges.is_empty() {
+            lines.push(Line { colour: PALETTE[5], points: line.clone(), interval: ranges, weight: 1.0 });
+        }
+        lines.push(Line { colour: PALETTE[0], points: line.clone(), interval: intervals, weight: 2.0 });
+    } else {
+        // There is nothing between words that a line could go through.
+        let bars = |colour, edges: Vec<(f64, f64)>, weight| {
+            let bar = move |((x, _), (low, high)): (&(f64, f64), (f64, f64))| {
+                let points = if low.is_finite() && high.is_finite() { vec![(*x, low), (*x, high)] } else { vec![] };
+                Line { colour, points, interval: vec![], weight }
+            };
+            line.iter().zip(edges).map(bar).collect::<Vec<_>>()
+        };
+        lines.extend(bars(PALETTE[5], ranges, 1.5));
+        lines.extend(bars(PALETTE[0], intervals, 4.0));
     }
-    let interval = band(&|it| edges(it));
-    lines.push(Line { colour: PALETTE[0], points: line.clone(), interval, weight: 2.0 });
     lines.extend(line.iter().map(|point| Line {
         colour: PALETTE[0],
         points: vec![*point],
         interval: vec![],
         weight: 3.0,
     }));
-    let x = axis(factor, &places, None);
+    let x = axis(factor, &places, factor.amounts.is_none().then_some(0.5), below(factor));
     for limit in &limits {
         let ends = vec![(x.range.start, at(*limit)), (x.range.end, at(*limit))];
         lines.push(Line { colour: PALETTE[2], points: ends, interval: vec![], weight: 1.5 });
@@ -288,8 +309,8 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
         Key { colour: css(shade(share)), name: plain(unit, value) }
     };
     let legend = if high > low { (0..SHADES.len()).map(key).collect() } else { Vec::new() };
-    let x = axis(columns, &side_by_side(columns), Some(0.5));
-    let y = axis(rows, &side_by_side(rows), Some(0.5));
+    let x = axis(columns, &side_by_side(columns), Some(0.5), below(columns));
+    let y = axis(rows, &side_by_side(rows), Some(0.5), BESIDE);
     let svg = Chart { size: (470, 300), x, y, bands: vec![], areas, lines }.svg_with(&labels);
     Some(Drawn { metric: metric.to_owned(), svg, legend })
 }

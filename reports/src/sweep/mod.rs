@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::expectations::{figure_at, tree};
 use crate::model::{ExpectationResult, Outcome, Report};
 
-pub(crate) use terminal::verdict;
+pub(crate) use terminal::{last_words, verdict};
 
 pub use files::{FORMAT, Shard, read_line, read_shard, shard_text, write_results};
 
