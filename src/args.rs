@@ -100,7 +100,7 @@ pub struct Settings {
     #[command(flatten)]
     pub subject: Subject,
     /// Varies a setting: KEY=a..b:step, a..b:*factor or a,b,c, such as ecs.web.desired_count=2..40:2 or
-    /// traffic.users.rate=100/s..800/s:100/s; may be given several times, and takes the place of the scenario's [sweep]
+    /// traffic.users.rate=100/s..800/s:100/s; may be given several times, and takes the place of the scenario's own `[sweep]`
     #[arg(long, value_name = "KEY=VALUES")]
     pub vary: Vec<String>,
     /// Root of all randomness, the same for all settings; the same as --set run.seed=N

@@ -15,7 +15,7 @@ const ROWS_MOST: usize = 2000;
 /// So many characters of labels stand side by side below an axis.
 const LABELS_WIDE: usize = 54;
 /// Room beside a chart: so many characters of a label, and of the title.
-const BESIDE: (usize, usize) = (9, 34);
+const BESIDE: (usize, usize) = (7, 34);
 /// Ticks closer than this share of an axis would overlap.
 const TICK_APART: f64 = 0.07;
 /// Values that span more than this are drawn on a logarithmic scale.
@@ -103,6 +103,10 @@ fn row(plan: &Plan, record: &Record) -> Value {
 fn drawn(plan: &Plan, records: &[Record]) -> Vec<Drawn> {
     match plan.factors.as_slice() {
         [factor] => plan.metrics.iter().filter_map(|metric| curve(plan, factor, records, metric)).collect(),
+        // Words need the room that there is below a chart and not beside it.
+        [words, numbers] if words.amounts.is_none() && numbers.amounts.is_some() => {
+            plan.metrics.iter().filter_map(|metric| heat_map(plan, numbers, words, records, metric)).collect()
+        }
         [rows, columns] => {
             plan.metrics.iter().filter_map(|metric| heat_map(plan, rows, columns, records, metric)).collect()
         }
