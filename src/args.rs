@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 /// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
 ///
-/// Exit codes: 0 = well; 99 = an expectation of the scenario failed, or
-/// `find` found nothing; 2 = the input is wrong (nothing was run);
-/// 3 = `merge` misses points; 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
+/// Exit codes: 0 = well; 1 = two reports differ (`diff`); 99 = an expectation of the scenario failed, or `find` found nothing;
+/// 2 = the input is wrong (nothing was run); 3 = `merge` misses points; 70 = a fault of the simulator itself, which is a bug;
+/// 74 = the results could not be written.
 #[derive(Debug, Parser)]
 #[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
@@ -22,6 +22,10 @@ pub struct Cli {
 pub enum Command {
     /// Runs a scenario and reports what came of it
     Run(Run),
+    /// Runs variants on the same customers and says what differs beyond chance
+    Compare(Compare),
+    /// Says in which figures two saved reports (report.json) differ beyond their intervals; ends with 1 if they do
+    Diff(Diff),
     /// Runs a scenario with many settings: every combination of the values given, or points listed in the scenario
     Sweep(Sweep),
     /// Puts the shards of a sweep together; ends with 3 if points are missing
@@ -64,12 +68,9 @@ pub struct Subject {
     pub set: Vec<String>,
 }
 
-/// A run.
+/// How often to run something, with which random numbers and on what.
 #[derive(Debug, Args)]
-pub struct Run {
-    /// What to run.
-    #[command(flatten)]
-    pub subject: Subject,
+pub struct Repetition {
     /// Root of all randomness; the same as --set run.seed=N
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -79,9 +80,35 @@ pub struct Run {
     /// Threads to run replications on, one by processor if not given; results do not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// Writes report.json, report.html, timeseries.csv and events.csv into a directory, which is made if need be
+}
+
+impl Repetition {
+    /// What it sets in the scenario, as after `--set`.
+    pub fn overrides(&self) -> Vec<String> {
+        let seed = self.seed.map(|seed| format!("run.seed={seed}"));
+        let replications = self.replications.map(|n| format!("run.replications={n}"));
+        seed.into_iter().chain(replications).collect()
+    }
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Runs one of the scenario's variants instead of the file as it stands
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// How often to run it.
+    #[command(flatten)]
+    pub repetition: Repetition,
+    /// Writes report.json, report.html, timeseries.csv, events.csv and junit.xml into a directory, which is made if need be
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Writes the expectations as JUnit XML into a file
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
     /// Prints the report as JSON instead of the summary
     #[arg(long)]
     pub json: bool,
@@ -91,6 +118,47 @@ pub struct Run {
     /// Shows neither progress nor how long it took
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// A comparison.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// A scenario with variants, or several scenarios; files, or names of scenarios of the library
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Sets a value in all of them, as if the files had it; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Another figure to compare, such as latency.mean or "routes./checkout.latency.p99"; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub metric: Vec<String>,
+    /// The variant that the others are compared with; the first if not given
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// How often to run them.
+    #[command(flatten)]
+    pub repetition: Repetition,
+    /// Writes compare.json, compare.md and compare.html into a directory, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Prints the comparison as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Shows neither progress nor how long it took
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Two saved reports.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// A report.json
+    pub before: PathBuf,
+    /// Another
+    pub after: PathBuf,
+    /// Prints what differs as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Settings to go through.
@@ -103,15 +171,9 @@ pub struct Settings {
     /// traffic.users.rate=100/s..800/s:100/s; may be given several times, and takes the place of the scenario's own `[sweep]`
     #[arg(long, value_name = "KEY=VALUES")]
     pub vary: Vec<String>,
-    /// Root of all randomness, the same for all settings; the same as --set run.seed=N
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// How often to run each setting; the same as --set run.replications=N
-    #[arg(long, value_name = "N")]
-    pub replications: Option<u32>,
-    /// Threads to run on, one by processor if not given; results do not depend on it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
+    /// How often to run each setting; all have the same seed.
+    #[command(flatten)]
+    pub repetition: Repetition,
     /// Shows no progress
     #[arg(long, short)]
     pub quiet: bool,

@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+/// The code for two reports that differ, as diff(1) has it.
+pub const DIFFERENT: u8 = 1;
+
 /// The code for an expectation that failed, as k6 has it.
 pub const EXPECTATION_FAILED: u8 = 99;
 

@@ -13,7 +13,7 @@ use sim_core::observations::Observations;
 
 use crate::args::{Settings, Subject};
 use crate::failure::Failure;
-use crate::run::estimate;
+use crate::simulate::{estimated, expectations, experiment_of, measure};
 use crate::subject;
 
 /// A scenario's text, and where it stands.
@@ -32,9 +32,7 @@ impl<'a> Text<'a> {
 
     /// Plans what was asked for, and tells what is odd about the scenario.
     pub fn plan(&self, settings: &Settings, metrics: &[String]) -> Result<Plan<'_>, Failure> {
-        let seed = settings.seed.map(|seed| format!("run.seed={seed}"));
-        let replications = settings.replications.map(|n| format!("run.replications={n}"));
-        let sets: Vec<String> = self.subject.set.iter().cloned().chain(seed).chain(replications).collect();
+        let sets: Vec<String> = self.subject.set.iter().cloned().chain(settings.repetition.overrides()).collect();
         let plan = self.plan_of(&Wishes { sets: &sets, vary: &settings.vary, metrics })?;
         subject::warn(&plan.base);
         Ok(plan)
@@ -46,9 +44,16 @@ impl<'a> Text<'a> {
     }
 
     fn plan_of(&self, wishes: &Wishes<'_>) -> Result<Plan<'_>, Failure> {
-        let options = LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric) };
-        Plan::new(self.source.clone(), wishes, options, env!("CARGO_PKG_VERSION"))
-            .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))
+        let options =
+            LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric), variant: None };
+        let plan = Plan::new(self.source.clone(), wishes, options, env!("CARGO_PKG_VERSION"))
+            .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))?;
+        if plan.base.warm_up_auto {
+            let why = "all settings must leave out the same customers, so run.warm_up cannot be \"auto\" here: find it with \
+                       `stormglass run`, and set it with --set run.warm_up=TIME";
+            return Err(Failure::Input(why.to_owned()));
+        }
+        Ok(plan)
     }
 }
 
@@ -132,8 +137,14 @@ pub fn run(plan: &Plan<'_>, point: &Point) -> Result<Vec<Report>, Failure> {
     let one = |case| {
         let setting = Setting::new(plan, point, case);
         let scenario = setting.load()?;
-        let observations = setting.observe(&scenario, 0..scenario.replications)?;
-        setting.audited(estimate(scenario, observations)?)
+        let mut observations = Vec::new();
+        let (mut done, mut wanted) = (0, Some(scenario.replications));
+        while let Some(target) = wanted {
+            observations.extend(setting.observe(&scenario, done..target)?);
+            done = target;
+            wanted = scenario.precision.as_ref().and_then(|it| it.next(done, &measure(it, &observations)));
+        }
+        setting.audited(estimated(&experiment_of(&scenario, observations))?)
     };
     plan.cases().map(one).collect()
 }
@@ -152,7 +163,7 @@ pub fn factors(plan: &Plan<'_>, point: &Point) -> BTreeMap<String, String> {
 /// The plan as reports have it.
 pub fn plan_report(plan: &Plan<'_>) -> PlanReport {
     let base = &plan.base;
-    let expectations = crate::run::expectations(base);
+    let expectations = expectations(base);
     let factor = |factor: &scenarios::sweep::Factor| {
         let amounts = factor.amounts();
         reports::sweep::Factor {

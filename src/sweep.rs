@@ -14,7 +14,8 @@ use crate::commands::count;
 use crate::failure::Failure;
 use crate::journal::{Finished, Journal, damaged, read, results};
 use crate::points::{self, Text};
-use crate::run::{check_writable, progress_bar, threads};
+use crate::run::check_writable;
+use crate::simulate::{progress_bar, threads};
 use crate::terminal::{self, colour_on_stdout, print, tell};
 
 /// Runs all points, or those of a shard, that have not been run yet.
@@ -24,7 +25,7 @@ pub fn sweep(args: &Sweep) -> Result<ExitCode, Failure> {
     let plan = text.plan(&args.settings, &args.metric)?;
     let mine: Vec<&Point> =
         plan.points.iter().filter(|point| shard.is_none_or(|shard| shard.holds(point.id))).collect();
-    let threads = threads(args.settings.threads);
+    let threads = threads(args.settings.repetition.threads);
     points::check(&plan, &mine, threads)?;
     if args.list {
         let lines: String =
@@ -116,7 +117,7 @@ impl Work<'_> {
             Some(shard) => {
                 let lines = finished.values().map(|(_, line)| line.as_str());
                 let text = shard_text(self.report, Some(shard.to_string()), lines);
-                told(reports::write_files(&[(shard_file(shard), text)], dir), dir, self.args.settings.quiet)?;
+                told(reports::write_files(dir, &[(&shard_file(shard), text)]), dir, self.args.settings.quiet)?;
             }
             None => write(self.report, &finished, dir, self.args.settings.quiet)?,
         }
@@ -139,7 +140,8 @@ impl Work<'_> {
         if !quiet && left.len() < mine.len() {
             tell(format_args!("{} of {} points are finished already", mine.len() - left.len(), mine.len()));
         }
-        let bar = progress_bar(left.len() as u32, "points", quiet);
+        let bar = progress_bar("points", quiet);
+        bar.set_length(left.len() as u64);
         let finished = Mutex::new(finished);
         let one = |point: &&Point| {
             let reports = points::run(self.plan, point)?;

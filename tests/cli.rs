@@ -52,14 +52,14 @@ fn results_do_not_depend_on_threads_and_do_on_the_seed() {
     assert!(alone != json(&["--seed", "8"]));
     json(&["--threads", "1", "--out", "one"]);
     json(&["--threads", "2", "--out", "two"]);
-    for name in ["report.json", "report.html", "timeseries.csv", "events.csv"] {
+    for name in ["report.json", "report.html", "timeseries.csv", "events.csv", "junit.xml"] {
         let read = |dir: &str| std::fs::read(folder.path(dir).join(name)).unwrap();
         assert!(read("one") == read("two"), "{name}");
     }
 }
 
 #[test]
-fn out_writes_four_files_and_the_same_json() {
+fn out_writes_five_files_and_the_same_json() {
     let folder = Folder::with("desk.toml", DESK);
     let output = folder.run(&["run", "desk.toml", "--json", "--out", "results/of today"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -68,7 +68,7 @@ fn out_writes_four_files_and_the_same_json() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["events.csv", "report.html", "report.json", "timeseries.csv"]);
+    assert_eq!(names, ["events.csv", "junit.xml", "report.html", "report.json", "timeseries.csv"]);
     assert!(std::fs::read(folder.path("results/of today/report.json")).unwrap() == output.stdout);
 }
 

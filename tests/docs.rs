@@ -86,3 +86,16 @@ fn what_the_page_of_sweeps_shows_is_legal() {
     assert_eq!(job["containerProperties"]["command"][4], "auto");
     assert!(file("kubernetes.yaml").contains("auto/16") && file("kubernetes.yaml").contains("completions: 16"));
 }
+
+#[test]
+fn the_comparison_of_the_page_is_as_it_says() {
+    let shown = scenarios("docs/comparing.md");
+    assert_eq!(shown.len(), 1);
+    let folder = Folder::with("desks.toml", &shown[0]);
+    let output = folder.run(&["compare", "desks.toml", "--quiet"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    for found in ["two desks: better in latency p50, latency p99", "quick desk: better in latency p50, latency p99"] {
+        assert!(text.contains(found), "{text}");
+    }
+}

@@ -308,3 +308,25 @@ fn uncertain_settings_give_ranges() {
     // Of twelve draws with a standard deviation of 20/s / sqrt(12) the half-width is about 3.7/s, that of one rate below 0.5/s.
     assert!((2.0..6.0).contains(&at(&drawn, "half_width")), "{drawn}");
 }
+
+#[test]
+fn precision_decides_at_every_point_and_the_warm_up_is_the_same_at_all() {
+    let folder = Folder::with("desk.toml", DESK);
+    let precision = "run.precision={ metric = \"latency.mean\", relative = \"5%\", max_replications = 200 }";
+    let arguments = ["sweep", "desk.toml", "--quiet", "--json", "--vary", "traffic.people.rate=10/s,30/s"];
+    let output = folder.run(&[&arguments[..], &["--set", precision]].concat());
+    ok(&output);
+    let text = stdout(&output);
+    let records: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &records {
+        let mean = &record["figures"]["latency.mean"];
+        let relative = mean["half_width"].as_f64().unwrap() / mean["value"].as_f64().unwrap();
+        assert!(relative <= 0.05, "{record}");
+    }
+    // The busier desk takes more.
+    let replications = |index: usize| records[index]["replications"].as_u64().unwrap();
+    assert!(replications(1) > replications(0) && replications(0) > 3, "{} {}", replications(0), replications(1));
+    let output = folder.run(&[&arguments[..], &["--set", "run.warm_up=auto"]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("run.warm_up cannot be \"auto\""), "{}", stderr(&output));
+}

@@ -59,6 +59,18 @@ pub struct Run {
     pub downtime_error_rate: f64,
     /// CloudWatch: how long after the end of a period its datapoint can be read.
     pub metric_delay: SimDuration,
+    /// What is observed span by span.
+    pub spans: Spans,
+}
+
+/// What is observed span by span, beside the run as a whole. Nothing unless asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// The measured time is observed in so many equal batches too: [`sim_core::observations::Observations::batches`].
+    pub batches: u32,
+    /// Latencies are observed in so many equal windows of arrival time:
+    /// [`sim_core::observations::Observations::latency_by_arrival`].
+    pub arrival_windows: u32,
 }
 
 impl Run {
@@ -67,6 +79,19 @@ impl Run {
     pub fn horizon(&self) -> SimTime {
         SimTime::ZERO + self.duration
     }
+    /// Length of a batch; the last one may be a few nanoseconds longer.
+    #[must_use]
+    pub fn batch(&self) -> SimDuration {
+        part(
+            SimDuration::from_nanos(self.duration.as_nanos().saturating_sub(self.warm_up.as_nanos())),
+            self.spans.batches,
+        )
+    }
+}
+
+/// One of so many equal parts of a time, at least a nanosecond.
+pub(crate) fn part(whole: SimDuration, parts: u32) -> SimDuration {
+    SimDuration::from_nanos((whole.as_nanos() / u64::from(parts.max(1))).max(1))
 }
 
 /// Default network delays; round-trip times, of which a hop takes half.

@@ -417,7 +417,7 @@ impl Client {
     }
 
     fn begin(&mut self, request: Request, cx: &mut Cx<'_>) {
-        cx.shared.observer.operation_starts(request.route, request.started);
+        cx.shared.observer.operation_starts(&request);
         let key = cx.shared.requests.insert(request);
         self.attempt(key, cx);
     }

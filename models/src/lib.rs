@@ -5,6 +5,7 @@ pub mod alb;
 pub mod architecture;
 pub mod aurora;
 pub mod autoscaling;
+mod batches;
 pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;
@@ -17,6 +18,10 @@ pub mod route53;
 pub mod station;
 pub mod timeline;
 pub mod world;
+
+/// So that tests inside and outside of the crate share their helpers.
+#[cfg(test)]
+extern crate self as models;
 
 pub use architecture::Architecture;
 pub use ids::*;

@@ -3,12 +3,13 @@
 
 use sim_core::digest::Digest;
 use sim_core::observations::{
-    AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup, StationObservations,
+    ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup,
+    StationObservations,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
 
-use crate::architecture::Run;
+use crate::architecture::{Run, part};
 use crate::ids::*;
 use crate::request::*;
 use crate::world::Cx;
@@ -110,14 +111,20 @@ struct Second {
 
 #[derive(Debug)]
 struct Route {
+    fates: Fates,
+    seconds: Vec<Second>,
+    window: Option<Window>,
+}
+
+/// What became of some operations of a route.
+#[derive(Clone, Debug, Default)]
+struct Fates {
     started: u64,
     succeeded: u64,
     attempts: u64,
     failed: [u64; Cause::COUNT],
     latency: Histogram,
     latency_failed: Histogram,
-    seconds: Vec<Second>,
-    window: Option<Window>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -150,8 +157,16 @@ pub struct Observer {
     cause_figures: [Option<FigureId>; Cause::COUNT],
     latency_figures: [FigureId; 3],
     digest: Digest,
+    customers: Digest,
     started_in_all: u64,
     ended_in_all: u64,
+    in_flight: Vec<u64>,
+    /// By arrival, if the run is observed in windows.
+    windows: Vec<ArrivalWindow>,
+    window: SimDuration,
+    /// By batch of arrival and route, if the run is observed in batches.
+    batches: Vec<Vec<Fates>>,
+    batch: SimDuration,
 }
 
 const LATENCY_QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
@@ -178,8 +193,14 @@ impl Observer {
             cause_figures,
             latency_figures,
             digest: Digest::new(),
+            customers: Digest::new(),
             started_in_all: 0,
             ended_in_all: 0,
+            in_flight: Vec::new(),
+            windows: vec![ArrivalWindow::default(); run.spans.arrival_windows as usize],
+            window: part(run.duration, run.spans.arrival_windows),
+            batches: vec![vec![Fates::default(); routes.len()]; run.spans.batches as usize],
+            batch: run.batch(),
         }
     }
 
@@ -187,18 +208,32 @@ impl Observer {
         started.as_nanos() >= self.run.warm_up.as_nanos()
     }
 
-    /// An operation starts.
-    pub fn operation_starts(&mut self, route: RouteId, started: SimTime) {
-        self.started_in_all += 1;
-        if self.counts(started) {
-            self.routes[route.index()].started += 1;
+    /// Does something to the books of a route, and to those of the batch in which the operation arrived.
+    #[inline]
+    fn book(&mut self, route: RouteId, started: SimTime, write: impl Fn(&mut Fates)) {
+        if !self.counts(started) {
+            return;
         }
+        write(&mut self.routes[route.index()].fates);
+        if !self.batches.is_empty() {
+            let since = started.as_nanos() - self.run.warm_up.as_nanos();
+            let batch = ((since / self.batch.as_nanos()) as usize).min(self.batches.len() - 1);
+            write(&mut self.batches[batch][route.index()]);
+        }
+    }
+
+    /// An operation starts.
+    pub fn operation_starts(&mut self, request: &Request) {
+        self.started_in_all += 1;
+        let asked =
+            u64::from(request.path.0) << 32 ^ u64::from(request.object) ^ u64::from(request.bytes).rotate_left(16);
+        let when = request.started.as_nanos().rotate_left(20);
+        self.customers.push(request.stream ^ when ^ asked.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        self.book(request.route, request.started, |fates| fates.started += 1);
     }
     /// An attempt of an operation is made.
     pub fn attempt(&mut self, route: RouteId, started: SimTime) {
-        if self.counts(started) {
-            self.routes[route.index()].attempts += 1;
-        }
+        self.book(route, started, |fates| fates.attempts += 1);
     }
     /// An operation ends for good.
     pub fn operation_ends(&mut self, route: RouteId, started: SimTime, now: SimTime, outcome: Outcome) {
@@ -208,28 +243,31 @@ impl Observer {
         self.digest.push(started.as_nanos() ^ ((cause as u64) << 56) ^ (u64::from(route.0) << 40));
         self.digest.push(latency.as_nanos());
         self.bin_ended[cause] += 1;
-        let counts = self.counts(started);
         let second = started.as_nanos() / 1_000_000_000;
         if now.as_nanos() / 1_000_000_000 >= self.open_from + OPEN_SECONDS as u64 {
             self.close_seconds(now.as_nanos() / 1_000_000_000 + 1 - OPEN_SECONDS as u64);
         }
         let second = second.max(self.open_from) as usize % OPEN_SECONDS;
-        let route = &mut self.routes[route.index()];
-        let open = &mut route.seconds[second];
+        let open = &mut self.routes[route.index()].seconds[second];
         open.ended += 1;
         if cause == 0 {
             self.bin_latency.record(latency);
-            if counts {
-                route.succeeded += 1;
-                route.latency.record(latency);
+            if !self.windows.is_empty() {
+                let at = ((started.as_nanos() / self.window.as_nanos()) as usize).min(self.windows.len() - 1);
+                self.windows[at].count += 1;
+                self.windows[at].latency_sum_nanos += u128::from(latency.as_nanos());
             }
+            self.book(route, started, |fates| {
+                fates.succeeded += 1;
+                fates.latency.record(latency);
+            });
         } else {
             open.failed += 1;
             open.causes[cause] = open.causes[cause].saturating_add(1);
-            if counts {
-                route.failed[cause] += 1;
-                route.latency_failed.record(latency);
-            }
+            self.book(route, started, |fates| {
+                fates.failed[cause] += 1;
+                fates.latency_failed.record(latency);
+            });
         }
     }
 
@@ -295,6 +333,7 @@ impl Observer {
             }
         }
         self.bin_latency.clear();
+        self.in_flight.push(self.started_in_all - self.ended_in_all);
         for cause in Cause::ALL {
             let ended = std::mem::take(&mut self.bin_ended[cause as usize]);
             if ended > 0 && self.cause_figures[cause as usize].is_none() {
@@ -334,31 +373,32 @@ impl Observer {
             self.started_in_all == self.ended_in_all + in_flight_in_all,
             format!("{} = {} + {}", self.started_in_all, self.ended_in_all, in_flight_in_all),
         );
+        let batches = self.batches.into_iter().map(|routes| {
+            let observed = routes.into_iter().zip(&self.names).map(|(fates, name)| {
+                let ended = fates.succeeded + fates.failed.iter().sum::<u64>();
+                let in_flight = fates.started - ended;
+                fates.observed(name.clone(), in_flight)
+            });
+            observed.collect()
+        });
+        let batches = batches.collect();
         let mut routes = Vec::new();
         for ((name, route), &in_flight) in self.names.into_iter().zip(self.routes).zip(in_flight) {
-            let failed: u64 = route.failed.iter().sum();
+            let Fates { started, succeeded, .. } = route.fates;
+            let failed: u64 = route.fates.failed.iter().sum();
             findings.check(
                 format!("flow of {name}: started = succeeded + failed + in flight"),
-                route.started == route.succeeded + failed + in_flight,
-                format!("{} = {} + {} + {}", route.started, route.succeeded, failed, in_flight),
+                started == succeeded + failed + in_flight,
+                format!("{started} = {succeeded} + {failed} + {in_flight}"),
             );
-            routes.push(RouteObservations {
-                name,
-                started: route.started,
-                succeeded: route.succeeded,
-                failed: Cause::ALL
-                    .into_iter()
-                    .filter(|&cause| route.failed[cause as usize] > 0)
-                    .map(|cause| (cause.name().to_owned(), route.failed[cause as usize]))
-                    .collect(),
-                in_flight,
-                attempts: route.attempts,
-                latency: route.latency,
-                latency_failed: route.latency_failed,
-            });
+            routes.push(route.fates.observed(name, in_flight));
         }
         Books {
             routes,
+            batches,
+            latency_by_arrival: self.windows,
+            in_flight: self.in_flight,
+            customers: self.customers.finish(),
             series: self.figures.series,
             log: self.log,
             log_dropped: self.log_dropped,
@@ -373,6 +413,14 @@ impl Observer {
 pub struct Books {
     /// See [`sim_core::observations::Observations::routes`].
     pub routes: Vec<RouteObservations>,
+    /// The same of each batch.
+    pub batches: Vec<Vec<RouteObservations>>,
+    /// See [`sim_core::observations::Observations::latency_by_arrival`].
+    pub latency_by_arrival: Vec<ArrivalWindow>,
+    /// See [`sim_core::observations::Observations::in_flight`].
+    pub in_flight: Vec<u64>,
+    /// See [`sim_core::observations::Observations::customers`].
+    pub customers: u64,
     /// See [`sim_core::observations::Observations::series`].
     pub series: Vec<Series>,
     /// See [`sim_core::observations::Observations::log`].
@@ -387,15 +435,22 @@ pub struct Books {
 
 impl Route {
     fn new() -> Self {
-        Self {
-            started: 0,
-            succeeded: 0,
-            attempts: 0,
-            failed: [0; Cause::COUNT],
-            latency: Histogram::new(),
-            latency_failed: Histogram::new(),
-            seconds: vec![Second::default(); OPEN_SECONDS],
-            window: None,
+        Self { fates: Fates::default(), seconds: vec![Second::default(); OPEN_SECONDS], window: None }
+    }
+}
+
+impl Fates {
+    fn observed(self, name: String, in_flight: u64) -> RouteObservations {
+        let failed = Cause::ALL.into_iter().filter(|&cause| self.failed[cause as usize] > 0);
+        RouteObservations {
+            name,
+            started: self.started,
+            succeeded: self.succeeded,
+            failed: failed.map(|cause| (cause.name().to_owned(), self.failed[cause as usize])).collect(),
+            in_flight,
+            attempts: self.attempts,
+            latency: self.latency,
+            latency_failed: self.latency_failed,
         }
     }
 }

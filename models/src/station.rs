@@ -1,11 +1,11 @@
 //! A plain station: a textbook queue, or a dependency that is no AWS service (a payment provider, an S3 origin).
 
+use sim_core::SimTime;
 use sim_core::distribution::Distribution;
 use sim_core::observations::SeriesGroup;
 use sim_core::station::fifo::{Fifo, Offered};
 use sim_core::station::sharing::ProcessorSharing;
 use sim_core::tally::StationTally;
-use sim_core::SimTime;
 
 use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};

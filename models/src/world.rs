@@ -13,6 +13,7 @@ use crate::alb::Alb;
 use crate::architecture::Architecture;
 use crate::aurora::Aurora;
 use crate::autoscaling::AutoScaling;
+use crate::batches::Batches;
 use crate::client::Client;
 use crate::cloudfront::CloudFront;
 use crate::cloudwatch::Metrics;
@@ -58,6 +59,8 @@ pub enum Event {
     WarmUpOver,
     /// A bin of the figures over time ends.
     BinEnds,
+    /// A batch ends, and the next begins.
+    BatchEnds,
 }
 const _: () = assert!(size_of::<Event>() <= 16);
 
@@ -174,6 +177,7 @@ pub struct Models {
     stations: Vec<Station>,
     autoscaling: AutoScaling,
     timeline: Timeline,
+    batches: Option<Batches>,
     bin: SimDuration,
     metric_delay: SimDuration,
 }
@@ -212,6 +216,7 @@ impl Models {
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
             autoscaling: AutoScaling::new(&architecture.scaling, &architecture.ecs, &mut cx),
             timeline: Timeline::new(&architecture.deployments, &architecture.faults),
+            batches: Batches::new(&architecture.run),
             bin: SimDuration::ZERO,
             metric_delay: architecture.run.metric_delay,
             shared,
@@ -227,6 +232,9 @@ impl Models {
         cx.kernel.schedule_in(self.bin, Event::BinEnds);
         if !architecture.run.warm_up.is_zero() {
             cx.kernel.schedule_in(architecture.run.warm_up, Event::WarmUpOver);
+        }
+        if let Some(batches) = &self.batches {
+            cx.kernel.schedule_in(architecture.run.warm_up + batches.length(), Event::BatchEnds);
         }
         cx.kernel.schedule_in(cloudwatch::PERIOD, Event::CloudWatch(cloudwatch::Event::PeriodEnds));
         self.timeline.start(&mut cx);
@@ -345,13 +353,29 @@ impl Models {
         self.shared.observer.end_bin(now);
     }
 
+    /// What the services have to say of the time since the warm-up.
+    fn findings(&mut self, kernel: &mut Kernel<Event>) -> Findings {
+        let now = kernel.now();
+        let mut findings = Findings::default();
+        self.each_observed(kernel, |it, _| it.finish(now, &mut findings));
+        findings
+    }
+
+    fn end_batch(&mut self, kernel: &mut Kernel<Event>) {
+        let findings = self.findings(kernel);
+        if let Some(batches) = &mut self.batches
+            && batches.end(kernel.now(), findings)
+        {
+            kernel.schedule_in(batches.length(), Event::BatchEnds);
+        }
+    }
+
     fn finish(mut self, kernel: &mut Kernel<Event>, architecture: &Architecture, replication: u32) -> Observations {
         let now = kernel.now();
         if !now.as_nanos().is_multiple_of(self.bin.as_nanos()) {
             self.end_bin(kernel);
         }
-        let mut findings = Findings::default();
-        self.each_observed(kernel, |it, _| it.finish(now, &mut findings));
+        let mut findings = self.findings(kernel);
         let warm_up = SimTime::ZERO + architecture.run.warm_up;
         let mut in_flight = vec![0; architecture.routes.len()];
         let mut in_flight_in_all = 0;
@@ -367,6 +391,7 @@ impl Models {
         let shared = self.shared;
         let mut books = shared.observer.finish(now, &in_flight, in_flight_in_all, &mut findings);
         books.series.extend(shared.metrics.into_series(architecture.run.duration));
+        let batches = self.batches.map(|batches| batches.finish(now, &findings, books.batches, &books.downtime));
         Observations {
             replication,
             horizon: now,
@@ -380,6 +405,10 @@ impl Models {
             counters: findings.counters,
             notes: architecture.notes.clone(),
             audit: Audit { checks: findings.checks },
+            in_flight: books.in_flight,
+            batches: batches.unwrap_or_default(),
+            latency_by_arrival: books.latency_by_arrival,
+            customers: books.customers,
             digest: books.digest,
             events: kernel.events_handled(),
         }
@@ -417,6 +446,7 @@ impl World for Models {
                 cx.kernel.schedule_in(self.bin, Event::BinEnds);
                 self.end_bin(kernel);
             }
+            Event::BatchEnds => self.end_batch(kernel),
         }
         self.drain(kernel);
     }
@@ -446,6 +476,7 @@ pub(crate) mod bench {
                 warm_up: SimDuration::ZERO,
                 downtime_error_rate: 0.5,
                 metric_delay: SimDuration::from_secs(60),
+                spans: crate::architecture::Spans::default(),
             };
             let shared = Shared {
                 requests: Slab::new(),
@@ -491,3 +522,6 @@ pub(crate) mod bench {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

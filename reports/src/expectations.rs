@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::estimate::skeleton;
-use crate::format::{Unit, plain};
+use crate::format::{Unit, number, plain};
 use crate::model::{Estimate, ExpectationResult, Figures, LatencyEstimate, Outcome};
 
 /// Something that a scenario expects of a figure.
@@ -89,16 +89,48 @@ pub(crate) fn check_all(expectations: &[Expectation]) -> Result<(), Vec<BadExpec
     if bad.is_empty() { Ok(()) } else { Err(bad) }
 }
 
+/// The figures of one replication, to look several up in.
+pub(crate) fn raw_tree(figures: &Figures<f64, f64>) -> Value {
+    serde_json::to_value(figures).unwrap_or(Value::Null)
+}
+
+/// A figure of one replication; NaN if there is none.
+pub(crate) fn find_in_replication(tree: &Value, metric: &str) -> f64 {
+    lookup(tree, metric).map_or(f64::NAN, |found| found.value)
+}
+
+/// Figures of a report whose names are near a metric's, nearest first.
+pub(crate) fn near_in(figures: &Figures<Estimate, LatencyEstimate>, metric: &str) -> Vec<String> {
+    near(metric, &paths(&tree(figures)), NEAR)
+}
+
 /// Judges every expectation by the estimates.
 pub(crate) fn judge(
     expectations: &[Expectation],
     figures: &Figures<Estimate, LatencyEstimate>,
+    replications: usize,
 ) -> Vec<ExpectationResult> {
     if expectations.is_empty() {
         return Vec::new();
     }
     let figures = tree(figures);
-    expectations.iter().map(|expectation| judge_one(expectation, &figures)).collect()
+    let judge = |expectation: &Expectation| {
+        let mut result = judge_one(expectation, &figures);
+        if let Some(bound) = straddled(&result) {
+            let text = plain(Unit::of_path(&expectation.metric), bound);
+            result.note =
+                Some(format!("the interval holds the bound {text}: {}", what_would_tell(&result, bound, replications)));
+            result.uncertain = true;
+        }
+        result
+    };
+    expectations.iter().map(judge).collect()
+}
+
+/// The figure at a path, of the first route that fits if one is named; NaN if there is none.
+pub(crate) fn find_figure(figures: &Figures<Estimate, LatencyEstimate>, metric: &str, route: Option<&str>) -> Estimate {
+    let path = route.map_or_else(|| metric.to_owned(), |route| format!("routes.{route}.{metric}"));
+    lookup(&tree(figures), &path).unwrap_or(Estimate { value: f64::NAN, half_width: None })
 }
 
 fn judge_one(expectation: &Expectation, figures: &Value) -> ExpectationResult {
@@ -137,7 +169,7 @@ fn closeness(result: &ExpectationResult) -> f64 {
 
 fn compare(expectation: &Expectation, route: Option<String>, found: Result<Estimate, String>) -> ExpectationResult {
     let nothing = Estimate { value: f64::NAN, half_width: None };
-    let (estimate, mut note) = match found {
+    let (estimate, note) = match found {
         Ok(estimate) if estimate.value.is_nan() => (estimate, Some("no value: nothing to measure it by".to_owned())),
         Ok(estimate) => (estimate, None),
         Err(why) => (nothing, Some(why)),
@@ -146,12 +178,6 @@ fn compare(expectation: &Expectation, route: Option<String>, found: Result<Estim
     let holds = !value.is_nan()
         && expectation.min.is_none_or(|min| value >= min)
         && expectation.max.is_none_or(|max| value <= max);
-    let straddles = |bound: &f64| estimate.half_width.is_some_and(|half| half > 0.0 && (value - bound).abs() <= half);
-    let straddled = [expectation.min, expectation.max].into_iter().flatten().find(straddles);
-    if let Some(bound) = straddled {
-        let bound = plain(Unit::of_path(&expectation.metric), bound);
-        note = Some(format!("the interval holds the bound {bound}: more replications would tell"));
-    }
     ExpectationResult {
         text: expectation.text.clone(),
         metric: expectation.metric.clone(),
@@ -161,8 +187,27 @@ fn compare(expectation: &Expectation, route: Option<String>, found: Result<Estim
         value,
         half_width: estimate.half_width,
         verdict: if holds { Outcome::Pass } else { Outcome::Fail },
-        uncertain: straddled.is_some(),
+        uncertain: false,
         note,
+    }
+}
+
+/// The bound that lies in a result's interval, if one does.
+fn straddled(result: &ExpectationResult) -> Option<f64> {
+    let half = result.half_width.filter(|half| *half > 0.0)?;
+    [result.min, result.max].into_iter().flatten().find(|bound| (result.value - bound).abs() <= half)
+}
+
+/// How much more it takes until the interval would end at the bound: it narrows with the root of the number of replications, or of
+/// the length of a single one.
+fn what_would_tell(result: &ExpectationResult, bound: f64, replications: usize) -> String {
+    const TOO_MANY: f64 = 1e5;
+    let ratio = result.half_width.unwrap_or(0.0) / (result.value - bound).abs();
+    let times = ratio * ratio;
+    match replications {
+        n if times * n as f64 > TOO_MANY => "too close to tell by more replications".to_owned(),
+        1 => format!("a run about {} times as long would tell", number(times.ceil().max(2.0), 0)),
+        n => format!("about {} replications would tell", number((times * n as f64).ceil().max(n as f64 + 1.0), 0)),
     }
 }
 

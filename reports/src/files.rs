@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::compare::Comparison;
 use crate::model::Report;
 
-/// Writes `report.json`, `report.html`, `timeseries.csv` and `events.csv` into `dir`, which is made if need be. Each is first
+/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv` and `junit.xml` into `dir`, which is made if need be. Each is first
 /// written under a temporary name; only when all are on the disk do they get their names, so that a failure leaves neither
 /// halves nor a mixture with an earlier run's files.
 ///
@@ -14,21 +15,52 @@ use crate::model::Report;
 ///
 /// Whatever the file system reports; the temporary files are gone then.
 pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    let files = [
-        ("report.json", report.to_json()),
-        ("report.html", report.to_html()),
-        ("timeseries.csv", report.timeseries_csv()),
-        ("events.csv", report.events_csv()),
-    ];
-    write_files(&files.map(|(name, text)| (name.to_owned(), text)), dir)
+    write_files(
+        dir,
+        &[
+            ("report.json", report.to_json()),
+            ("report.html", report.to_html()),
+            ("timeseries.csv", report.timeseries_csv()),
+            ("events.csv", report.events_csv()),
+            ("junit.xml", report.to_junit()),
+        ],
+    )
 }
 
-/// Writes files into a folder, which is made if need be: all of them, or none. Their names are those of the folder's entries.
+/// Writes `compare.json`, `compare.md` and `compare.html` into `dir` in the same way.
 ///
 /// # Errors
 ///
-/// Whatever the file system reports; the temporary files are gone then.
-pub fn write_files(files: &[(String, String)], dir: &Path) -> io::Result<Vec<PathBuf>> {
+/// Whatever the file system reports.
+pub fn write_comparison(comparison: &Comparison, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    write_files(
+        dir,
+        &[
+            ("compare.json", comparison.to_json()),
+            ("compare.md", comparison.to_markdown()),
+            ("compare.html", comparison.to_html()),
+        ],
+    )
+}
+
+/// Writes one file in the same way: whole or not at all.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_one(path: &Path, text: String) -> io::Result<()> {
+    let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "it names no file");
+    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    write_files(dir, &[(name, text)]).map(|_| ())
+}
+
+/// Writes files into a folder, by the names of its entries, in the same way.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_files(dir: &Path, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(dir)?;
     let mut staged = Vec::with_capacity(files.len());
     let result = stage(dir, files, &mut staged).and_then(|()| publish(&staged));
@@ -43,7 +75,7 @@ pub fn write_files(files: &[(String, String)], dir: &Path) -> io::Result<Vec<Pat
 
 type Staged = Vec<(PathBuf, PathBuf)>;
 
-fn stage(dir: &Path, files: &[(String, String)], staged: &mut Staged) -> io::Result<()> {
+fn stage(dir: &Path, files: &[(&str, String)], staged: &mut Staged) -> io::Result<()> {
     for (name, text) in files {
         let target = dir.join(name);
         if target.is_dir() {

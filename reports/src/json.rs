@@ -17,13 +17,18 @@ impl Report {
     /// The report as JSON: indented, keys in fixed order, a newline at the end.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut text, Tidy(PrettyFormatter::new()));
-        let written = self.serialize(&mut serializer);
-        debug_assert!(written.is_ok(), "a report has only text keys: {written:?}");
-        text.push(b'\n');
-        String::from_utf8(text).unwrap_or_default()
+        pretty(self)
     }
+}
+
+/// Anything as JSON: indented, keys in fixed order, a newline at the end.
+pub(crate) fn pretty(value: &impl Serialize) -> String {
+    let mut text = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, Tidy(PrettyFormatter::new()));
+    let written = value.serialize(&mut serializer);
+    debug_assert!(written.is_ok(), "a report has only text keys: {written:?}");
+    text.push(b'\n');
+    String::from_utf8(text).unwrap_or_default()
 }
 
 /// Pretty-printing with whole floats written as `12`, not `12.0`: counts of a replication look like counts.

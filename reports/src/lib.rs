@@ -1,5 +1,5 @@
 //! Estimates from the observations of replications, and their renderings: terminal, `report.json`, `report.html`,
-//! `timeseries.csv`, `events.csv`.
+//! `timeseries.csv`, `events.csv`, `junit.xml`; comparisons of several reports, and differences between two saved ones.
 //!
 //! The only input is [`sim_core::observations`]; this crate knows no model and no cloud, reads no clock and touches no file
 //! but those that [`write_all`] writes. The same observations give the same bytes.
@@ -8,7 +8,9 @@
 //! Experiment --estimate--> Report --to_terminal, to_json, to_html, timeseries_csv, events_csv--> text
 //! ```
 
+pub mod compare;
 mod csv;
+pub mod diff;
 mod estimate;
 mod expectations;
 mod files;
@@ -16,6 +18,7 @@ pub mod find;
 mod format;
 mod html;
 mod json;
+mod junit;
 pub mod model;
 mod named;
 pub mod sweep;
@@ -23,9 +26,10 @@ mod terminal;
 
 use sim_core::observations::Observations;
 
-pub use estimate::estimate;
+pub use compare::{Comparison, Contender, compare};
+pub use estimate::{estimate, measure};
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
-pub use files::{write_all, write_files};
+pub use files::{write_all, write_comparison, write_files, write_one};
 pub use model::{Report, SCHEMA_VERSION};
 pub use named::Named;
 
@@ -44,6 +48,10 @@ pub struct Experiment {
     pub confidence: f64,
     /// What the scenario expects.
     pub expectations: Vec<Expectation>,
+    /// How the warm-up was found, if it was not given.
+    pub warm_up_found: Option<model::FoundWarmUp>,
+    /// The precision that decided how many replications there are, if one did.
+    pub precision: Option<model::PrecisionResult>,
     /// Version of the simulator.
     pub version: String,
     /// What each replication left behind, in order.
@@ -55,6 +63,10 @@ impl Report {
     #[must_use]
     pub const fn passed(&self) -> bool {
         self.verdict.passed
+    }
+    /// Whether figures have intervals.
+    pub(crate) const fn has_intervals(&self) -> bool {
+        self.interval.degrees_of_freedom > 0
     }
     /// Whether every law of the audit held in every replication.
     #[must_use]

@@ -21,6 +21,24 @@ pub struct Estimate {
     pub half_width: Option<f64>,
 }
 
+/// Whatever has an interval.
+pub trait HasInterval {
+    /// Half its width.
+    fn half_width_mut(&mut self) -> &mut Option<f64>;
+}
+
+impl HasInterval for Estimate {
+    fn half_width_mut(&mut self) -> &mut Option<f64> {
+        &mut self.half_width
+    }
+}
+
+impl HasInterval for LatencyEstimate {
+    fn half_width_mut(&mut self) -> &mut Option<f64> {
+        &mut self.half_width
+    }
+}
+
 /// An estimated figure of latency, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LatencyEstimate {
@@ -54,6 +72,15 @@ macro_rules! figures {
             #[allow(dead_code, reason = "not every group has a blank")]
             pub(crate) const fn filled(value: F) -> Self {
                 Self { $($field: value),* }
+            }
+        }
+        impl<F: HasInterval + Copy> $name<F> {
+            /// Takes over the half widths of other estimates of the same figures, `factor` times as wide.
+            pub(crate) fn take_half_widths(&mut self, others: &Self, factor: f64) {
+                $({
+                    let mut other = others.$field;
+                    *self.$field.half_width_mut() = other.half_width_mut().map(|half_width| half_width * factor);
+                })*
             }
         }
         impl $name<f64> {
@@ -213,10 +240,16 @@ pub struct Report {
     pub horizon_s: f64,
     /// Seconds at the start that the figures leave out.
     pub warm_up_s: f64,
+    /// How that was found, if it was not given.
+    pub warm_up_found: Option<FoundWarmUp>,
     /// Seconds that the figures cover.
     pub measured_s: f64,
+    /// The precision that decided how many replications there are, if one did.
+    pub precision: Option<PrecisionResult>,
     /// Whether the scenario's expectations and the run's audit were met.
     pub verdict: Verdict,
+    /// Which figures cannot be trusted, why, and what it takes; the gravest first.
+    pub cautions: Vec<Caution>,
     /// The scenario's expectations, in its order.
     pub expectations: Vec<ExpectationResult>,
     /// What bound first.
@@ -249,14 +282,78 @@ pub struct Report {
 /// What the intervals are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Interval {
-    /// `student`: mean over replications plus or minus Student's quantile times the standard error.
+    /// `student`: mean over replications plus or minus Student's quantile times the standard error. `batch_means`: the same over the
+    /// batches of the one replication.
     pub method: &'static str,
     /// Level of confidence, such as 0.95.
     pub confidence: f64,
-    /// Replications less one.
+    /// Replications (or batches) less one.
     pub degrees_of_freedom: u32,
     /// What to know, such as `one replication: no interval`.
     pub note: Option<String>,
+}
+
+/// A warm-up that was found by a rule.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FoundWarmUp {
+    /// The rule: `mser5`.
+    pub rule: &'static str,
+    /// Runs whose latencies, by arrival time, it was applied to.
+    pub pilots: u32,
+    /// Seconds of each that were searched: up to the first planned change.
+    pub searched_s: f64,
+    /// Whether latency settled. If not, half of what was searched is left out.
+    pub settled: bool,
+}
+
+/// A precision that was wanted, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PrecisionResult {
+    /// Path of the figure.
+    pub metric: String,
+    /// The route it was looked up in, if one is named.
+    pub route: Option<String>,
+    /// Half the width of the interval that was wanted, as a share of the figure.
+    pub relative: f64,
+    /// What was reached; NaN if there is no interval.
+    pub reached_relative: f64,
+    /// Confidence level of that interval.
+    pub confidence: f64,
+    /// The bound on the number of replications.
+    pub max_replications: u32,
+    /// Whether it was reached.
+    pub reached: bool,
+}
+
+/// Why some figures cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Caution {
+    /// What kind of thing.
+    pub kind: Doubt,
+    /// What is wrong, with numbers.
+    pub text: String,
+    /// What would help, and how much of it.
+    pub advice: Option<String>,
+}
+
+/// What makes figures doubtful.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// More and more operations were under way: there is no steady state to estimate.
+    Growing,
+    /// Latency had not settled within the stretch that the warm-up was searched in.
+    NotSettled,
+    /// A notable share of operations had not ended; the slowest are missing from the latencies.
+    Unfinished,
+    /// Neighbouring batches depend on each other; the intervals are too narrow.
+    CorrelatedBatches,
+    /// The wanted precision was not reached.
+    Imprecise,
+    /// Intervals are wide.
+    WideInterval,
+    /// Too few operations lie beyond a percentile.
+    FewInTail,
 }
 
 /// Whether what should hold does.
@@ -462,6 +559,8 @@ pub struct Replication {
     pub replication: u32,
     /// Digest of every request's fate, in hexadecimal.
     pub digest: String,
+    /// Digest of what customers brought, in hexadecimal: equal digests mean the same customers.
+    pub customers: String,
     /// Events that the kernel delivered.
     pub kernel_events: u64,
     /// Whether every law of its audit held.

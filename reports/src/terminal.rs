@@ -6,13 +6,14 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::estimate::over_replications;
 use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, shorten, span, tame};
-use crate::model::{Estimate, ExpectationResult, LatencyEstimate, Outcome, Report, Route};
+use crate::model::{Caution, Estimate, ExpectationResult, LatencyEstimate, Outcome, Report, Route};
 
 /// Routes, causes, windows and stations beyond these are left to the files.
 const ROUTES_MOST: usize = 8;
 const CAUSES_MOST: usize = 6;
 const WINDOWS_MOST: usize = 5;
 const STATIONS_MOST: usize = 5;
+const CAUTIONS_MOST: usize = 4;
 /// Narrower than this nothing can be shown.
 const WIDTH_LEAST: usize = 60;
 
@@ -24,6 +25,7 @@ impl Report {
         let mut page = Page::new(colour, width);
         page.verdict(self);
         page.setting(self);
+        page.cautions(self);
         page.bottleneck(self);
         page.totals(self);
         page.latency(self);
@@ -59,7 +61,7 @@ impl Ink {
     }
 }
 
-/// Text for a terminal of some width.
+/// A text for a terminal, as it grows.
 pub(crate) struct Page {
     pub(crate) text: String,
     pub(crate) ink: Ink,
@@ -171,6 +173,17 @@ impl Page {
         self.wrapped(&setting(report), 0);
     }
 
+    fn cautions(&mut self, report: &Report) {
+        if report.cautions.is_empty() {
+            return;
+        }
+        self.heading("To be taken with care", "");
+        for caution in report.cautions.iter().take(CAUTIONS_MOST) {
+            self.wrapped(&format!("- {}", caution_text(caution)), 2);
+        }
+        self.more(report.cautions.len(), CAUTIONS_MOST, "caution");
+    }
+
     fn bottleneck(&mut self, report: &Report) {
         self.heading("What bound first", "");
         self.wrapped(&tame(&report.bottleneck.text), 0);
@@ -213,7 +226,7 @@ impl Page {
             };
             let (first, second) = latency_rows(&shorten(&tame(name), name_width), route, &mut weak);
             table.add_row(first);
-            if report.replications > 1 {
+            if report.has_intervals() {
                 table.add_row(second);
             }
         }
@@ -225,7 +238,7 @@ impl Page {
         }
     }
 
-    fn more(&mut self, all: usize, most: usize, noun: &str) {
+    pub(crate) fn more(&mut self, all: usize, most: usize, noun: &str) {
         if all > most {
             let line = self.ink.dim(&format!("  and {} more in report.json", several(all - most, noun)));
             self.line(&line);
@@ -319,7 +332,7 @@ impl Page {
             first.insert(1, shorten(&tame(&station.resource), 12));
             second.insert(1, String::new());
             table.add_row(first);
-            if report.replications > 1 {
+            if report.has_intervals() {
                 table.add_row(second);
             }
         }
@@ -351,11 +364,21 @@ pub(crate) fn expectation_text(expectation: &ExpectationResult) -> String {
     }
 }
 
+/// What is doubtful and what would help, in sentences.
+pub(crate) fn caution_text(caution: &Caution) -> String {
+    let advice = caution.advice.as_ref().map_or_else(String::new, |advice| format!(" What helps: {advice}."));
+    tame(&format!("{}{advice}", caution.text))
+}
+
 /// What was run, in a sentence.
 pub(crate) fn setting(report: &Report) -> String {
     let mut text = format!("{} of {}", several(report.replications as usize, "replication"), span(report.horizon_s));
-    if report.warm_up_s > 0.0 {
-        let _ = write!(text, ", the first {} left out", span(report.warm_up_s));
+    text.push_str(&left_out(report));
+    if let Some(precision) = report.precision.as_ref().filter(|precision| precision.reached) {
+        let (metric, route) = (&precision.metric, &precision.route);
+        let on = route.as_ref().map_or_else(String::new, |route| format!(" of {}", tame(route)));
+        let reached = plain(Unit::Share, precision.reached_relative);
+        let _ = write!(text, ", which brought {metric}{on} to ± {reached} of itself");
     }
     let _ = write!(text, "; seed {}; ", report.seed);
     match (&report.interval.note, report.replications) {
@@ -366,6 +389,18 @@ pub(crate) fn setting(report: &Report) -> String {
         }
     }
     text
+}
+
+/// How much of the start is left out, and how that was found; empty if it was given and is nothing.
+pub(crate) fn left_out(report: &Report) -> String {
+    let time = span(report.warm_up_s);
+    match &report.warm_up_found {
+        Some(found) if !found.settled => format!(", the first {time} left out (MSER-5 found no end of the warm-up)"),
+        Some(_) if report.warm_up_s > 0.0 => format!(", the first {time} left out (found by MSER-5)"),
+        Some(_) => ", nothing left out (MSER-5 found no warm-up)".to_owned(),
+        None if report.warm_up_s > 0.0 => format!(", the first {time} left out"),
+        None => String::new(),
+    }
 }
 
 /// The share of all operations that failed for a cause.

@@ -132,11 +132,12 @@ fn figures_are_those_of_the_observations() {
 fn one_replication_has_no_interval() {
     let json = json(&experiment(1));
     assert!(json["latency"]["p99"]["half_width"].is_null());
-    assert_eq!(json["interval"]["note"], "one replication: no interval");
+    let note = "one replication without a steady state throughout: no interval";
+    assert_eq!(json["interval"]["note"], note);
     let report = report(&experiment(1));
-    assert!(report.to_terminal(false, 100).contains("one replication: no interval"));
+    assert!(report.to_terminal(false, 200).contains(note));
     assert!(!report.to_terminal(false, 100).contains('±'));
-    assert!(report.to_html().contains("one replication: no interval"));
+    assert!(report.to_html().contains(note));
 }
 
 #[test]
@@ -227,6 +228,10 @@ fn an_interval_that_holds_the_bound_is_uncertain() {
     let exact = judged(expect("", "latency.p99", None, None, None)).value;
     let close = judged(expect("", "latency.p99", None, None, Some(exact * 1.000_01)));
     assert!(close.uncertain && close.verdict == Outcome::Pass && close.note.is_some());
+    let note = |bound: f64| judged(expect("", "latency.p99", None, None, Some(bound))).note.unwrap_or_default();
+    assert!(note(exact * 1.000_01).ends_with("too close to tell by more replications"), "{close:?}");
+    // About halfway to the end of the interval of four replications: about four times as many.
+    assert!(note(exact + close.half_width.unwrap() * 0.51).ends_with("about 16 replications would tell"));
     let far = judged(expect("", "latency.p99", None, None, Some(exact * 2.0)));
     assert!(!far.uncertain && far.note.is_none());
 }
@@ -441,10 +446,11 @@ fn files_are_written_whole_or_not_at_all() {
     let target = dir.join("deep/er");
     let report = report(&experiment(2));
     let written = write_all(&report, &target).unwrap();
-    let names = ["report.json", "report.html", "timeseries.csv", "events.csv"].map(|name| target.join(name));
+    let names =
+        ["report.json", "report.html", "timeseries.csv", "events.csv", "junit.xml"].map(|name| target.join(name));
     assert_eq!(written, names.to_vec() as Vec<PathBuf>);
     assert_eq!(fs::read_to_string(&written[0]).unwrap(), report.to_json());
-    assert_eq!(listing(&target), ["events.csv", "report.html", "report.json", "timeseries.csv"]);
+    assert_eq!(listing(&target), ["events.csv", "junit.xml", "report.html", "report.json", "timeseries.csv"]);
 
     let blocked = dir.join("blocked");
     fs::create_dir_all(blocked.join("events.csv")).unwrap();

@@ -1,5 +1,8 @@
 //! An experiment: the same architecture run several times with independent random streams, side by side.
 
+mod precision;
+mod warm_up;
+
 use std::any::Any;
 use std::borrow::Borrow;
 use std::fmt;
@@ -12,6 +15,9 @@ use models::client::{Arrivals, RateProfile};
 use rayon::prelude::*;
 use sim_core::SimTime;
 use sim_core::observations::Observations;
+
+pub use precision::Known;
+pub use warm_up::{FoundWarmUp, PILOTS, find_warm_up};
 
 /// A replication broke an invariant of the simulator. No input is to blame: it is a bug.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +45,20 @@ pub fn run(
     architecture: &Architecture,
     seed: u64,
     replications: u32,
+    threads: usize,
+    progress: &(dyn Fn(u32) + Sync),
+) -> Result<Vec<Observations>, Fault> {
+    run_some(architecture, seed, 0..replications, threads, progress)
+}
+
+/// The same for some of the replications, by their numbers.
+///
+/// # Errors
+/// If a replication panics.
+pub fn run_some(
+    architecture: &Architecture,
+    seed: u64,
+    replications: Range<u32>,
     threads: usize,
     progress: &(dyn Fn(u32) + Sync),
 ) -> Result<Vec<Observations>, Fault> {
@@ -83,7 +103,7 @@ fn caught<T>(replication: u32, simulate: &(dyn Fn(u32) -> T + Sync)) -> Result<T
 }
 
 fn fan_out<T: Send>(
-    count: u32,
+    numbers: Range<u32>,
     threads: usize,
     progress: &(dyn Fn(u32) + Sync),
     simulate: &(dyn Fn(u32) -> T + Sync),
@@ -94,8 +114,8 @@ fn fan_out<T: Send>(
         progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(result)
     };
-    let threads = threads.min(count as usize);
-    with_threads(threads, || (0..count).into_par_iter().with_max_len(1).map(one).collect())
+    let threads = threads.min(numbers.len());
+    with_threads(threads, || numbers.into_par_iter().with_max_len(1).map(one).collect())
 }
 
 /// What a panic said.
@@ -169,9 +189,9 @@ mod tests {
             let rounds = 200_000 / (u64::from(replication) + 1);
             (0..rounds).fold(u64::from(replication), |x, n| x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n))
         };
-        let alone = fan_out(20, 1, SILENT, &slow_first).unwrap();
+        let alone = fan_out(0..20, 1, SILENT, &slow_first).unwrap();
         for threads in [0, 2, 3, 64] {
-            assert_eq!(fan_out(20, threads, SILENT, &slow_first).unwrap(), alone);
+            assert_eq!(fan_out(0..20, threads, SILENT, &slow_first).unwrap(), alone);
         }
         assert_eq!(alone, (0..20).map(slow_first).collect::<Vec<_>>());
     }
@@ -183,16 +203,16 @@ mod tests {
             calls.fetch_add(1, Ordering::Relaxed);
             most.fetch_max(finished, Ordering::Relaxed);
         };
-        fan_out(9, 2, &progress, &|replication| replication).unwrap();
+        fan_out(0..9, 2, &progress, &|replication| replication).unwrap();
         assert_eq!((calls.into_inner(), most.into_inner()), (9, 9));
-        assert_eq!(fan_out(0, 2, SILENT, &|replication| replication).unwrap(), Vec::<u32>::new());
+        assert_eq!(fan_out(0..0, 2, SILENT, &|replication| replication).unwrap(), Vec::<u32>::new());
     }
 
     #[test]
     fn a_panic_becomes_a_fault_that_names_the_replication() {
         let broken = |replication: u32| assert!(replication != 3, "time runs backwards in {replication}");
         for threads in [1, 2] {
-            let fault = fan_out(8, threads, SILENT, &broken).unwrap_err();
+            let fault = fan_out(0..8, threads, SILENT, &broken).unwrap_err();
             assert_eq!(fault.to_string(), "replication 3 broke off: time runs backwards in 3");
         }
     }

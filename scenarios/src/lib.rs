@@ -34,11 +34,15 @@ use decode::{Decode, Decoder};
 use diagnostics::line_and_column;
 use ranges::{Choice, Range};
 use raw::Document;
+use raw::run::WarmUp;
 use raw::sweep::Sweep;
+use tree::Span;
 use validate::{Check, validate};
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use explain::{explain, schema};
+pub use nearest::advice;
+pub use validate::run::BASE;
 
 /// Largest scenario file, bytes.
 const MAX_TEXT: usize = 4 << 20;
@@ -75,6 +79,8 @@ pub struct LoadOptions<'a> {
     pub base_dir: Option<&'a Path>,
     /// What expectations' metrics are checked with. A metric of a route is asked for as `routes.*.METRIC`.
     pub check_metric: Option<CheckMetric<'a>>,
+    /// The `[[variant]]` to load, by name; the file as it stands if there is none, or if it is [`BASE`].
+    pub variant: Option<&'a str>,
 }
 
 /// A scenario that can run.
@@ -88,6 +94,10 @@ pub struct Scenario {
     pub description: String,
     /// How many independent runs.
     pub replications: u32,
+    /// How precise a figure is to be, if that decides how many replications there are; `replications` are the first ones.
+    pub precision: Option<Precision>,
+    /// Whether the warm-up is to be found first ([`experiment::find_warm_up`]); the architecture's own is zero until then.
+    pub warm_up_auto: bool,
     /// Seed of all random numbers.
     pub seed: u64,
     /// Confidence level of intervals, 0.5..1.
@@ -96,6 +106,8 @@ pub struct Scenario {
     pub architecture: Architecture,
     /// What the results must be like.
     pub expectations: Vec<Expectation>,
+    /// The file's `[[variant]]`s, in its order.
+    pub variants: Vec<Variant>,
     /// What is odd but not wrong, such as parts that no traffic reaches; each with file, line and column.
     pub warnings: Vec<String>,
     /// Settings whose values are ranges.
@@ -110,6 +122,32 @@ impl Scenario {
     pub fn is_swept(&self) -> bool {
         !self.sweep.vary.0.is_empty() || !self.sweep.points.is_empty()
     }
+}
+
+/// A variant that a file defines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// What is different; may be empty.
+    pub description: String,
+    /// Whether it sets nothing and so is the file as it stands.
+    pub as_it_stands: bool,
+}
+
+/// How precise a figure is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precision {
+    /// Path of the figure in the report.
+    pub metric: String,
+    /// The route whose figure is meant, if not the figure over all.
+    pub route: Option<String>,
+    /// Half the width of its interval, as a share of the figure.
+    pub relative: f64,
+    /// Confidence level of that interval.
+    pub confidence: f64,
+    /// No more replications than this.
+    pub max_replications: u32,
 }
 
 /// Something that a scenario expects of a figure of its report.
@@ -132,7 +170,7 @@ pub struct Expectation {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(source: &Source, overrides: &[Override], base_dir: Option<&Path>) -> Result<Scenario, Diagnostics> {
-    load_with(source, overrides, &LoadOptions { base_dir, check_metric: None })
+    load_with(source, overrides, &LoadOptions { base_dir, ..LoadOptions::default() })
 }
 
 /// Reads and checks a scenario, its metrics too.
@@ -151,13 +189,21 @@ fn load_choice(
     options: &LoadOptions<'_>,
     choice: Choice,
 ) -> Result<Scenario, Diagnostics> {
-    let texts: Vec<Source> = [source].into_iter().chain(changes).cloned().collect();
+    let mut texts: Vec<Source> = [source].into_iter().chain(changes).cloned().collect();
+    if let Some(name) = options.variant {
+        texts.push(Source { name: "--variant".into(), text: name.into() });
+    }
     check(&texts, options, choice).map_err(|list| Diagnostics::new(texts, list))
 }
 
 fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<Scenario, Vec<Diagnostic>> {
-    let (file, overrides) = texts.split_first().expect("there is a file");
-    let start = tree::Span::new(0, 0..0);
+    let (file, mut overrides) = texts.split_first().expect("there is a file");
+    let mut named = None;
+    if options.variant.is_some() {
+        named = overrides.split_last().map(|(name, _)| (name, Span::new(overrides.len() as u16, 0..name.text.len())));
+        overrides = &overrides[..overrides.len() - 1];
+    }
+    let start = Span::new(0, 0..0);
     let oversized = |text: &str| text.len() > MAX_TEXT;
     if texts.iter().any(|source| oversized(&source.text)) || overrides.len() > 10_000 {
         let label = format!("at most {} MB of text and 10000 overrides", MAX_TEXT >> 20);
@@ -174,17 +220,28 @@ fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<
         errors.push(Diagnostic::error(span, "this is nested too deeply", "no scenario needs that"));
         return Err(errors);
     }
-    let ranges = ranges::resolve(&mut root, choice).unwrap_or_else(|wrong| {
-        errors.extend(wrong);
-        Vec::new()
-    });
     let mut decoder = Decoder { errors };
-    let document = Document::decode(&root, &mut decoder);
+    let (document, mut ranges) = read(&root, choice, &mut decoder);
+    let Some(mut document) = document else { return Err(some(decoder.errors, start)) };
+    if let Some((name, span)) = named {
+        match document.variant.iter().find(|variant| *variant.name == name.text) {
+            Some(variant) => {
+                let applied = overrides::apply_variant(&mut root, &variant.set);
+                decoder.errors.extend(applied.err().unwrap_or_default());
+                let (varied, its_ranges) = read(&root, choice, &mut decoder);
+                (document, ranges) = (varied.unwrap_or(document), its_ranges);
+            }
+            None if name.text != BASE => decoder.error(unknown_variant(&document, &name.text, span)),
+            None => {}
+        }
+    }
     let mut errors = decoder.errors;
-    let Some(document) = document else { return Err(some(errors, start)) };
     let mut check = Check::new(&document, options, errors.is_empty());
     let checked = validate(&mut check, options.base_dir);
     errors.append(&mut check.errors);
+    if errors.is_empty() && named.is_none() {
+        errors = document.variant.iter().flat_map(|variant| mistakes_of(&variant.set, &root, options)).collect();
+    }
     match checked {
         Some(checked) if errors.is_empty() => {
             check.warnings.sort();
@@ -198,10 +255,13 @@ fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<
                 title: document.title.value.clone(),
                 description: document.description.value.trim().to_string(),
                 replications: *document.run.replications,
+                precision: checked.precision,
+                warm_up_auto: document.run.warm_up.value == WarmUp::Auto,
                 seed: *document.run.seed,
                 confidence: document.run.confidence.value.0,
                 architecture: checked.architecture,
                 expectations: checked.expectations,
+                variants: document.variant.iter().map(variant).collect(),
                 warnings: warnings.collect(),
                 ranges,
                 sweep: document.sweep.clone(),
@@ -211,8 +271,42 @@ fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<
     }
 }
 
+/// Reads a tree whose ranges take the values chosen, and says which ranges there are.
+fn read(root: &tree::Node, choice: Choice, decoder: &mut Decoder) -> (Option<Document>, Vec<Range>) {
+    let mut root = root.clone();
+    let ranges = ranges::resolve(&mut root, choice).unwrap_or_else(|wrong| {
+        decoder.errors.extend(wrong);
+        Vec::new()
+    });
+    (Document::decode(&root, decoder), ranges)
+}
+
+/// What is wrong with a variant of a scenario that is sound without it: what is wrong in one is wrong in the file, even if
+/// another is asked for. Logs are not read for it.
+fn mistakes_of(set: &overrides::Changes, root: &tree::Node, options: &LoadOptions<'_>) -> Vec<Diagnostic> {
+    let mut root = root.clone();
+    let errors = overrides::apply_variant(&mut root, set).err().unwrap_or_default();
+    let mut decoder = Decoder { errors };
+    if let (Some(document), _) = read(&root, Choice::default(), &mut decoder) {
+        let mut check = Check::new(&document, options, false);
+        let _ = validate(&mut check, None);
+        decoder.errors.append(&mut check.errors);
+    }
+    decoder.errors
+}
+
+fn unknown_variant(document: &Document, name: &str, span: Span) -> Diagnostic {
+    let names = document.variant.iter().map(|variant| variant.name.as_str());
+    Diagnostic::error(span, format!("the scenario has no variant `{name}`"), nearest::advice(name, names))
+}
+
+fn variant(raw: &raw::run::Variant) -> Variant {
+    let description = raw.description.value.trim().to_string();
+    Variant { name: raw.name.value.clone(), description, as_it_stands: raw.set.is_empty() }
+}
+
 /// A refused scenario always says why.
-fn some(mut errors: Vec<Diagnostic>, span: tree::Span) -> Vec<Diagnostic> {
+fn some(mut errors: Vec<Diagnostic>, span: Span) -> Vec<Diagnostic> {
     if errors.is_empty() {
         errors.push(Diagnostic::error(span, "this scenario cannot be read", "for a reason that has no words yet"));
     }

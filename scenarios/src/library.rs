@@ -10,7 +10,7 @@ macro_rules! library {
 }
 
 // By name.
-library!["mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
+library!["deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
 
 /// The scenario that shows nothing before it is given a log.
 pub const REPLAY: &str = "replay";

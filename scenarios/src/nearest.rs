@@ -20,7 +20,7 @@ pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>
 }
 
 /// What to say about an unknown name: the nearest known one, or all of them where they are few.
-pub(crate) fn advice<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub fn advice<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     let all: Vec<&str> = known.clone().into_iter().collect();
     let near = nearest(wanted, known);
     match (near.as_slice(), all.len()) {

@@ -1,6 +1,11 @@
-//! `--set key=value`: changes of single settings, merged into the tree before it is read, so that a mistake in one is told
-//! as a mistake in the file is, with a caret under what was typed.
+//! Changes of single settings, of `--set key=value` and of a variant's `set`: merged into the tree before it is read, so that
+//! a mistake in one is told as a mistake in the file is, with a caret under what was typed.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Decode, Decoder};
 use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
 use crate::tree::{Key, MAX_DEPTH, Node, Span, Value, parse_value};
@@ -10,6 +15,9 @@ const NAMED: &[&str] =
     &["catalog", "route53", "health_check", "cloudfront", "alb", "ecs", "aurora", "dynamodb", "station"];
 /// Sections that are lists.
 const LISTS: &[&str] = &["traffic", "deploy", "fault", "expect"];
+/// What a comparison needs alike in all variants: they are to differ in what is compared, not in how it is measured.
+const NOT_IN_VARIANTS: &[&str] =
+    &["duration", "warm_up", "replications", "precision", "seed", "confidence", "downtime_error_rate"];
 
 /// Merges an override, text number `number`, into the tree.
 pub(crate) fn apply(root: &mut Node, text: &str, number: u16) -> Result<(), Vec<Diagnostic>> {
@@ -18,14 +26,93 @@ pub(crate) fn apply(root: &mut Node, text: &str, number: u16) -> Result<(), Vec<
         let error = Diagnostic::error(all, "an override is written key=value", "no `=`, or a quote is not closed");
         return Err(vec![error.help("such as run.duration=30m or ecs.web.desired_count=20")]);
     };
-    if parts.len() > MAX_DEPTH {
-        return Err(vec![Diagnostic::error(all, "this key has too many parts", format!("at most {MAX_DEPTH}"))]);
-    }
-    if let Some(empty) = parts.iter().find(|part| part.text.is_empty()) {
-        return Err(vec![Diagnostic::error(empty.span, "a part of this key is empty", "name a setting")]);
-    }
+    check_parts(&parts, all).map_err(|error| vec![error])?;
     let value = value(&text[equals + 1..], equals + 1, number)?;
     put(root, &parts, 0, value).map_err(|error| vec![error])
+}
+
+/// Merges what a variant sets into the tree.
+pub(crate) fn apply_variant(root: &mut Node, set: &Changes) -> Result<(), Vec<Diagnostic>> {
+    let errors: Vec<Diagnostic> = set.0.iter().filter_map(|(key, value)| change(root, key, value).err()).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// One entry of a variant's `set`.
+fn change(root: &mut Node, key: &Key, value: &Node) -> Result<(), Diagnostic> {
+    // The parser takes `a.b = 1` for `a = { b = 1 }`, which would replace all of `a`.
+    if let (Value::Table(_), false) = (&value.value, key.text.contains('.')) {
+        let title = format!("`{}` is a whole section", key.text);
+        let error = Diagnostic::error(key.span, title, "which setting of it?");
+        return Err(error.help(format!(
+            "write the key in quotes: set = {{ \"{}.NAME.SETTING\" = ... }}, such as \"deploy.0.strategy\"",
+            key.text
+        )));
+    }
+    // Inside the quotes, if there are any: so that the caret stands under the part that is wrong.
+    let inside = usize::from(key.span.end - key.span.start > key.text.len() as u32);
+    let offset = key.span.start as usize + inside;
+    let unfinished =
+        || Diagnostic::error(key.span, "a quote in this key is not closed", "write \"section.name.setting\"");
+    let (mut parts, _) = split_key(&format!("{}=", key.text), key.span.text).ok_or_else(unfinished)?;
+    for part in &mut parts {
+        part.span = Span::new(key.span.text, part.span.start as usize + offset..part.span.end as usize + offset);
+    }
+    check_parts(&parts, key.span)?;
+    let is = |at: usize, names: &[&str]| parts.get(at).is_some_and(|part| names.contains(&part.text.as_str()));
+    if is(0, &["variant"]) || is(0, &["run"]) && (parts.len() == 1 || is(1, NOT_IN_VARIANTS)) {
+        let title = format!("a variant cannot set `{}`", key.text);
+        return Err(Diagnostic::error(key.span, title, "must be the same in all variants")
+            .help("variants are run on the same customers, equally long and equally often"));
+    }
+    put(root, &parts, 0, value.clone())
+}
+
+fn check_parts(parts: &[Key], all: Span) -> Result<(), Diagnostic> {
+    if parts.len() > MAX_DEPTH {
+        return Err(Diagnostic::error(all, "this key has too many parts", format!("at most {MAX_DEPTH}")));
+    }
+    match parts.iter().find(|part| part.text.is_empty()) {
+        Some(empty) => Err(Diagnostic::error(empty.span, "a part of this key is empty", "name a setting")),
+        None => Ok(()),
+    }
+}
+
+/// What a variant sets: dotted keys and their values.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Changes(Vec<(Key, Node)>);
+
+impl Changes {
+    /// Whether it sets nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Decode for Changes {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::Table(entries) => Some(Self(entries.clone())),
+            _ => d.wrong_kind(node, "a table such as { \"deploy.0.strategy\" = \"blue_green\" }"),
+        }
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Self(Vec::new()))
+    }
+}
+
+impl JsonSchema for Changes {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Changes".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "x-type": "a table of dotted keys, such as { \"deploy.0.strategy\" = \"blue_green\" }",
+        })
+    }
 }
 
 /// The dotted parts of a key, and where the `=` is. Parts may be quoted: `route53."www.example.com".ttl`.

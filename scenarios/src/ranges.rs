@@ -73,8 +73,9 @@ impl Case {
 pub(crate) fn resolve(root: &mut Node, choice: Choice) -> Result<Vec<Range>, Vec<Diagnostic>> {
     let mut walk = Walk { choice, ranges: Vec::new(), errors: Vec::new() };
     if let Value::Table(sections) = &mut root.value {
-        // What a sweep varies is read as it stands: its values are resolved when they take their places.
-        for (key, section) in sections.iter_mut().filter(|(key, _)| key.text != "sweep") {
+        // What sweeps and variants set is read as it stands: its values are resolved when they take their places.
+        let other = |key: &Key| matches!(key.text.as_str(), "sweep" | "variant");
+        for (key, section) in sections.iter_mut().filter(|(key, _)| !other(key)) {
             walk.visit(section, key.text.clone());
         }
     }

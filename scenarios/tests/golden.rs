@@ -49,7 +49,7 @@ fn mistakes_of_syntax_are_told_with_their_place() {
 #[test]
 fn mistakes_of_overrides_are_told_as_those_of_the_file() {
     let metric = |path: &str| if path.contains("p98") { Err(vec!["latency.p99".to_string()]) } else { Ok(()) };
-    let options = LoadOptions { base_dir: None, check_metric: Some(&metric) };
+    let options = LoadOptions { check_metric: Some(&metric), ..LoadOptions::default() };
     let text = library::get("web-shop").expect("in the library").to_string();
     let source = Source { name: "web-shop.toml".into(), text };
     let overrides = [
@@ -80,6 +80,27 @@ fn mistakes_of_overrides_are_told_as_those_of_the_file() {
         all.push('\n');
     }
     compare("set.txt", &all);
+}
+
+#[test]
+fn mistakes_of_variants_are_told_where_they_stand() {
+    let metric = |path: &str| if path.contains("p98") { Err(vec!["latency.p99".to_string()]) } else { Ok(()) };
+    let options = LoadOptions { check_metric: Some(&metric), ..LoadOptions::default() };
+    let mut all = String::new();
+    for file in ["variants.toml", "variants-2.toml", "variants-3.toml"] {
+        let wrong = load_with(&source(file), &[], &options).map(|scenario| scenario.title).expect_err(file);
+        all += &wrong.render(false);
+        all.push('\n');
+    }
+    let deployments = library::get("deployments").expect("in the library").to_string();
+    let deployments = Source { name: "deployments.toml".into(), text: deployments };
+    for name in ["blue-green", "canary"] {
+        let options = LoadOptions { variant: Some(name), ..options };
+        let wrong = load_with(&deployments, &[], &options).map(|scenario| scenario.title).expect_err(name);
+        all += &wrong.render(false);
+        all.push('\n');
+    }
+    compare("variants.txt", &all);
 }
 
 #[test]

@@ -460,7 +460,7 @@ fn a_log_is_replayed_by_its_routes() {
         .replace("duration = \"10m\"", "");
     let load = |text: &str, overrides: &[&str]| {
         let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-        let options = LoadOptions { base_dir: Some(&folder), check_metric: None };
+        let options = LoadOptions { base_dir: Some(&folder), ..LoadOptions::default() };
         load_with(&Source { name: "replay.toml".into(), text: text.into() }, &overrides, &options)
             .map_err(|w| w.render(false))
     };

@@ -11,6 +11,7 @@ pub mod observations;
 pub mod random;
 pub mod slab;
 pub mod station;
+pub mod statistics;
 pub mod tally;
 pub mod time;
 

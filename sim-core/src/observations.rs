@@ -33,10 +33,30 @@ pub struct Observations {
     pub notes: Vec<String>,
     /// The self-audit.
     pub audit: Audit,
+    /// Operations under way at the end of each bin of `series`, those of the warm-up included.
+    pub in_flight: Vec<u64>,
+    /// The measured time once more in equal spans, where that was asked for (for batch means): routes (by arrival), stations
+    /// and downtime of each, with its own `warm_up` and `horizon`, and nothing else. What is the most or the highest of a station is
+    /// not known of a span: NaN and zero.
+    pub batches: Vec<Self>,
+    /// Latency of operations that ended well by when they arrived, in equal windows of the whole run, where that was asked for.
+    pub latency_by_arrival: Vec<ArrivalWindow>,
+    /// Digest of what customers brought, in order: when each operation started, what it asked for and the key of its own random
+    /// numbers. Equal digests mean the same customers.
+    pub customers: u64,
     /// Digest of the raw bits of every request's fate, in order: equal digests mean equal runs.
     pub digest: u64,
     /// Events that the kernel delivered.
     pub events: u64,
+}
+
+/// Operations that arrived in one window of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ArrivalWindow {
+    /// Those that ended well.
+    pub count: u64,
+    /// Sum of their latencies, in nanoseconds.
+    pub latency_sum_nanos: u128,
 }
 
 /// What happened to the operations of one route, as their clients saw it. An operation is what a client wants done; retries

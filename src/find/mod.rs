@@ -17,7 +17,7 @@ use self::order::Order;
 use crate::args::Find;
 use crate::failure::{EXPECTATION_FAILED, Failure};
 use crate::points::{self, Setting, Text};
-use crate::run::{estimated, experiment_of, threads};
+use crate::simulate::{estimated, experiment_of, threads};
 use crate::terminal::{self, colour_on_stdout, print, tell};
 
 /// How many times the first replications a setting that is hard to decide gets, unless the command says so.
@@ -32,7 +32,7 @@ pub fn find(args: &Find) -> Result<ExitCode, Failure> {
             "the scenario expects nothing: `find` needs [[expect]], such as metric = \"latency.p99\", max = \"300ms\"";
         return Err(Failure::Input(why.to_owned()));
     }
-    let threads = threads(args.settings.threads);
+    let threads = threads(args.settings.repetition.threads);
     let search =
         with_threads(threads, || if args.saturate { traffic(args, &plan) } else { setting(args, &plan, threads) })?;
     let text = if args.json { search.to_json() } else { search.to_terminal(colour_on_stdout(), terminal::width()) };
@@ -286,7 +286,9 @@ impl<'a> Judge<'a> {
 
     /// Runs a setting until it is decided, or has had its replications.
     fn evidence(&self, setting: &Setting<'_>, name: String, cost: Option<f64>) -> Result<Evidence, Failure> {
-        let scenario = setting.load()?;
+        // How often a setting is run is decided here, by what is expected, and not by `precision`.
+        let mut scenario = setting.load()?;
+        scenario.precision = None;
         let mut experiment = experiment_of(&scenario, Vec::new());
         // A two-sided interval at this level has one-sided bounds at the wanted one.
         experiment.confidence = 2.0 * self.each - 1.0;

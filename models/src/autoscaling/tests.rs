@@ -113,6 +113,7 @@ impl Stage {
                     warm_up: SimDuration::ZERO,
                     downtime_error_rate: 0.5,
                     metric_delay: PERIOD,
+                    spans: crate::architecture::Spans::default(),
                 },
                 &[],
             ),

@@ -19,6 +19,8 @@ pub(super) struct Figures {
     at_bin: CoreTime,
     at_period: CoreTime,
     at_warm_up: CoreTime,
+    /// When counting began.
+    counted_from: SimTime,
     /// The busiest period and when it began.
     peak: (f64, SimTime),
     worker_time_at_bin: (f64, f64),
@@ -57,6 +59,7 @@ impl Figures {
             at_bin: CoreTime::default(),
             at_period: CoreTime::default(),
             at_warm_up: CoreTime::default(),
+            counted_from: SimTime::ZERO,
             peak: (f64::NAN, SimTime::ZERO),
             worker_time_at_bin: (0.0, 0.0),
         }
@@ -95,6 +98,7 @@ impl Observed for Ecs {
         self.workers.reset(now);
         self.figures.worker_time_at_bin = (0.0, 0.0);
         self.figures.at_warm_up = self.core_time(now);
+        self.figures.counted_from = now;
         self.figures.peak = (f64::NAN, now);
     }
 
@@ -127,7 +131,8 @@ impl Observed for Ecs {
             findings.stations.push(StationObservations {
                 name: format!("{} CPU", self.name),
                 resource: "vCPU".to_owned(),
-                servers: (core_time.there - self.figures.at_warm_up.there) / now.as_secs_f64(),
+                servers: (core_time.there - self.figures.at_warm_up.there)
+                    / now.since(self.figures.counted_from).as_secs_f64(),
                 utilisation,
                 utilisation_peak: self.figures.peak.0,
                 utilisation_peak_at: self.figures.peak.1,

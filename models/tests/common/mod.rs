@@ -1,7 +1,7 @@
 //! Architectures made by hand, for tests of services without the scenario language.
 #![allow(dead_code, reason = "every test file uses another part")]
 
-use models::architecture::{Architecture, Network, Run};
+use models::architecture::{Architecture, Network, Run, Spans};
 use models::client::{Arrivals, Process, RateProfile, Retry, Route};
 use models::ecs::{Concurrency, DeploymentConfiguration, Handler, Step, StepAction, Task};
 use models::*;
@@ -24,7 +24,7 @@ pub fn constant(value: f64) -> Distribution {
 /// One Poisson source of one route to an endpoint, and nothing else.
 pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDuration) -> Architecture {
     Architecture {
-        run: Run { duration, warm_up, downtime_error_rate: 0.5, metric_delay: secs(60) },
+        run: Run { duration, warm_up, downtime_error_rate: 0.5, metric_delay: secs(60), spans: Spans::default() },
         network: Network { region_rtt: SimDuration::ZERO },
         places: vec!["here".into()],
         paths: vec!["/".into()],

@@ -256,6 +256,57 @@ pub(super) fn over(all: &[Raw], observations: &[Observations], level: Level) -> 
     Figures { total, routes, stations, counters }
 }
 
+/// Gives the figures of one long run the intervals of its batches: the run's own value, and half the Student interval of the mean over
+/// batches, which are taken for independent. A count of the run is the sum of those of its batches, so its interval is as many times as
+/// wide. What is no mean (a largest, a busiest) has no such interval, and neither have the counters, of which nobody knows what
+/// they are. (Law, Simulation Modeling and Analysis, section 9.5.3.)
+pub(super) fn take_batch_intervals(
+    figures: &mut Figures<Estimate, LatencyEstimate>,
+    whole: &[Raw],
+    batches: &[Observations],
+    level: Level,
+) {
+    if batches.is_empty() {
+        return;
+    }
+    // The whole run comes first, so that it names everything in its order.
+    let mut raws: Vec<Raw> = whole.iter().cloned().chain(batches.iter().map(of_replication)).collect();
+    align(&mut raws);
+    let each = over(&raws[whole.len()..], &[], level);
+    let number = batches.len() as f64;
+    take_intervals(&mut figures.total, &each.total, number);
+    for (name, route) in figures.routes.iter_mut() {
+        if let Some(each) = each.routes.get(name) {
+            take_intervals(route, each, number);
+        }
+    }
+    for (name, station) in figures.stations.iter_mut() {
+        let Some(each) = each.stations.get(name) else { continue };
+        let it = &mut station.figures;
+        it.take_half_widths(&each.figures, 1.0);
+        for total in [&mut it.arrivals, &mut it.completions, &mut it.lost] {
+            total.half_width = total.half_width.map(|half_width| half_width * number);
+        }
+        (it.utilisation_peak.half_width, it.max_waiting.half_width) = (None, None);
+    }
+}
+
+fn take_intervals(route: &mut Route<Estimate, LatencyEstimate>, each: &Route<Estimate, LatencyEstimate>, number: f64) {
+    route.requests.take_half_widths(&each.requests, number);
+    // What is under way at the end is no sum.
+    route.requests.in_flight.half_width = None;
+    route.downtime.take_half_widths(&each.downtime, number);
+    for (cause, count) in route.errors.iter_mut() {
+        count.half_width = each.errors.get(cause).and_then(|each| each.half_width).map(|half| half * number);
+    }
+    route.throughput.half_width = each.throughput.half_width;
+    route.availability.half_width = each.availability.half_width;
+    route.error_rate.half_width = each.error_rate.half_width;
+    route.latency.take_half_widths(&each.latency, 1.0);
+    route.latency_failed.take_half_widths(&each.latency_failed, 1.0);
+    (route.latency.max.half_width, route.latency_failed.max.half_width) = (None, None);
+}
+
 /// The replication in which a station had its busiest minute; the first of equals.
 pub(super) fn highest<'a>(stations: &[&'a Station<f64>]) -> Option<(usize, &'a Station<f64>)> {
     let mut best: Option<(usize, &Station<f64>)> = None;

@@ -4,12 +4,14 @@ mod bottleneck;
 mod figures;
 mod interval;
 mod series;
+mod trust;
 
 use sim_core::observations::{LogEntry, LogKind, Observations};
 use sim_core::tally::Histogram;
 
-use self::interval::Level;
+pub(crate) use self::interval::Level;
 use crate::expectations::{self, BadExpectation};
+use crate::format::{Unit, plain, span};
 use crate::model::{
     Bucket, Estimate, Event, Figures, Interval, LatencyEstimate, Law, Outcome, Replication, Report, SCHEMA_VERSION,
     Verdict, Window,
@@ -32,9 +34,14 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
     let all = &experiment.replications;
     let mut raws: Vec<_> = all.iter().map(figures::of_replication).collect();
     figures::align(&mut raws);
-    let figures = figures::over(&raws, all, level);
+    let mut figures = figures::over(&raws, all, level);
+    let batches = match all.as_slice() {
+        [alone] if alone.batches.len() > 1 => &alone.batches[..],
+        _ => &[],
+    };
+    figures::take_batch_intervals(&mut figures, &raws, batches, level);
     let numbers: Vec<u32> = all.iter().map(|one| one.replication).collect();
-    let expectations = expectations::judge(&experiment.expectations, &figures);
+    let expectations = expectations::judge(&experiment.expectations, &figures, all.len());
     let audit = laws(all);
     let failed = expectations.iter().filter(|one| one.verdict == Outcome::Fail).count();
     let first = all.first();
@@ -47,10 +54,13 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
         description: experiment.description.clone(),
         seed: experiment.seed,
         replications: count(all.len()),
-        interval: interval(all.len(), experiment.confidence),
+        interval: interval(all, batches, experiment.confidence),
         horizon_s: seconds(|one| one.horizon.as_secs_f64()),
         warm_up_s: seconds(|one| one.warm_up.as_secs_f64()),
+        warm_up_found: experiment.warm_up_found.clone(),
         measured_s: seconds(|one| one.horizon.since(one.warm_up).as_secs_f64()),
+        cautions: trust::cautions(experiment, &figures, batches, level),
+        precision: experiment.precision.clone(),
         verdict: Verdict {
             passed: failed == 0,
             expectations_failed: failed,
@@ -75,14 +85,20 @@ fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-fn interval(replications: usize, confidence: f64) -> Interval {
-    let note = match replications {
-        0 => Some("no replication: no figures".to_owned()),
-        1 => Some("one replication: no interval".to_owned()),
-        2..=4 => Some(format!("{replications} replications: the intervals are wide and rest on few values")),
+fn interval(all: &[Observations], batches: &[Observations], confidence: f64) -> Interval {
+    let (method, of) = if batches.is_empty() { ("student", all.len()) } else { ("batch_means", batches.len()) };
+    let note = match (all.len(), batches) {
+        (0, _) => Some("no replication: no figures".to_owned()),
+        (1, [batch, ..]) => {
+            let length = span(batch.horizon.since(batch.warm_up).as_secs_f64());
+            let level = plain(Unit::Share, confidence);
+            Some(format!("± is half the {level} interval by the means of {of} batches of {length}"))
+        }
+        (1, []) => Some("one replication without a steady state throughout: no interval".to_owned()),
+        (n @ 2..=4, _) => Some(format!("{n} replications: the intervals are wide and rest on few values")),
         _ => None,
     };
-    Interval { method: "student", confidence, degrees_of_freedom: count(replications.saturating_sub(1)), note }
+    Interval { method, confidence, degrees_of_freedom: count(of.saturating_sub(1)), note }
 }
 
 fn laws(all: &[Observations]) -> Vec<Law> {
@@ -190,6 +206,7 @@ fn replication(observations: &Observations, figures: Figures<f64, f64>) -> Repli
     Replication {
         replication: observations.replication,
         digest: json::hexadecimal(observations.digest),
+        customers: json::hexadecimal(observations.customers),
         kernel_events: observations.events,
         audit_passed: observations.audit.passed(),
         audit_failures: failures.map(|check| format!("{}: {}", check.law, check.found)).collect(),
@@ -201,6 +218,16 @@ fn replication(observations: &Observations, figures: Figures<f64, f64>) -> Repli
 pub(crate) fn over_replications(report: &Report, figure: impl Fn(&Replication) -> f64) -> Estimate {
     let values: Vec<f64> = report.per_replication.iter().map(figure).collect();
     Level(report.interval.confidence).estimate(&values)
+}
+
+/// A figure, looked up by its path as an expectation's is, over some replications of an experiment that may go on. NaN where there is
+/// no such figure.
+#[must_use]
+pub fn measure(replications: &[Observations], metric: &str, route: Option<&str>, confidence: f64) -> Estimate {
+    let level = Level(confidence);
+    let mut raws: Vec<_> = replications.iter().map(figures::of_replication).collect();
+    figures::align(&mut raws);
+    expectations::find_figure(&figures::over(&raws, replications, level), metric, route)
 }
 
 /// Figures with `<name>` for every name a scenario may give: the shape of what can be expected.

@@ -219,6 +219,23 @@ pub(super) fn sparkline(values: &[f64], size: (i32, i32)) -> String {
     })
 }
 
+/// An interval beside zero, as small as a word: a dot for the value, a bar for what it may be, a line for zero. `reach` is the end of the
+/// scale on both sides.
+pub(super) fn whisker(value: f64, half_width: f64, reach: f64, size: (i32, i32)) -> String {
+    if !value.is_finite() || !half_width.is_finite() || reach <= 0.0 {
+        return String::new();
+    }
+    draw(size, |root| {
+        let mut chart = ChartBuilder::on(root).margin(2 * FINE).build_cartesian_2d(-reach..reach, -1.0..1.0)?;
+        let zero = AXIS.stroke_width(FINE as u32);
+        chart.draw_series([PathElement::new(vec![(0.0, -1.0), (0.0, 1.0)], zero)])?;
+        let bar = PALETTE[0].stroke_width((FINE * 2) as u32);
+        chart.draw_series([PathElement::new(vec![(value - half_width, 0.0), (value + half_width, 0.0)], bar)])?;
+        chart.draw_series([Circle::new((value, 0.0), FINE * 4, PALETTE[0].filled())])?;
+        Ok(())
+    })
+}
+
 /// Draws into text and strips the size, so that the page decides it.
 fn draw(size: (i32, i32), paint: impl for<'a> FnOnce(&Root<'a>) -> Drawn<'a>) -> String {
     let (width, height) = ((size.0 * FINE) as u32, (size.1 * FINE) as u32);

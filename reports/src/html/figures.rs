@@ -3,9 +3,9 @@
 use plotters::style::RGBColor;
 
 use super::axes;
-use super::chart::{Area, Band, Chart, Line, PALETTE, css};
+use super::chart::{Area, Axis, Band, Chart, Line, PALETTE, css};
 use crate::format::{Unit, clock, several};
-use crate::model::{Event, Group, Report, SeriesReport};
+use crate::model::{Bucket, Event, Group, Report, SeriesReport};
 
 const WIDE: i32 = 960;
 const HALF: i32 = 470;
@@ -149,12 +149,11 @@ fn interval_remark(report: &Report) -> String {
     if report.replications > 1 { "Pale: the interval of the mean over replications.".to_owned() } else { String::new() }
 }
 
-fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
-    let series: Vec<_> = of_group(report, Group::Latency).into_iter().filter(|one| has_values(one)).collect();
-    let positive =
-        || series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
+/// An axis for latencies, whether it is logarithmic, and the lowest of them; none if there are none.
+fn latency_axis(series: &[&SeriesReport]) -> Option<(Axis, bool, f64)> {
+    let positive = series.iter().flat_map(|one| &one.values).copied().filter(|value| value.is_finite() && *value > 0.0);
     let (low, high) =
-        positive().fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
+        positive.fold((f64::INFINITY, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
     if high == 0.0 {
         return None;
     }
@@ -162,8 +161,14 @@ fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
     let y = if logarithmic {
         axes::log_seconds(low, high, "latency, log scale")
     } else {
-        axes::linear(Unit::Seconds, highest(&series), "latency")
+        axes::linear(Unit::Seconds, highest(series), "latency")
     };
+    Some((y, logarithmic, low))
+}
+
+fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
+    let series: Vec<_> = of_group(report, Group::Latency).into_iter().filter(|one| has_values(one)).collect();
+    let (y, logarithmic, low) = latency_axis(&series)?;
     let colours = [BLUE, AMBER, RED, PALETTE[4], PALETTE[3]];
     let coloured: Vec<_> = series.iter().zip(colours.into_iter().cycle()).collect();
     let floor = if logarithmic { low } else { 0.0 };
@@ -184,14 +189,9 @@ fn latency(report: &Report, bands: &[Band]) -> Option<Figure> {
 /// All ended operations, and those of them that failed.
 fn requests(report: &Report, bands: &[Band]) -> Option<Figure> {
     let series = of_group(report, Group::Requests);
-    let (good, bad): (Vec<_>, Vec<_>) = series.iter().copied().partition(|one| one.name == "succeeded");
-    let first = *series.first()?;
+    let good: Vec<_> = series.into_iter().filter(|one| one.name == "succeeded").collect();
+    let failed = failures(report)?;
     let mut lines: Vec<_> = good.iter().map(|one| line(one, BLUE, 0.0, |value| value)).collect();
-    let bins = series.iter().map(|one| one.values.len()).max().unwrap_or(0);
-    let sum =
-        |bin: usize| bad.iter().filter_map(|one| one.values.get(bin)).filter(|value| value.is_finite()).sum::<f64>();
-    let failed: Vec<_> = (0..bins).map(sum).collect();
-    let failed = SeriesReport { values: failed, half_widths: vec![], name: "failed".to_owned(), ..first.clone() };
     lines.push(line(&failed, RED, 0.0, |value| value));
     let high = highest(&good).max(failed.values.iter().copied().fold(0.0, f64::max));
     let y = axes::linear(Unit::Rate, high, "operations per second");
@@ -226,7 +226,7 @@ fn lines_figure(
     bands: &[Band],
     title: &str,
     series: &[&SeriesReport],
-    axis: impl Fn(f64) -> super::chart::Axis,
+    axis: impl Fn(f64) -> Axis,
 ) -> Option<Figure> {
     let shown = &series[..series.len().min(LINES_MOST)];
     if shown.is_empty() {
@@ -317,7 +317,7 @@ fn distribution(report: &Report) -> Vec<Figure> {
     let buckets = &report.latency_histogram;
     let (Some(first), Some(last)) = (buckets.first(), buckets.last()) else { return Vec::new() };
     let total: u64 = buckets.iter().map(|bucket| bucket.count).sum();
-    let low = if first.lower > 0.0 { first.lower } else { first.upper / 2.0 };
+    let low = lowest(first);
     let title = "latency, log scale";
     let pooled = "All replications together; operations that succeeded.";
 
@@ -351,16 +351,8 @@ fn distribution(report: &Report) -> Vec<Figure> {
         lines: vec![],
     };
 
-    let mut slower = total;
-    let mut points = vec![(from, 0.0)];
-    for bucket in buckets {
-        slower -= bucket.count;
-        if slower > 0 {
-            points.push((axes::log10(bucket.upper), axes::log10(slower as f64 / total as f64)));
-        }
-    }
     let least = 1.0 / total.max(1) as f64;
-    points.push((axes::log10(last.upper), axes::log10(least)));
+    let points = tail_points(buckets, low);
     let tail = Chart {
         size: (HALF, 280),
         x: half(axes::log_seconds(low, last.upper, title)),
@@ -379,8 +371,119 @@ fn distribution(report: &Report) -> Vec<Figure> {
     vec![figure("Latency distribution", &histogram), figure("Latency tail: what share is slower", &tail)]
 }
 
+/// What share of operations is slower than a latency, both as logarithms to base ten.
+fn tail_points(buckets: &[Bucket], low: f64) -> Vec<(f64, f64)> {
+    let total: u64 = buckets.iter().map(|bucket| bucket.count).sum();
+    let mut slower = total;
+    let mut points = vec![(axes::log10(low), 0.0)];
+    for bucket in buckets {
+        slower -= bucket.count;
+        if slower > 0 {
+            points.push((axes::log10(bucket.upper), axes::log10(slower as f64 / total as f64)));
+        }
+    }
+    let end = buckets.last().map_or(low, |last| last.upper);
+    points.push((axes::log10(end), axes::log10(1.0 / total.max(1) as f64)));
+    points
+}
+
+/// Where the first bucket begins on a logarithmic axis.
+fn lowest(first: &Bucket) -> f64 {
+    if first.lower > 0.0 { first.lower } else { first.upper / 2.0 }
+}
+
+/// Operations per second that failed, by bin.
+fn failures(report: &Report) -> Option<SeriesReport> {
+    let series = of_group(report, Group::Requests);
+    let first = *series.first()?;
+    let bins = series.iter().map(|one| one.values.len()).max().unwrap_or(0);
+    let bad = || series.iter().filter(|one| one.name != "succeeded");
+    let sum = |bin: usize| bad().filter_map(|one| one.values.get(bin)).filter(|value| value.is_finite()).sum::<f64>();
+    let values = (0..bins).map(sum).collect();
+    Some(SeriesReport { values, half_widths: vec![], name: "failed".to_owned(), ..first.clone() })
+}
+
+/// The figures of several reports laid over each other, each in its own colour.
+pub(super) fn overlaid(reports: &[Report], names: &[String]) -> Vec<Figure> {
+    let Some(base) = reports.first() else { return Vec::new() };
+    let (bands, _) = bands(base);
+    let coloured = || reports.iter().zip(PALETTE.into_iter().cycle());
+    let legend = || legend(names.iter().map(String::as_str).zip(PALETTE.into_iter().cycle()));
+    let latency = |name: &str| -> Vec<SeriesReport> {
+        let one = |report: &Report| {
+            let found = of_group(report, Group::Latency).into_iter().find(|series| series.name == name).cloned();
+            found.unwrap_or_else(|| SeriesReport {
+                group: Group::Latency,
+                name: name.to_owned(),
+                unit: "s".to_owned(),
+                bin_s: 1.0,
+                values: vec![],
+                half_widths: vec![],
+            })
+        };
+        reports.iter().map(one).collect()
+    };
+    let over_time = |title: &str, series: &[SeriesReport], y: Axis, scale: &dyn Fn(f64) -> f64, floor: f64| {
+        let end = y.range.end;
+        let lines = series.iter().zip(PALETTE.into_iter().cycle());
+        let lines = lines.map(|(one, colour)| line(one, colour, floor, |value| scale(value).min(end))).collect();
+        let (size, bands) = ((WIDE, 300), bands.clone());
+        let chart = Chart { size, x: axes::time(base.horizon_s), y, bands, areas: vec![], lines };
+        Figure {
+            title: title.to_owned(),
+            svg: chart.svg(),
+            legend: legend(),
+            remark: interval_remark(base),
+            wide: true,
+        }
+    };
+    let mut figures = Vec::new();
+    for (name, title) in [("p99", "99th percentile of latency over time"), ("p50", "Median latency over time")] {
+        let series = latency(name);
+        let Some((y, logarithmic, low)) = latency_axis(&series.iter().collect::<Vec<_>>()) else { continue };
+        let scale = |value| if logarithmic { axes::log10(value) } else { value };
+        figures.push(over_time(title, &series, y, &scale, if logarithmic { low } else { 0.0 }));
+    }
+    let failed: Vec<SeriesReport> = reports.iter().filter_map(failures).collect();
+    let most = failed.iter().flat_map(|one| &one.values).copied().fold(0.0, f64::max);
+    if failed.len() == reports.len() && most > 0.0 {
+        let y = axes::linear(Unit::Rate, most, "operations per second");
+        figures.push(over_time("Failed operations per second", &failed, y, &|value| value, 0.0));
+    }
+    let known = || coloured().filter_map(|(report, colour)| Some((report, colour, report.latency_histogram.first()?)));
+    let low = known().map(|(_, _, first)| lowest(first)).fold(f64::INFINITY, f64::min);
+    let high =
+        known().filter_map(|(report, ..)| report.latency_histogram.last()).map(|last| last.upper).fold(0.0, f64::max);
+    if low < high {
+        let lines = known().map(|(report, colour, first)| Line {
+            colour,
+            points: tail_points(&report.latency_histogram, lowest(first)),
+            interval: vec![],
+            weight: 1.8,
+        });
+        let most =
+            reports.iter().map(|it| it.latency_histogram.iter().map(|b| b.count).sum::<u64>()).max().unwrap_or(1);
+        let chart = Chart {
+            size: (WIDE, 320),
+            x: axes::log_seconds(low, high, "latency, log scale"),
+            y: axes::percentiles(1.0 / most.max(1) as f64),
+            bands: vec![],
+            areas: vec![],
+            lines: lines.collect(),
+        };
+        figures.push(Figure {
+            title: "Latency tail: what share is slower".to_owned(),
+            svg: chart.svg(),
+            legend: legend(),
+            remark: "All replications together; operations that succeeded.".to_owned(),
+            wide: true,
+        });
+    }
+    figures
+}
+
 /// Fewer labels, for a chart of half the width.
-fn half(mut axis: super::chart::Axis) -> super::chart::Axis {
+fn half(mut axis: Axis) -> Axis {
     let every = axis.ticks.len().div_ceil(7).max(1);
     for (index, (_, label)) in axis.ticks.iter_mut().enumerate() {
         if index % every != 0 {

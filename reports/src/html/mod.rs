@@ -3,6 +3,7 @@
 
 mod axes;
 mod chart;
+mod compare;
 mod figures;
 mod sweep;
 
@@ -12,18 +13,19 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 use self::figures::{Figure, Letter};
 use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, span};
 use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Station};
-use crate::terminal::{error_share, expectation_text, setting, worst_route};
+use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
 
 pub(crate) use sweep::{figures as sweep_figures, page as sweep_page};
 
 const TEMPLATE: &str = include_str!("template.html");
+const STYLE: &str = include_str!("style.css");
 /// Longer event logs are cut; `events.csv` has them whole.
 const EVENTS_MOST: usize = 1000;
 /// Longer event logs than this are folded.
 const EVENTS_OPEN: usize = 25;
 
-/// A page of a template, all of its texts escaped.
-fn rendered(template: &str, view: Value) -> String {
+/// A page from a template, every text in it escaped.
+fn render(template: &str, view: Value) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -36,17 +38,11 @@ fn rendered(template: &str, view: Value) -> String {
     page.map(|page| page + "\n").unwrap_or_default()
 }
 
-/// The style sheet of the report, which other pages share.
-fn style() -> &'static str {
-    let from = TEMPLATE.split_once("<style>\n").map_or("", |(_, rest)| rest);
-    from.split_once("</style>").map_or("", |(style, _)| style)
-}
-
 impl Report {
     /// The report as one HTML page that needs nothing else.
     #[must_use]
     pub fn to_html(&self) -> String {
-        rendered(TEMPLATE, self.view())
+        render(TEMPLATE, self.view())
     }
 
     fn view(&self) -> Value {
@@ -54,6 +50,7 @@ impl Report {
         let letters: Vec<Value> = letters.into_iter().map(letter_view).collect();
         let figures: Vec<Value> = figures::all(self).into_iter().map(figure_view).collect();
         context! {
+            style => Value::from_safe_string(STYLE.to_owned()),
             title => if self.title.is_empty() { &self.scenario } else { &self.title },
             scenario => self.scenario.clone(),
             description => self.description.clone(),
@@ -63,6 +60,7 @@ impl Report {
             interval_note => self.interval.note.clone(),
             verdict => self.verdict_view(),
             expectations => self.expectations_view(),
+            cautions => self.cautions.iter().map(caution_text).collect::<Vec<_>>(),
             bottleneck => self.bottleneck.text.clone(),
             tiles => self.tiles(),
             requests => self.requests_view(),

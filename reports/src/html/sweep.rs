@@ -46,16 +46,17 @@ pub(crate) fn page(plan: &Plan, records: &[Record]) -> String {
         version => plan.version.clone(),
         digest => plan.digest.clone(),
         setting => plan.setting(),
-        style => Value::from_safe_string(super::style().to_owned()),
+        style => Value::from_safe_string(super::STYLE.to_owned()),
         factors => plan.factors.iter().map(factor).collect::<Vec<_>>(),
         ranges => plan.ranges.iter().map(crate::sweep::Range::words).collect::<Vec<_>>(),
         figures => figures.collect::<Vec<_>>(),
         how_to_read => how_to_read(plan),
         metrics => plan.metrics.clone(),
         rows => records.iter().take(ROWS_MOST).map(|record| row(plan, record)).collect::<Vec<_>>(),
+        doubtful => records.iter().any(|record| !record.cautions.is_empty()),
         more => records.len().saturating_sub(ROWS_MOST),
     };
-    super::rendered(TEMPLATE, view)
+    super::render(TEMPLATE, view)
 }
 
 /// The figures as files: name and text.
@@ -97,6 +98,7 @@ fn row(plan: &Plan, record: &Record) -> Value {
         verdict => crate::sweep::verdict(record),
         station => record.bottleneck.station.clone().unwrap_or_default(),
         bottleneck => record.bottleneck.text.clone(),
+        cautions => record.cautions.join(" "),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) fn points(plan: &Plan, records: &[Record]) -> String {
     let ranged = !plan.ranges.is_empty();
     let mut header = vec!["id".to_owned()];
     header.extend(plan.factors.iter().map(column));
-    header.extend(["seed", "replications", "passed", "busiest_station"].map(str::to_owned));
+    header.extend(["seed", "replications", "passed", "busiest_station", "cautions"].map(str::to_owned));
     for path in &figures {
         header.push((*path).to_owned());
         header.push(format!("{path} half width"));
@@ -24,6 +24,7 @@ pub(super) fn points(plan: &Plan, records: &[Record]) -> String {
         row.extend(plan.factors.iter().map(|factor| value(factor, record)));
         row.extend([record.seed.to_string(), record.replications.to_string(), record.passed.to_string()]);
         row.push(record.bottleneck.station.clone().unwrap_or_default());
+        row.push(record.cautions.len().to_string());
         for path in &figures {
             let it = record.figure(path);
             row.extend([it.value, it.half_width].map(cell));

@@ -84,14 +84,15 @@ pub fn read_shard(text: &str) -> Result<Option<Shard>, String> {
 pub fn write_results(plan: &Plan, records: &[(Record, String)], dir: &Path) -> io::Result<Vec<PathBuf>> {
     let lines: String = records.iter().map(|(_, line)| line.as_str()).collect();
     let records: Vec<Record> = records.iter().map(|(record, _)| record.clone()).collect();
+    let figures = crate::html::sweep_figures(plan, &records);
     let mut files = vec![
-        ("plan.json".to_owned(), plan.to_json()),
-        ("points.jsonl".to_owned(), lines),
-        ("points.csv".to_owned(), csv::points(plan, &records)),
-        ("sweep.html".to_owned(), crate::html::sweep_page(plan, &records)),
+        ("plan.json", plan.to_json()),
+        ("points.jsonl", lines),
+        ("points.csv", csv::points(plan, &records)),
+        ("sweep.html", crate::html::sweep_page(plan, &records)),
     ];
-    files.extend(crate::html::sweep_figures(plan, &records));
-    write_files(&files, dir)
+    files.extend(figures.iter().map(|(name, svg)| (name.as_str(), svg.clone())));
+    write_files(dir, &files)
 }
 
 impl Plan {

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::expectations::{figure_at, tree};
 use crate::model::{ExpectationResult, Outcome, Report};
+use crate::terminal::caution_text;
 
 pub(crate) use terminal::{last_words, verdict};
 
@@ -150,6 +151,8 @@ pub struct Record {
     pub expectations: Vec<Verdict>,
     /// What bound first.
     pub bottleneck: Bottleneck,
+    /// Why some figures cannot be trusted, in words.
+    pub cautions: Vec<String>,
     /// Digests of the replications, which tell whether two runs were the same.
     pub digests: Vec<String>,
 }
@@ -256,6 +259,7 @@ impl Record {
                 text: middle.bottleneck.text.clone(),
                 station: middle.bottleneck.busiest.as_ref().map(|busiest| busiest.station.clone()),
             },
+            cautions: middle.cautions.iter().map(caution_text).collect(),
             digests: middle.per_replication.iter().map(|one| one.digest.clone()).collect(),
         }
     }

@@ -36,6 +36,14 @@ impl Plan {
         if records.len() > POINTS_MOST {
             page.line(&format!("  ... and {} more, in points.csv", several(records.len() - POINTS_MOST, "point")));
         }
+        let doubtful = records.iter().filter(|record| !record.cautions.is_empty()).count();
+        if doubtful > 0 {
+            let of = several(doubtful, "point");
+            page.wrapped(
+                &format!("Figures of {of} are to be taken with care: points.jsonl and sweep.html say why."),
+                0,
+            );
+        }
         page.text
     }
 

@@ -48,6 +48,7 @@ fn record(plan: &Plan, id: u32) -> Record {
         figures: [("latency.p99".to_owned(), figure)].into_iter().collect(),
         expectations: vec![Verdict { text: "latency.p99 <= 300ms".into(), figure, pass, uncertain: false }],
         bottleneck: Bottleneck { text: "Nothing bound".into(), station: Some("station.desk".into()) },
+        cautions: vec!["Too <few> operations".into()],
         digests: vec!["ab".into()],
     }
 }
@@ -96,9 +97,9 @@ fn tables_and_pages_have_a_row_a_point_and_no_markup_of_the_scenario() {
     assert_eq!(csv.lines().count(), 7);
     assert_eq!(
         csv.lines().next(),
-        Some("id,a.b,c.<d>,seed,replications,passed,busiest_station,latency.p99,latency.p99 half width")
+        Some("id,a.b,c.<d>,seed,replications,passed,busiest_station,cautions,latency.p99,latency.p99 half width")
     );
-    assert!(csv.contains("\n1,1,y,1,3,true,station.desk,0.24285714285714285,0.01\n"), "{csv}");
+    assert!(csv.contains("\n1,1,y,1,3,true,station.desk,1,0.24285714285714285,0.01\n"), "{csv}");
     let page = crate::html::sweep_page(&plan, &records);
     assert!(page.contains("One &lt;desk&gt;") && !page.contains("<x>") && !page.contains("<d>"), "{page}");
     assert!(page.contains("<svg class=\"chart\"") && page.matches("<tr>").count() > 6);
@@ -107,7 +108,9 @@ fn tables_and_pages_have_a_row_a_point_and_no_markup_of_the_scenario() {
     assert_eq!(figures[0].0, "figure-1-latency.p99.svg");
     // Four of the six points fail, and are struck through.
     assert_eq!(figures[0].1.matches("#D55E00").count(), 4, "{}", figures[0].1);
+    assert!(page.contains("Too &lt;few&gt; operations"));
     let text = plan.to_terminal(&records, false, 100);
+    assert!(text.contains("Figures of 6 points are to be taken with care"), "{text}");
     assert!(text.contains("6 points of a.b x c.<d>") && text.contains("FAIL 1 of 1"), "{text}");
 }
 

@@ -204,6 +204,10 @@ pub fn observations(replication: u32) -> Observations {
                 },
             ],
         },
+        in_flight: (0..720).map(|bin| 5 + bin % 3).collect(),
+        batches: vec![],
+        latency_by_arrival: vec![],
+        customers: 0xc0de,
         digest: 0x0123_4567_89ab_cdef ^ u64::from(replication),
         events: 1_234_567,
     }
@@ -226,6 +230,8 @@ pub fn experiment(replications: u32) -> Experiment {
             expect("availability >= 99.1%", "availability", None, Some(0.991), None),
             expect("stations.ecs.web.utilisation <= 90%", "stations.ecs.web.utilisation", None, None, Some(0.9)),
         ],
+        warm_up_found: None,
+        precision: None,
         version: "0.1.0".into(),
         replications: (0..replications).map(observations).collect(),
     }

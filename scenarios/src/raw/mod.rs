@@ -7,6 +7,7 @@ pub(crate) mod cloudfront;
 pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod route53;
+pub(crate) mod run;
 pub(crate) mod station;
 pub(crate) mod sweep;
 pub(crate) mod timeline;
@@ -14,7 +15,7 @@ pub(crate) mod traffic;
 
 use crate::decode::{Named, Sp, table};
 use crate::distributions::SizeDist;
-use crate::units::{Share, Time};
+use crate::units::Time;
 
 table! {
     /// A scenario: an architecture, its traffic, and what happens to it.
@@ -24,7 +25,7 @@ table! {
         /// What it shows and why, in a few sentences.
         default("", "assumption: nothing to say") description: Sp<String>,
         /// How long is simulated, how often, and what is left out of the figures.
-        default({}, "every key of [run] has its own default") run: Run,
+        default({}, "every key of [run] has its own default") run: run::Run,
         /// Default network delays.
         default({}, "every key of [network] has its own default") network: Network,
         /// Sets of objects that viewers ask for, by name: [catalog.images].
@@ -57,29 +58,11 @@ table! {
         default([], "none") expect: Vec<timeline::Expect>,
         /// What `stormglass sweep` and `stormglass find` vary.
         default({}, "nothing is varied") sweep: sweep::Sweep,
+        /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
+        default([], "none") variant: Vec<run::Variant>,
     }
-    not ["variant", "lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
+    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
          "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
-}
-
-table! {
-    /// How long is simulated, how often, and what is left out of the figures.
-    Run as "[run]" {
-        /// Simulated time. Needed, unless all traffic is a replay, which then runs to its last record.
-        optional("the end of the replayed log", "needed where there is no replay") duration: Sp<Time>,
-        /// What arrives before this is served but not counted, so that an empty start does not colour the figures.
-        default("0s", "assumption: nothing is left out unless asked for") warm_up: Sp<Time>,
-        /// How many independent runs the figures and their confidence intervals come from.
-        default(10, "assumption: enough for Student intervals that mean something") replications: Sp<u32>,
-        /// Seed of all random numbers. The same seed gives the same results, bit for bit.
-        default(1, "assumption: printed with every result") seed: Sp<u64>,
-        /// Confidence level of every interval.
-        default("95%", "the usual level") confidence: Sp<Share>,
-        /// A second in which more than this share of a route's operations failed is a second of downtime.
-        default("50%", "assumption") downtime_error_rate: Sp<Share>,
-        /// How long after the end of a period CloudWatch's datapoint can be read by alarms.
-        default("60s", "assumption A12: nobody documents it; 60-180 s is plausible") metric_delay: Sp<Time>,
-    }
 }
 
 table! {
@@ -130,7 +113,6 @@ mod tests {
     fn every_default_can_be_read() {
         all_tables!(
             Document,
-            Run,
             Network,
             Catalog,
             alb::Alb,
@@ -159,6 +141,9 @@ mod tests {
             route53::Answer,
             route53::HealthCheck,
             route53::Resolvers,
+            run::Run,
+            run::Precision,
+            run::Variant,
             station::Station,
             sweep::Sweep,
             timeline::Deploy,

@@ -10,6 +10,7 @@ mod dynamodb;
 mod ecs;
 mod reach;
 pub(crate) mod route53;
+pub(crate) mod run;
 mod scaling;
 mod station;
 mod timeline;
@@ -19,9 +20,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexSet;
-use models::architecture::{Architecture, Network, Run};
+use models::architecture::{Architecture, Network};
 use models::ids::*;
-use sim_core::SimDuration;
 
 use crate::LoadOptions;
 use crate::decode::{Named, Sp};
@@ -33,6 +33,8 @@ use crate::tree::Span;
 
 /// Stands for a reference that was refused.
 pub(crate) const BROKEN: Endpoint = Endpoint::Station(StationId(u16::MAX));
+/// Most replications.
+const MAX_REPLICATIONS: u32 = 100_000;
 /// Most parts of one kind.
 const MAX_PARTS: usize = 2_000;
 
@@ -59,6 +61,7 @@ pub(crate) struct Check<'a> {
 pub(crate) struct Checked {
     pub architecture: Architecture,
     pub expectations: Vec<crate::Expectation>,
+    pub precision: Option<crate::Precision>,
 }
 
 /// Sections whose parts can be referred to.
@@ -294,39 +297,6 @@ impl<'a> Check<'a> {
             }
         }
     }
-
-    fn run(&mut self) -> Run {
-        let run = &self.doc.run;
-        let replays = self.doc.traffic.iter().any(|traffic| traffic.replay.is_some());
-        let others = self.doc.traffic.iter().any(|traffic| traffic.replay.is_none());
-        let duration = match &run.duration {
-            // What stands in for a duration that could not be read bounds nothing.
-            Some(duration) if duration.span == Span::NOWHERE => SimDuration::MAX,
-            Some(duration) => {
-                if duration.0.is_zero() {
-                    self.error(duration.span, "a run must last", "more than \"0s\"");
-                }
-                duration.0
-            }
-            None if replays && !others => SimDuration::MAX,
-            None if self.doc.traffic.is_empty() => SimDuration::MAX,
-            None => {
-                let help = "[run]\nduration = \"10m\"".replace('\n', " ");
-                let error = Diagnostic::error(run.span, "run.duration is missing", "how long is to be simulated?");
-                self.note(error.help(format!("write {help}")));
-                SimDuration::MAX
-            }
-        };
-        if run.warm_up.0 >= duration {
-            self.error(run.warm_up.span, "the warm-up lasts as long as the run", "nothing would be counted");
-        }
-        Run {
-            duration,
-            warm_up: run.warm_up.0,
-            downtime_error_rate: self.share(&run.downtime_error_rate, "downtime_error_rate"),
-            metric_delay: self.time(&run.metric_delay, "metric_delay", 0.0, 3600.0, ""),
-        }
-    }
 }
 
 /// Checks a document and builds its architecture; `None` if there are mistakes.
@@ -351,9 +321,11 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     }
     let (deployments, faults) = check.timeline(&run);
     let expectations = check.expectations(&sources);
+    let precision = check.precision(&sources);
+    check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
     check.reach(&sources, &route53, &cloudfront, &albs, &ecs);
-    let architecture = Architecture {
+    let mut architecture = Architecture {
         run,
         network,
         places: check.places.iter().cloned().collect(),
@@ -373,17 +345,16 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         faults,
         notes: std::mem::take(&mut check.notes),
     };
-    check.errors.is_empty().then_some(Checked { architecture, expectations })
+    check.steadiness(&mut architecture);
+    check.errors.is_empty().then_some(Checked { architecture, expectations, precision })
 }
 
 impl Check<'_> {
     fn document_bounds(&mut self) {
         let doc = self.doc;
         let run = &doc.run;
-        self.count(&run.replications, "replications", 1, 100_000);
-        if run.confidence.0 < 0.5 || run.confidence.0 >= 1.0 {
-            self.error(run.confidence.span, "confidence must be at least 50% and below 100%", "usually \"95%\"");
-        }
+        self.count(&run.replications, "replications", 1, MAX_REPLICATIONS);
+        self.confidence(&run.confidence);
         self.label(&doc.title);
     }
 }

@@ -199,22 +199,23 @@ impl Check<'_> {
         doc.expect.iter().map(|expect| self.expectation(expect, sources)).collect()
     }
 
-    fn expectation(&mut self, expect: &raw::Expect, sources: &Sources) -> Expectation {
+    /// Checks that a metric can be a figure of the report, of a route if one is named; whether it can.
+    pub(super) fn figure(&mut self, metric: &Sp<String>, route: Option<&Sp<String>>, sources: &Sources) -> bool {
         let mut known = true;
         if let Some(check) = self.options.check_metric {
-            let path = match &expect.route {
-                Some(_) => format!("routes.*.{}", expect.metric.value),
-                None => expect.metric.value.clone(),
+            let path = match route {
+                Some(_) => format!("routes.*.{}", metric.value),
+                None => metric.value.clone(),
             };
             if let Err(near) = check(&path) {
                 known = false;
                 let near: Vec<&str> =
                     near.iter().map(|name| name.strip_prefix("routes.<name>.").unwrap_or(name)).collect();
                 let label = if near.is_empty() { "unknown".into() } else { format!("did you mean {}?", list(&near)) };
-                self.error(expect.metric.span, format!("no figure is called `{}`", expect.metric.value), label);
+                self.error(metric.span, format!("no figure is called `{}`", metric.value), label);
             }
         }
-        if let Some(route) = &expect.route {
+        if let Some(route) = route {
             let fits = |name: &String| {
                 *name == route.value || name.strip_suffix(route.as_str()).is_some_and(|before| before.ends_with(' '))
             };
@@ -227,6 +228,11 @@ impl Check<'_> {
                 self.note(error.help(Self::route_advice(sources)));
             }
         }
+        known
+    }
+
+    fn expectation(&mut self, expect: &raw::Expect, sources: &Sources) -> Expectation {
+        let known = self.figure(&expect.metric, expect.route.as_ref(), sources);
         if expect.min.is_none() && expect.max.is_none() {
             self.error(expect.span, "this expectation has no bound", "give `min`, `max` or both");
         }
