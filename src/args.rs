@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 /// Foretells how a cloud architecture weathers its traffic, its deployments and its failures.
 ///
-/// Exit codes: 0 = well; 1 = two reports differ (diff); 99 = an expectation of the scenario failed; 2 = the input is wrong (nothing was run);
-/// 70 = a fault of the simulator itself, which is a bug; 74 = the results could not be written.
+/// Exit codes: 0 = well; 1 = two reports differ (`diff`); 99 = an expectation of the scenario failed, or `find` found nothing;
+/// 2 = the input is wrong (nothing was run); 3 = `merge` misses points; 70 = a fault of the simulator itself, which is a bug;
+/// 74 = the results could not be written.
 #[derive(Debug, Parser)]
 #[command(name = "stormglass", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
@@ -25,6 +26,12 @@ pub enum Command {
     Compare(Compare),
     /// Says in which figures two saved reports (report.json) differ beyond their intervals; ends with 1 if they do
     Diff(Diff),
+    /// Runs a scenario with many settings: every combination of the values given, or points listed in the scenario
+    Sweep(Sweep),
+    /// Puts the shards of a sweep together; ends with 3 if points are missing
+    Merge(Merge),
+    /// Finds the smallest or cheapest setting that meets all expectations, or how much traffic the scenario can take
+    Find(Find),
     /// Checks a scenario without running it
     Check(Subject),
     /// Compares the simulator with queueing theory: runs scenarios whose figures are known exactly
@@ -180,6 +187,103 @@ pub struct Diff {
     /// Prints what differs as JSON instead of the summary
     #[arg(long)]
     pub json: bool,
+}
+
+/// Settings to go through.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// What to run.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Varies a setting: KEY=a..b:step, a..b:*factor or a,b,c, such as ecs.web.desired_count=2..40:2 or
+    /// traffic.users.rate=100/s..800/s:100/s; may be given several times, and takes the place of the scenario's own `[sweep]`
+    #[arg(long, value_name = "KEY=VALUES")]
+    pub vary: Vec<String>,
+    /// How often to run each setting; all have the same seed.
+    #[command(flatten)]
+    pub repetition: Repetition,
+    /// Shows no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A sweep.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// What to go through.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Shows a figure, such as latency.p99; may be given several times
+    #[arg(long, value_name = "PATH")]
+    pub metric: Vec<String>,
+    /// Writes points.jsonl, points.csv, sweep.html and figures into a directory. What was finished there before the sweep was
+    /// broken off is not run again
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs only part K of N of the points and writes a file for `merge`; `auto` asks Slurm, AWS Batch, Cloud Run or Kubernetes
+    /// for both numbers, auto/N for K
+    #[arg(long, value_name = "K/N|auto|auto/N", requires = "out")]
+    pub shard: Option<String>,
+    /// Lists and checks the points and runs none
+    #[arg(long)]
+    pub list: bool,
+    /// Throws away what another sweep left unfinished in the directory
+    #[arg(long, requires = "out")]
+    pub restart: bool,
+    /// Prints a JSON line for each point instead of the summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Shards to put together.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Files of shards, or directories with shard-*.jsonl
+    #[arg(required = true, value_name = "PATH")]
+    pub shards: Vec<PathBuf>,
+    /// Writes points.jsonl, points.csv, sweep.html and figures into a directory, as a sweep without shards does
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Prints a JSON line for each point instead of the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Does not say what was written
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// A search.
+#[derive(Debug, Args)]
+pub struct Find {
+    /// What to go through.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What a setting costs: PRICE for each unit of KEY, or of a product of several; may be given several times, and is added up:
+    /// --cost "ecs.web.desired_count*ecs.web.cpu=29.5". Without it the smallest value of a single factor is looked for
+    #[arg(long, value_name = "KEY[*KEY...]=PRICE")]
+    pub cost: Vec<String>,
+    /// Goes through all settings in the order of cost, instead of taking it that more never does worse
+    #[arg(long)]
+    pub all: bool,
+    /// Most replications of a setting that is hard to decide, eight times run.replications if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub max_replications: Option<u32>,
+    /// Looks for the highest traffic that meets all expectations: multiplies the rate of all open traffic
+    #[arg(long, conflicts_with_all = ["vary", "cost", "all"])]
+    pub saturate: bool,
+    /// How close the head-room is looked for, in per cent
+    #[arg(long, value_name = "PERCENT", default_value_t = 2.0, requires = "saturate", value_parser = percent)]
+    pub tolerance: f64,
+    /// Prints the outcome as JSON instead of the summary
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').parse::<f64>() {
+        Ok(percent) if (0.1..=50.0).contains(&percent) => Ok(percent),
+        _ => Err("a number from 0.1 to 50".to_owned()),
+    }
 }
 
 #[cfg(test)]

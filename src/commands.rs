@@ -10,12 +10,14 @@ use scenarios::{Scenario, experiment, library};
 use crate::args::Subject;
 use crate::failure::Failure;
 use crate::subject;
+use crate::sweep;
 use crate::terminal::{print, si, span};
 
 /// `stormglass check`: one line if all is well.
 pub fn check(subject: &Subject) -> Result<(), Failure> {
     let scenario = subject::load(subject, [], None)?;
-    print(&format!("ok: {}\n", sizes(&scenario))).map_err(Failure::of_stdout)
+    let points = if scenario.is_swept() { format!(", {}", sweep::checked(subject)?) } else { String::new() };
+    print(&format!("ok: {}{points}\n", sizes(&scenario))).map_err(Failure::of_stdout)
 }
 
 /// Such as `web-shop: 20 replications of 2 h, 2 traffic sources, 5 services, 4.32 M operations each`.
@@ -50,7 +52,7 @@ fn sizes(scenario: &Scenario) -> String {
     )
 }
 
-fn count(n: u64, one: &str, many: &str) -> String {
+pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 

@@ -10,6 +10,9 @@ pub const DIFFERENT: u8 = 1;
 /// The code for an expectation that failed, as k6 has it.
 pub const EXPECTATION_FAILED: u8 = 99;
 
+/// The code for shards that lack points: what there is is sound, and more has to come.
+pub const POINTS_MISSING: u8 = 3;
+
 /// A failure. Its text is for standard error.
 #[derive(Debug)]
 pub enum Failure {

@@ -5,9 +5,14 @@ mod args;
 mod commands;
 mod compare;
 mod failure;
+mod find;
+mod journal;
+mod merge;
+mod points;
 mod run;
 mod simulate;
 mod subject;
+mod sweep;
 mod terminal;
 mod validate;
 
@@ -43,6 +48,9 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(run) => return run::run(&run),
         Command::Diff(diff) => return compare::diff(&diff),
+        Command::Sweep(it) => return sweep::sweep(&it),
+        Command::Merge(it) => return merge::merge(&it),
+        Command::Find(it) => return find::find(&it),
         Command::Compare(compare) => compare::compare(&compare),
         Command::Validate(options) => return validate::validate(&options),
         Command::Check(subject) => commands::check(&subject),

@@ -28,7 +28,7 @@ pub struct How {
 /// precision, if it has one, decides how often; all must reach it.
 pub fn simulate(mut scenarios: Vec<Scenario>, how: How) -> Result<Vec<Report>, Failure> {
     let start = now();
-    let threads = how.threads.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
+    let threads = threads(how.threads);
     let warm_up_found = find_warm_up(&mut scenarios, threads)?;
     let precision = scenarios.first().and_then(|first| first.precision.clone());
     let runs = replicate(&scenarios, precision.as_ref(), threads, how.quiet)?;
@@ -40,6 +40,11 @@ pub fn simulate(mut scenarios: Vec<Scenario>, how: How) -> Result<Vec<Report>, F
         estimate(scenario, replications, warm_up_found.clone(), precision)
     });
     estimated.collect()
+}
+
+/// So many threads, or one by processor.
+pub fn threads(wanted: Option<u16>) -> usize {
+    wanted.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 /// Finds the warm-up of scenarios that ask for it. All get the longest that any needs, so that the same customers count.
@@ -79,7 +84,7 @@ fn replicate(
     let mut runs: Vec<Vec<Observations>> = scenarios.iter().map(|_| Vec::new()).collect();
     let mut done = 0;
     let mut wanted = scenarios.first().map(|first| first.replications);
-    let bar = progress_bar(quiet);
+    let bar = progress_bar("replications", quiet);
     while let Some(target) = wanted {
         bar.set_length(u64::from(target) * scenarios.len() as u64);
         for (scenario, run) in scenarios.iter().zip(&mut runs) {
@@ -96,7 +101,8 @@ fn replicate(
     Ok(runs)
 }
 
-fn measure(wanted: &Precision, replications: &[Observations]) -> Known {
+/// The figure that is to be precise, so far.
+pub fn measure(wanted: &Precision, replications: &[Observations]) -> Known {
     let figure = reports::measure(replications, &wanted.metric, wanted.route.as_deref(), wanted.confidence);
     Known { value: figure.value, half_width: figure.half_width }
 }
@@ -124,28 +130,42 @@ fn estimate(
     warm_up_found: Option<FoundWarmUp>,
     precision: Option<PrecisionResult>,
 ) -> Result<Report, Failure> {
-    let expectation = |it: scenarios::Expectation| Expectation {
-        metric: it.metric,
-        route: it.route,
-        min: it.min,
-        max: it.max,
-        text: it.text,
-    };
-    let experiment = Experiment {
-        scenario: scenario.name,
-        title: scenario.title,
-        description: scenario.description,
+    estimated(&Experiment { warm_up_found, precision, ..experiment_of(&scenario, replications) })
+}
+
+/// A scenario's replications as reports have them.
+pub fn experiment_of(scenario: &Scenario, replications: Vec<Observations>) -> Experiment {
+    Experiment {
+        scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
+        description: scenario.description.clone(),
         seed: scenario.seed,
         confidence: scenario.confidence,
-        expectations: scenario.expectations.into_iter().map(expectation).collect(),
-        warm_up_found,
-        precision,
+        expectations: expectations(scenario),
+        warm_up_found: None,
+        precision: scenario.precision.as_ref().map(|wanted| result(wanted, &replications)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replications,
-    };
+    }
+}
+
+/// The report of an experiment.
+pub fn estimated(experiment: &Experiment) -> Result<Report, Failure> {
     // Loading has checked the metrics; if it should ever let one through, that is still a mistake of the scenario.
-    reports::estimate(&experiment)
+    reports::estimate(experiment)
         .map_err(|bad| Failure::Input(bad.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+/// What a scenario expects, as reports have it.
+pub fn expectations(scenario: &Scenario) -> Vec<Expectation> {
+    let expectation = |it: &scenarios::Expectation| Expectation {
+        metric: it.metric.clone(),
+        route: it.route.clone(),
+        min: it.min,
+        max: it.max,
+        text: it.text.clone(),
+    };
+    scenario.expectations.iter().map(expectation).collect()
 }
 
 /// A failed audit is a bug of the simulator, whatever else came out.
@@ -165,7 +185,8 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-fn progress_bar(quiet: bool) -> ProgressBar {
+/// Progress on standard error, if that is a terminal; its length has to be set.
+pub fn progress_bar(what: &str, quiet: bool) -> ProgressBar {
     if quiet || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -174,7 +195,8 @@ fn progress_bar(quiet: bool) -> ProgressBar {
             let _ = write!(out, ", about {:#} to go", HumanDuration(state.eta()));
         }
     };
-    let style = ProgressStyle::with_template("{bar:30} {pos} of {len} replications, {elapsed} gone{to_go}");
+    let style =
+        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}} of {{len}} {what}, {{elapsed}} gone{{to_go}}"));
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar()).with_key("to_go", to_go);
     let bar = ProgressBar::new(0).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use scenarios::{LoadOptions, Override, Scenario, Source, library, load_with};
+use scenarios::{Diagnostics, LoadOptions, Override, Scenario, Source, library, load_with};
 
 use crate::args::Subject;
 use crate::failure::Failure;
@@ -22,25 +22,40 @@ pub fn load(
     let (source, folder) = find(&subject.scenario)?;
     let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
     let options = LoadOptions { base_dir: folder.as_deref(), check_metric: Some(&reports::check_metric), variant };
-    let scenario = load_with(&source, &overrides, &options).map_err(|diagnostics| {
-        let mut text = diagnostics.render(colour_on_stderr());
-        if folder.is_none() && subject.scenario == library::REPLAY {
-            text += &format!(
-                "\n{} replays an access log of yours: give it with --set {}=FILE\n",
-                library::REPLAY,
-                library::REPLAY_LOG
-            );
-        }
-        Failure::Diagnostics(text)
-    })?;
-    for warning in &scenario.warnings {
-        tell(format_args!("warning: {warning}"));
+    let scenario = load_with(&source, &overrides, &options)
+        .map_err(|diagnostics| refused(subject, folder.is_none(), &diagnostics))?;
+    warn(&scenario);
+    for range in &scenario.ranges {
+        tell(format_args!(
+            "warning: {} is a range from {} to {}: here it is {}; `stormglass sweep` gives figures as ranges",
+            range.key, range.low, range.high, range.mid
+        ));
     }
     Ok(scenario)
 }
 
+/// Tells what is odd about a scenario.
+pub fn warn(scenario: &Scenario) {
+    for warning in &scenario.warnings {
+        tell(format_args!("warning: {warning}"));
+    }
+}
+
+/// What is wrong with a scenario, for standard error.
+pub fn refused(subject: &Subject, of_library: bool, diagnostics: &Diagnostics) -> Failure {
+    let mut text = diagnostics.render(colour_on_stderr());
+    if of_library && subject.scenario == library::REPLAY {
+        text += &format!(
+            "\n{} replays an access log of yours: give it with --set {}=FILE\n",
+            library::REPLAY,
+            library::REPLAY_LOG
+        );
+    }
+    Failure::Diagnostics(text)
+}
+
 /// The text of a scenario, and the folder that the files it names are relative to: none for one of the library.
-fn find(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
+pub fn find(name: &str) -> Result<(Source, Option<PathBuf>), Failure> {
     let path = Path::new(name);
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
         let folder = path.parent().map(Path::to_owned);

@@ -47,11 +47,11 @@ fn cell(values: &[f64], bin: usize) -> String {
 }
 
 /// The shortest decimal that reads back as the same number.
-fn shortest(value: f64) -> String {
+pub(crate) fn shortest(value: f64) -> String {
     value.to_string()
 }
 
-fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(crate) fn table(header: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut writer = Writer::from_writer(Vec::new());
     for row in [header].into_iter().chain(rows) {
         let written = writer.write_record(&row);

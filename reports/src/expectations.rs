@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::estimate::skeleton;
@@ -247,8 +248,14 @@ fn read(leaf: &Value) -> Estimate {
     }
 }
 
-fn tree(figures: &Figures<Estimate, LatencyEstimate>) -> Value {
+/// Figures in the form in which paths are looked up.
+pub(crate) fn tree<F: Serialize, L: Serialize>(figures: &Figures<F, L>) -> Value {
     serde_json::to_value(figures).unwrap_or(Value::Null)
+}
+
+/// The figure at `path`, if there is one.
+pub(crate) fn figure_at(figures: &Value, path: &str) -> Option<Estimate> {
+    lookup(figures, path).ok()
 }
 
 /// All figures at `path`; the first is the one that is meant.

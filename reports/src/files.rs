@@ -15,7 +15,7 @@ use crate::model::Report;
 ///
 /// Whatever the file system reports; the temporary files are gone then.
 pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    write(
+    write_files(
         dir,
         &[
             ("report.json", report.to_json()),
@@ -33,7 +33,7 @@ pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// Whatever the file system reports.
 pub fn write_comparison(comparison: &Comparison, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    write(
+    write_files(
         dir,
         &[
             ("compare.json", comparison.to_json()),
@@ -52,10 +52,15 @@ pub fn write_one(path: &Path, text: String) -> io::Result<()> {
     let unnamed = || io::Error::new(io::ErrorKind::InvalidInput, "it names no file");
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unnamed)?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    write(dir, &[(name, text)]).map(|_| ())
+    write_files(dir, &[(name, text)]).map(|_| ())
 }
 
-fn write(dir: &Path, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
+/// Writes files into a folder, by the names of its entries, in the same way.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_files(dir: &Path, files: &[(&str, String)]) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(dir)?;
     let mut staged = Vec::with_capacity(files.len());
     let result = stage(dir, files, &mut staged).and_then(|()| publish(&staged));

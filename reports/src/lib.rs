@@ -14,12 +14,14 @@ pub mod diff;
 mod estimate;
 mod expectations;
 mod files;
+pub mod find;
 mod format;
 mod html;
 mod json;
 mod junit;
 pub mod model;
 mod named;
+pub mod sweep;
 mod terminal;
 
 use sim_core::observations::Observations;
@@ -27,7 +29,7 @@ use sim_core::observations::Observations;
 pub use compare::{Comparison, Contender, compare};
 pub use estimate::{estimate, measure};
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
-pub use files::{write_all, write_comparison, write_one};
+pub use files::{write_all, write_comparison, write_files, write_one};
 pub use model::{Report, SCHEMA_VERSION};
 pub use named::Named;
 

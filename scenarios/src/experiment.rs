@@ -4,6 +4,7 @@ mod precision;
 mod warm_up;
 
 use std::any::Any;
+use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -64,6 +65,43 @@ pub fn run_some(
     fan_out(replications, threads, progress, &|replication| models::simulate(architecture, seed, replication))
 }
 
+/// Runs the replications of a range side by side, on the threads of [`with_threads`] if inside of it; `architecture` gives each
+/// what it runs. They come in their order.
+///
+/// # Errors
+/// As [`run`].
+pub fn replications<A: Borrow<Architecture>>(
+    seed: u64,
+    range: Range<u32>,
+    architecture: &(dyn Fn(u32) -> A + Sync),
+) -> Result<Vec<Observations>, Fault> {
+    let simulate = |replication| models::simulate(architecture(replication).borrow(), seed, replication);
+    range.into_par_iter().with_max_len(1).map(|replication| caught(replication, &simulate)).collect()
+}
+
+/// Does something for each of many things side by side, each thing perhaps in parts that are done side by side themselves.
+///
+/// # Errors
+/// The first that anything ends with; what has not begun by then is left.
+pub fn for_each<T: Sync, E: Send>(things: &[T], work: &(dyn Fn(&T) -> Result<(), E> + Sync)) -> Result<(), E> {
+    things.par_iter().with_max_len(1).try_for_each(work)
+}
+
+/// Does something with so many threads (at least one) for what it does side by side.
+pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).thread_name(|n| format!("replications {n}"));
+    match pool.build() {
+        Ok(pool) => pool.install(work),
+        // The system gives no thread: those there are will do.
+        Err(_) => work(),
+    }
+}
+
+fn caught<T>(replication: u32, simulate: &(dyn Fn(u32) -> T + Sync)) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(|| simulate(replication)))
+        .map_err(|payload| Fault { replication, message: panic_message(payload.as_ref()).to_owned() })
+}
+
 fn fan_out<T: Send>(
     numbers: Range<u32>,
     threads: usize,
@@ -72,17 +110,12 @@ fn fan_out<T: Send>(
 ) -> Result<Vec<T>, Fault> {
     let finished = AtomicU32::new(0);
     let one = |replication: u32| {
-        let result = catch_unwind(AssertUnwindSafe(|| simulate(replication)))
-            .map_err(|payload| Fault { replication, message: panic_message(payload.as_ref()).to_owned() })?;
+        let result = caught(replication, simulate)?;
         progress(finished.fetch_add(1, Ordering::Relaxed) + 1);
         Ok(result)
     };
-    let threads = threads.clamp(1, numbers.len().max(1));
-    match rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|n| format!("replications {n}")).build() {
-        Ok(pool) => pool.install(|| numbers.into_par_iter().with_max_len(1).map(one).collect()),
-        // The system gives no thread: this one will do.
-        Err(_) => numbers.map(one).collect(),
-    }
+    let threads = threads.min(numbers.len());
+    with_threads(threads, || numbers.into_par_iter().with_max_len(1).map(one).collect())
 }
 
 /// What a panic said.
@@ -90,6 +123,19 @@ fn fan_out<T: Send>(
 pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// Multiplies the rates of all open traffic by a factor, and says whether there was any. The customers stay the same and come
+/// closer together. Closed traffic and replays stay as they are.
+pub fn scale_open_traffic(architecture: &mut Architecture, factor: f64) -> bool {
+    let mut any = false;
+    for source in &mut architecture.traffic {
+        if let Arrivals::Open { rate, .. } = &mut source.arrivals {
+            rate.points.iter_mut().for_each(|(_, rate)| *rate *= factor);
+            any = true;
+        }
+    }
+    any
 }
 
 /// How many operations a run is expected to start: what open sources send on average and what replayed logs hold within the

@@ -1,7 +1,7 @@
 //! `stormglass schema` and `stormglass explain KEY`: what each key means, from the language's own declaration.
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::distributions::FAMILIES;
 use crate::nearest::nearest;
@@ -15,9 +15,61 @@ const MAX_DEPTH: usize = 12;
 /// The JSON Schema of the scenario language, as pretty JSON.
 #[must_use]
 pub fn schema() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).expect("a schema is JSON");
+    let mut schema = document();
+    allow_ranges(&mut schema);
+    schema["$defs"]["Range"] = range_schema();
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
     text.push('\n');
     text
+}
+
+/// Numbers, with or without a unit, may be ranges wherever they stand.
+fn allow_ranges(schema: &mut Value) {
+    let range = || json!({ "$ref": "#/$defs/Range" });
+    let is_number = |schema: &Value| {
+        let numeric = matches!(schema["type"].as_str(), Some("integer" | "number"));
+        numeric || (schema["type"] == "string" && schema["pattern"].is_string())
+    };
+    match schema {
+        Value::Object(fields) => {
+            if let Some(Value::Object(properties)) = fields.get_mut("properties") {
+                for property in properties.values_mut() {
+                    let choices = property.get_mut("anyOf").and_then(Value::as_array_mut);
+                    if let Some(choices) = choices.filter(|choices| choices.iter().any(is_number)) {
+                        choices.push(range());
+                    } else if is_number(property) {
+                        let about = ["description", "default", "x-default", "x-source"];
+                        let mut whole = Map::new();
+                        for key in about {
+                            whole.extend(property.as_object_mut().and_then(|it| it.remove_entry(key)));
+                        }
+                        whole.insert("anyOf".into(), json!([property.take(), range()]));
+                        *property = Value::Object(whole);
+                    }
+                }
+            }
+            fields.values_mut().for_each(allow_ranges);
+        }
+        Value::Array(items) => items.iter_mut().for_each(allow_ranges),
+        _ => {}
+    }
+}
+
+fn range_schema() -> Value {
+    let end = |meaning: &str| json!({ "type": ["number", "string"], "description": meaning });
+    let how = "How each replication draws its value; without it the ends are cases.";
+    json!({
+        "type": "object",
+        "description": "A value that is not known for sure: `sweep` and `find` go through it, `run` takes its middle.",
+        "additionalProperties": false,
+        "properties": {
+            "low": end("Smallest value."),
+            "mid": end("The value of a plain run; the centre if not given."),
+            "high": end("Largest value."),
+            "distribution": { "enum": ["uniform", "triangular"], "description": how },
+        },
+        "required": ["low", "high"],
+    })
 }
 
 fn document() -> Value {

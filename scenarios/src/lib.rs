@@ -17,8 +17,11 @@ pub mod library;
 pub(crate) mod nearest;
 mod overrides;
 mod pattern;
+pub mod ranges;
 mod raw;
 pub mod replay;
+pub mod search;
+pub mod sweep;
 mod tree;
 mod units;
 mod validate;
@@ -29,8 +32,10 @@ use models::Architecture;
 
 use decode::{Decode, Decoder};
 use diagnostics::line_and_column;
+use ranges::{Choice, Range};
 use raw::Document;
 use raw::run::WarmUp;
+use raw::sweep::Sweep;
 use tree::Span;
 use validate::{Check, validate};
 
@@ -57,8 +62,15 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override(pub String);
 
+impl Override {
+    /// The text as messages show it.
+    fn source(&self) -> Source {
+        Source { name: "--set".into(), text: self.0.clone() }
+    }
+}
+
 /// Says whether a path can be a figure of a report; if not, the nearest that can.
-pub type CheckMetric<'a> = &'a dyn Fn(&str) -> Result<(), Vec<String>>;
+pub type CheckMetric<'a> = &'a (dyn Fn(&str) -> Result<(), Vec<String>> + Sync);
 
 /// What a scenario is checked against besides its own text.
 #[derive(Clone, Copy, Default)]
@@ -98,6 +110,18 @@ pub struct Scenario {
     pub variants: Vec<Variant>,
     /// What is odd but not wrong, such as parts that no traffic reaches; each with file, line and column.
     pub warnings: Vec<String>,
+    /// Settings whose values are ranges.
+    pub ranges: Vec<Range>,
+    /// What a sweep varies.
+    sweep: Sweep,
+}
+
+impl Scenario {
+    /// Whether the scenario says what a sweep varies.
+    #[must_use]
+    pub fn is_swept(&self) -> bool {
+        !self.sweep.vary.0.is_empty() || !self.sweep.points.is_empty()
+    }
 }
 
 /// A variant that a file defines.
@@ -154,15 +178,25 @@ pub fn load(source: &Source, overrides: &[Override], base_dir: Option<&Path>) ->
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load_with(source: &Source, overrides: &[Override], options: &LoadOptions<'_>) -> Result<Scenario, Diagnostics> {
-    let mut texts = vec![source.clone()];
-    texts.extend(overrides.iter().map(|it| Source { name: "--set".into(), text: it.0.clone() }));
+    let changes: Vec<Source> = overrides.iter().map(Override::source).collect();
+    load_choice(source, &changes, options, Choice::default())
+}
+
+/// The same with changes that have names of their own, and with a choice of the values of ranges.
+fn load_choice(
+    source: &Source,
+    changes: &[Source],
+    options: &LoadOptions<'_>,
+    choice: Choice,
+) -> Result<Scenario, Diagnostics> {
+    let mut texts: Vec<Source> = [source].into_iter().chain(changes).cloned().collect();
     if let Some(name) = options.variant {
         texts.push(Source { name: "--variant".into(), text: name.into() });
     }
-    check(&texts, options).map_err(|list| Diagnostics::new(texts, list))
+    check(&texts, options, choice).map_err(|list| Diagnostics::new(texts, list))
 }
 
-fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Diagnostic>> {
+fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<Scenario, Vec<Diagnostic>> {
     let (file, mut overrides) = texts.split_first().expect("there is a file");
     let mut named = None;
     if options.variant.is_some() {
@@ -187,14 +221,15 @@ fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Di
         return Err(errors);
     }
     let mut decoder = Decoder { errors };
-    let document = Document::decode(&root, &mut decoder);
+    let (document, mut ranges) = read(&root, choice, &mut decoder);
     let Some(mut document) = document else { return Err(some(decoder.errors, start)) };
     if let Some((name, span)) = named {
         match document.variant.iter().find(|variant| *variant.name == name.text) {
             Some(variant) => {
                 let applied = overrides::apply_variant(&mut root, &variant.set);
                 decoder.errors.extend(applied.err().unwrap_or_default());
-                document = Document::decode(&root, &mut decoder).unwrap_or(document);
+                let (varied, its_ranges) = read(&root, choice, &mut decoder);
+                (document, ranges) = (varied.unwrap_or(document), its_ranges);
             }
             None if name.text != BASE => decoder.error(unknown_variant(&document, &name.text, span)),
             None => {}
@@ -228,10 +263,22 @@ fn check(texts: &[Source], options: &LoadOptions<'_>) -> Result<Scenario, Vec<Di
                 expectations: checked.expectations,
                 variants: document.variant.iter().map(variant).collect(),
                 warnings: warnings.collect(),
+                ranges,
+                sweep: document.sweep.clone(),
             })
         }
         _ => Err(some(errors, start)),
     }
+}
+
+/// Reads a tree whose ranges take the values chosen, and says which ranges there are.
+fn read(root: &tree::Node, choice: Choice, decoder: &mut Decoder) -> (Option<Document>, Vec<Range>) {
+    let mut root = root.clone();
+    let ranges = ranges::resolve(&mut root, choice).unwrap_or_else(|wrong| {
+        decoder.errors.extend(wrong);
+        Vec::new()
+    });
+    (Document::decode(&root, decoder), ranges)
 }
 
 /// What is wrong with a variant of a scenario that is sound without it: what is wrong in one is wrong in the file, even if
@@ -240,7 +287,7 @@ fn mistakes_of(set: &overrides::Changes, root: &tree::Node, options: &LoadOption
     let mut root = root.clone();
     let errors = overrides::apply_variant(&mut root, set).err().unwrap_or_default();
     let mut decoder = Decoder { errors };
-    if let Some(document) = Document::decode(&root, &mut decoder) {
+    if let (Some(document), _) = read(&root, Choice::default(), &mut decoder) {
         let mut check = Check::new(&document, options, false);
         let _ = validate(&mut check, None);
         decoder.errors.append(&mut check.errors);

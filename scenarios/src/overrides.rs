@@ -116,7 +116,7 @@ impl JsonSchema for Changes {
 }
 
 /// The dotted parts of a key, and where the `=` is. Parts may be quoted: `route53."www.example.com".ttl`.
-fn split_key(text: &str, number: u16) -> Option<(Vec<Key>, usize)> {
+pub(crate) fn split_key(text: &str, number: u16) -> Option<(Vec<Key>, usize)> {
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut start = 0;
@@ -226,7 +226,7 @@ fn put(node: &mut Node, parts: &[Key], depth: usize, value: Node) -> Result<(), 
 }
 
 /// What an entry of a list is called.
-fn name_of(item: &Node) -> Option<String> {
+pub(crate) fn name_of(item: &Node) -> Option<String> {
     let Value::Table(entries) = &item.value else { return None };
     let of = |wanted: &str| {
         entries.iter().find_map(|(key, node)| match &node.value {

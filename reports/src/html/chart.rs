@@ -7,6 +7,7 @@ use std::ops::Range;
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Charts are drawn this many times larger than they are shown, because the SVG writer rounds to whole units.
 const FINE: i32 = 4;
@@ -90,6 +91,15 @@ pub(super) struct Band {
     pub(super) letter: String,
 }
 
+/// A short text centred on a point.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    pub(super) at: (f64, f64),
+    pub(super) text: String,
+    /// Whether it stands on a dark ground.
+    pub(super) light: bool,
+}
+
 /// A chart; sizes in pixels.
 #[derive(Clone, Debug)]
 pub(super) struct Chart {
@@ -107,10 +117,15 @@ type Root<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 impl Chart {
     /// The chart as an `<svg>` element without fixed size.
     pub(super) fn svg(&self) -> String {
-        draw(self.size, |root| self.draw(root))
+        self.svg_with(&[])
     }
 
-    fn draw<'a>(&self, root: &Root<'a>) -> Drawn<'a> {
+    /// The same with texts on top of it.
+    pub(super) fn svg_with(&self, labels: &[Label]) -> String {
+        draw(self.size, |root| self.draw(root, labels))
+    }
+
+    fn draw<'a>(&self, root: &Root<'a>, labels: &[Label]) -> Drawn<'a> {
         let mut chart = ChartBuilder::on(root)
             .margin_top(22 * FINE)
             .margin_right(16 * FINE)
@@ -168,6 +183,12 @@ impl Chart {
                     chart.draw_series([PathElement::new(run.to_vec(), style)])?;
                 }
             }
+        }
+        for label in labels {
+            let colour = if label.light { WHITE } else { BLACK };
+            let style = ("sans-serif", f64::from(11 * FINE)).into_font().color(&colour);
+            let style = style.pos(Pos::new(HPos::Center, VPos::Center));
+            root.draw(&Text::new(label.text.clone(), chart.backend_coord(&label.at), style))?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod axes;
 mod chart;
 mod compare;
 mod figures;
+mod sweep;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
@@ -13,6 +14,8 @@ use self::figures::{Figure, Letter};
 use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, span};
 use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Station};
 use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
+
+pub(crate) use sweep::{figures as sweep_figures, page as sweep_page};
 
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!("style.css");

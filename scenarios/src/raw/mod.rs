@@ -9,6 +9,7 @@ pub(crate) mod ecs;
 pub(crate) mod route53;
 pub(crate) mod run;
 pub(crate) mod station;
+pub(crate) mod sweep;
 pub(crate) mod timeline;
 pub(crate) mod traffic;
 
@@ -55,6 +56,8 @@ table! {
         default([], "none") fault: Vec<timeline::Fault>,
         /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
         default([], "none") expect: Vec<timeline::Expect>,
+        /// What `stormglass sweep` and `stormglass find` vary.
+        default({}, "nothing is varied") sweep: sweep::Sweep,
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
@@ -146,6 +149,7 @@ mod tests {
             station::Then,
             station::RateLimit,
             station::Cache,
+            sweep::Sweep,
             timeline::Deploy,
             timeline::Revision,
             timeline::Fault,
