@@ -44,8 +44,11 @@ impl<'a> Text<'a> {
     }
 
     fn plan_of(&self, wishes: &Wishes<'_>) -> Result<Plan<'_>, Failure> {
-        let options =
-            LoadOptions { base_dir: self.folder.as_deref(), check_metric: Some(&reports::check_metric), variant: None };
+        let options = LoadOptions {
+            base_dir: self.folder.as_deref(),
+            check_metric: Some(&reports::check_metric),
+            ..LoadOptions::default()
+        };
         let plan = Plan::new(self.source.clone(), wishes, options, env!("CARGO_PKG_VERSION"))
             .map_err(|wrong| subject::refused(self.subject, self.folder.is_none(), &wrong))?;
         if plan.base.warm_up_auto {

@@ -21,7 +21,12 @@ pub fn load(
 ) -> Result<Scenario, Failure> {
     let (source, folder) = find(&subject.scenario)?;
     let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
-    let options = LoadOptions { base_dir: folder.as_deref(), check_metric: Some(&reports::check_metric), variant };
+    let options = LoadOptions {
+        base_dir: folder.as_deref(),
+        check_metric: Some(&reports::check_metric),
+        variant,
+        ..LoadOptions::default()
+    };
     let scenario = load_with(&source, &overrides, &options)
         .map_err(|diagnostics| refused(subject, folder.is_none(), &diagnostics))?;
     warn(&scenario);

@@ -26,6 +26,7 @@ mod tree;
 mod units;
 mod validate;
 
+use std::io::{self, BufRead};
 use std::path::Path;
 
 use models::Architecture;
@@ -72,6 +73,9 @@ impl Override {
 /// Says whether a path can be a figure of a report; if not, the nearest that can.
 pub type CheckMetric<'a> = &'a (dyn Fn(&str) -> Result<(), Vec<String>> + Sync);
 
+/// Opens an access log.
+pub type OpenLog<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+
 /// What a scenario is checked against besides its own text.
 #[derive(Clone, Copy, Default)]
 pub struct LoadOptions<'a> {
@@ -81,6 +85,8 @@ pub struct LoadOptions<'a> {
     pub check_metric: Option<CheckMetric<'a>>,
     /// The `[[variant]]` to load, by name; the file as it stands if there is none, or if it is [`BASE`].
     pub variant: Option<&'a str>,
+    /// How an access log named in the scenario is opened; from the file system if nothing is said.
+    pub open_log: Option<OpenLog<'a>>,
 }
 
 /// A scenario that can run.

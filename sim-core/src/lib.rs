@@ -5,6 +5,7 @@
 pub mod digest;
 pub mod distribution;
 pub mod event_list;
+mod fingerprint;
 pub mod kernel;
 pub mod math;
 pub mod observations;

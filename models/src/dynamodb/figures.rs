@@ -188,7 +188,11 @@ impl Table {
         let number = kind as usize;
         let provisioned = capacity.provisioned[number];
         let consumed: f64 = books.consumed.iter().map(|units| units[number]).sum();
+        let utilisation = consumed / provisioned / (now - books.counted_from).as_secs_f64();
         let (busiest, at) = books.busiest[number];
+        let busiest = busiest / provisioned / cloudwatch::PERIOD.as_secs_f64();
+        // No whole minute was counted, or all alike: some minute is as busy as the whole.
+        let (peak, at) = if busiest < utilisation { (utilisation, books.counted_from) } else { (busiest, at) };
         let of_kind = operations.iter().zip(&books.operations).filter(|(operation, _)| operation.units()[number] > 0.0);
         let (accepted, throttled) =
             of_kind.fold((0, 0), |(a, t), (_, [accepted, throttled])| (a + accepted, t + throttled));
@@ -196,8 +200,8 @@ impl Table {
             name: format!("{name} {}", ["RCU", "WCU"][number]),
             resource: "unit".to_owned(),
             servers: provisioned,
-            utilisation: consumed / provisioned / (now - books.counted_from).as_secs_f64(),
-            utilisation_peak: busiest / provisioned / cloudwatch::PERIOD.as_secs_f64(),
+            utilisation,
+            utilisation_peak: peak,
             utilisation_peak_at: at,
             mean_in_system: f64::NAN,
             mean_waiting: 0.0,

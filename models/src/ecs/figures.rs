@@ -127,6 +127,9 @@ impl Observed for Ecs {
         let core_time = self.core_time(now);
         let utilisation = core_time.utilisation_since(self.figures.at_warm_up);
         if self.shares_cores {
+            let from = self.figures.counted_from;
+            // Shorter than a minute: the whole of it is the peak.
+            let (peak, peak_at) = if self.figures.peak.0.is_nan() { (utilisation, from) } else { self.figures.peak };
             // Shared cores have no queue of their own: who waits for CPU is on a worker.
             findings.stations.push(StationObservations {
                 name: format!("{} CPU", self.name),
@@ -134,8 +137,8 @@ impl Observed for Ecs {
                 servers: (core_time.there - self.figures.at_warm_up.there)
                     / now.since(self.figures.counted_from).as_secs_f64(),
                 utilisation,
-                utilisation_peak: self.figures.peak.0,
-                utilisation_peak_at: self.figures.peak.1,
+                utilisation_peak: peak,
+                utilisation_peak_at: peak_at,
                 ..workers.clone()
             });
         }

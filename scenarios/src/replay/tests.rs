@@ -302,6 +302,44 @@ fn everything_that_grows_has_its_limit() {
     assert!(matches!(read_text(bomb), Err(ReplayError::NotALog { line: 1, .. })));
 }
 
+/// Gives the same bytes over and over.
+struct Endless {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let length = to.len().min(self.bytes.len() - self.at);
+        to[..length].copy_from_slice(&self.bytes[self.at..self.at + length]);
+        self.at = (self.at + length) % self.bytes.len();
+        Ok(length)
+    }
+}
+
+/// Each case would never end without its limit.
+#[test]
+fn an_archive_without_end_is_cut_off() {
+    let limits = Limits { records: 30_000, bytes: 4 << 20, text: 1 << 20 };
+    let endless = |bytes: Vec<u8>| read_from(BufReader::new(Endless { bytes, at: 0 }), 7, &limits).map(|_| ());
+    let lines = line(1, "h", "/").repeat(100);
+    assert!(matches!(
+        endless(lines.clone().into_bytes()),
+        Err(ReplayError::TooLong(_) | ReplayError::TooManyRecords(_))
+    ));
+    for (member, expected) in [
+        // Every line a request.
+        (gzip(lines.as_bytes()), "holds more than 30000 requests"),
+        // Blank lines only: nothing is kept, so nothing but the length can end it.
+        (gzip(&vec![b'\n'; 1 << 16]), "is longer than 4194304 bytes"),
+        // One line that never ends, behind enough others to pass for a log.
+        (gzip((lines.repeat(3) + &"a".repeat(1 << 20)).as_bytes()), "is longer than 4194304 bytes"),
+    ] {
+        let error = endless(member).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error} instead of {expected}");
+    }
+}
+
 #[test]
 fn a_line_longer_than_the_limit_is_broken_and_the_next_is_read() {
     let long = line(1, "h", &format!("/{}", "a".repeat(LONGEST_LINE)));

@@ -407,7 +407,14 @@ impl Check<'_> {
         // What was typed after --set is relative to where it was typed.
         let base = base_dir.filter(|_| replay.log.span.text == 0);
         let path = base.map_or_else(|| replay.log.value.clone().into(), |base| base.join(&replay.log.value));
-        let read = match replay::read(&path, *self.doc.run.seed, &replay::Limits::default()) {
+        let (seed, limits) = (*self.doc.run.seed, replay::Limits::default());
+        let read = match self.options.open_log {
+            None => replay::read(&path, seed, &limits),
+            Some(open) => {
+                open(&path).map_err(replay::ReplayError::Open).and_then(|input| replay::read_from(input, seed, &limits))
+            }
+        };
+        let read = match read {
             Ok(read) => read,
             Err(error) => {
                 let title = format!("access log {} {error}", replay.log.value);

@@ -290,7 +290,7 @@ impl StationTally {
     fn close_window(&mut self) {
         self.accrue_servers();
         let busy = (self.busy_area() - self.window.busy_area) as f64;
-        let utilisation = busy / (self.servers_area - self.window.servers_area) as f64;
+        let utilisation = utilisation(busy, (self.servers_area - self.window.servers_area) as f64);
         // Not `<=`, so that the first window replaces NaN, and a window without servers replaces nothing.
         if utilisation > self.window.peak || (self.window.peak.is_nan() && !utilisation.is_nan()) {
             self.window.peak = utilisation;
@@ -361,7 +361,7 @@ impl StationTally {
         at.advance(now);
         at.accrue_servers();
         let span = (now.as_nanos() - at.since) as f64;
-        let utilisation = at.busy_area() as f64 / at.servers_area as f64;
+        let utilisation = utilisation(at.busy_area() as f64, at.servers_area as f64);
         // Shorter than a minute: the whole of it is the peak.
         let (peak, peak_at) =
             if at.window.peak.is_nan() { (utilisation, at.since) } else { (at.window.peak, at.window.peak_at) };
@@ -429,6 +429,11 @@ impl StationTally {
             },
         ]
     }
+}
+
+/// Busy time over the servers' time; NaN where there was no server, though a station of any number keeps requests all the same.
+fn utilisation(busy: f64, servers: f64) -> f64 {
+    if servers > 0.0 { busy / servers } else { f64::NAN }
 }
 
 #[cfg(test)]

@@ -160,3 +160,12 @@ fn the_refused_are_lost_but_never_present() {
     assert_eq!((observed.arrivals, observed.lost, observed.max_waiting, observed.mean_in_system), (2, 1, 1, 0.5));
     sound(&tally, at(10));
 }
+
+#[test]
+fn a_station_without_servers_has_no_utilisation() {
+    let mut tally = StationTally::new(0);
+    tally.join_served(at(0));
+    let seen = tally.observe("s", "none", SimTime::from_secs(200));
+    assert!(seen.utilisation.is_nan() && seen.utilisation_peak.is_nan(), "{seen:?}");
+    assert_eq!(seen.mean_in_system, 1.0);
+}
