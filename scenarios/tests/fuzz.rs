@@ -1,4 +1,6 @@
-//! Whatever is done to a scenario, it is read or refused, never a panic.
+//! Whatever is done to a scenario, it is read or refused, never a panic; and what is read runs.
+
+mod brief;
 
 use proptest::prelude::*;
 use scenarios::{Override, Source, library, load};
@@ -115,7 +117,7 @@ fn apply(text: &str, damage: &Damage) -> String {
 fn survives(text: String, overrides: &[Override]) {
     let source = Source { name: "damaged.toml".into(), text };
     match load(&source, overrides, None) {
-        Ok(scenario) => assert!(!scenario.architecture.traffic.is_empty()),
+        Ok(scenario) => brief::run(scenario.architecture, scenario.seed),
         Err(wrong) => {
             let plain = wrong.render(false);
             assert!(plain.contains("error: ") && !plain.contains('\u{1b}'), "{plain}");

@@ -1,0 +1,455 @@
+//! Composes random legal scenarios as text. Every choice is the next number of a list, 0 once it is used up; 0 is the
+//! plainest choice, so that a shorter list and smaller numbers make a simpler scenario.
+#![allow(dead_code, reason = "each user takes what it needs")]
+
+use std::fmt::Write as _;
+
+/// Where choices come from.
+pub struct Dice<'a> {
+    numbers: std::slice::Iter<'a, u8>,
+}
+
+impl<'a> Dice<'a> {
+    /// Choices by these numbers.
+    pub fn new(numbers: &'a [u8]) -> Self {
+        Self { numbers: numbers.iter() }
+    }
+
+    /// One of 0..n.
+    pub fn below(&mut self, n: usize) -> usize {
+        usize::from(self.numbers.next().copied().unwrap_or(0)) % n
+    }
+
+    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[self.below(of.len())]
+    }
+
+    /// True once in `n` times.
+    fn rarely(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
+    }
+}
+
+/// A legal scenario of any kind.
+pub fn scenario(dice: &mut Dice<'_>) -> String {
+    let mut it = Composer::new(dice);
+    it.run();
+    it.stations();
+    it.aurora();
+    it.dynamodb();
+    it.services();
+    it.balancers();
+    it.distributions();
+    it.names();
+    it.traffic();
+    it.incidents();
+    it.text
+}
+
+/// A time distribution of moderate mean, in milliseconds.
+pub fn time(dice: &mut Dice<'_>) -> String {
+    let mean = [5, 1, 2, 10, 25, 60][dice.below(6)];
+    match dice.below(11) {
+        0 => format!("\"{mean}ms\""),
+        1 => format!("{{ exponential = \"{mean}ms\" }}"),
+        2 => format!("{{ lognormal = {{ median = \"{mean}ms\", p99 = \"{}ms\" }} }}", mean * 6),
+        3 => format!("{{ uniform = [\"0ms\", \"{}ms\"] }}", mean * 2),
+        4 => format!("{{ erlang = {{ k = 3, mean = \"{mean}ms\" }} }}"),
+        5 => format!("{{ hyperexponential = {{ mean = \"{mean}ms\", cv = 3 }} }}"),
+        6 => format!("{{ weibull = {{ shape = 0.7, scale = \"{mean}ms\" }} }}"),
+        7 => format!("{{ pareto = {{ shape = 1.5, low = \"{mean}ms\", high = \"{}ms\" }} }}", mean * 100),
+        8 => format!("{{ gamma = {{ mean = \"{mean}ms\", shape = 0.5 }} }}"),
+        9 => format!("{{ normal = {{ mean = \"{mean}ms\", sd = \"{mean}ms\" }} }}"),
+        _ => format!("{{ lognormal = {{ mean = \"{mean}ms\", cv = 2 }} }}"),
+    }
+}
+
+struct Composer<'a, 'd> {
+    dice: &'a mut Dice<'d>,
+    text: String,
+    seconds: usize,
+    stations: Vec<String>,
+    services: Vec<String>,
+    /// Services that no target group has yet.
+    unbalanced: Vec<String>,
+    balancers: Vec<String>,
+    distributions: Vec<String>,
+    names: Vec<String>,
+    /// What steps can call.
+    callees: Vec<String>,
+    has_aurora: bool,
+}
+
+impl<'a, 'd> Composer<'a, 'd> {
+    fn new(dice: &'a mut Dice<'d>) -> Self {
+        Self {
+            dice,
+            text: "title = \"composed\"\n".into(),
+            seconds: 0,
+            stations: vec![],
+            services: vec![],
+            unbalanced: vec![],
+            balancers: vec![],
+            distributions: vec![],
+            names: vec![],
+            callees: vec![],
+            has_aurora: false,
+        }
+    }
+
+    fn line(&mut self, line: impl AsRef<str>) {
+        let _ = writeln!(self.text, "{}", line.as_ref());
+    }
+
+    /// Writes `key = value` with one of the values, or leaves the default.
+    fn maybe(&mut self, key: &str, values: &[&str]) {
+        if let Some(value) = self.dice.below(values.len() + 1).checked_sub(1) {
+            self.line(format!("{key} = {}", values[value]));
+        }
+    }
+
+    fn run(&mut self) {
+        self.seconds = [20, 60, 150][self.dice.below(3)];
+        self.line(format!("[run]\nduration = \"{}s\"\nreplications = 2", self.seconds));
+        self.maybe("warm_up", &["\"5s\""]);
+        self.maybe("seed", &["7", "9223372036854775807"]);
+        self.maybe("metric_delay", &["\"0s\""]);
+        self.line("[network]");
+        self.maybe("region_rtt", &["\"0s\"", "\"3ms\""]);
+        self.line("[catalog.things]");
+        let objects = self.dice.one(&["100", "1", "5000"]);
+        self.line(format!("objects = {objects}"));
+        self.maybe("zipf", &["0", "1.2"]);
+        let size = self.dice.one(&[
+            "\"4KB\"",
+            "{ lognormal = { median = \"20KB\", p99 = \"900KB\" } }",
+            "{ uniform = [\"1KB\", \"1MB\"] }",
+        ]);
+        self.line(format!("size = {size}"));
+        self.maybe("cache_control", &["\"max-age=3\"", "\"no-store\"", "\"s-maxage=10\""]);
+    }
+
+    fn stations(&mut self) {
+        for number in 0..=self.dice.below(3) {
+            let name = format!("s{number}");
+            self.line(format!("[station.{name}]"));
+            let service = time(self.dice);
+            self.line(format!("service = {service}"));
+            let bounded = self.dice.below(4);
+            if bounded > 0 {
+                self.line(format!("servers = {}", [1, 3, 8][bounded - 1]));
+                self.maybe("room", &["0", "2", "50"]);
+                self.maybe("discipline", &["\"processor_sharing\""]);
+            }
+            self.callees.push(format!("station.{name}"));
+            if self.dice.rarely(3) {
+                let class = time(self.dice);
+                self.line(format!("classes = {{ other = {class} }}"));
+                self.callees.push(format!("station.{name}.other"));
+            }
+            self.stations.push(format!("station.{name}"));
+        }
+    }
+
+    fn aurora(&mut self) {
+        if !self.dice.rarely(3) {
+            return;
+        }
+        self.has_aurora = true;
+        self.line("[aurora.db]");
+        self.maybe("engine", &["\"aurora-postgresql\""]);
+        self.maybe("dns_ttl", &["\"0s\"", "\"1s\""]);
+        self.maybe("pool", &["{ max_size = 1, acquire_timeout = \"100ms\" }", "{ max_size = 50 }"]);
+        self.maybe(
+            "failover",
+            &[
+                "{ promotion = \"2s\", dns_update = \"1s\", restart = \"3s\", recreate = \"10s\" }",
+                "{ promotion = \"5s\" }",
+            ],
+        );
+        let readers = self.dice.below(3);
+        let writer = self.dice.one(&["", ", max_connections = 3", ", vcpu = \"1 vCPU\""]);
+        let mut instances = format!("{{ name = \"i0\", db_instance_class = \"db.r6g.large\"{writer} }}");
+        for number in 1..=readers {
+            let _ = write!(
+                instances,
+                ", {{ name = \"i{number}\", db_instance_class = \"db.r6g.xlarge\", promotion_tier = {number} }}"
+            );
+        }
+        self.line(format!("instances = [{instances}]"));
+        let (read, write) = (time(self.dice), time(self.dice));
+        self.line(format!(
+            "[aurora.db.statements]\nread = {{ endpoint = \"reader\", cpu = {read}, wait = \"1ms\" }}\nwrite = {{ write = true, cpu = {write} }}"
+        ));
+        self.callees.extend(["aurora.db.read".into(), "aurora.db.write".into()]);
+    }
+
+    fn dynamodb(&mut self) {
+        if !self.dice.rarely(3) {
+            return;
+        }
+        self.line("[dynamodb.t]");
+        if self.dice.below(2) == 0 {
+            let (read, write) = (self.dice.one(&["50", "1", "4000"]), self.dice.one(&["20", "1", "2500"]));
+            self.line(format!("read_capacity_units = {read}\nwrite_capacity_units = {write}"));
+        } else {
+            self.line("billing_mode = \"PAY_PER_REQUEST\"");
+        }
+        self.maybe("table_size", &["\"35GB\""]);
+        self.maybe("adaptive_capacity", &["false"]);
+        self.maybe("burst_capacity", &["\"0s\"", "\"10s\""]);
+        let keys = self.dice.one(&["{}", "{ count = 3, zipf = 1.5 }", "{ count = 1000, zipf = 0.9 }"]);
+        self.line(format!(
+            "[dynamodb.t.operations]\nget = {{ operation = \"GetItem\", item_size = \"5KB\", consistent_read = true, keys = {keys} }}\nput = {{ operation = \"PutItem\", item_size = \"1.5KB\", keys = {keys} }}"
+        ));
+        self.callees.extend(["dynamodb.t.get".into(), "dynamodb.t.put".into()]);
+    }
+
+    fn services(&mut self) {
+        for number in 0..self.dice.below(3) {
+            let name = format!("e{number}");
+            self.line(format!("[ecs.{name}]"));
+            let cpu = self.dice.one(&["1 vCPU", "0.25 vCPU", "4 vCPU"]);
+            self.line(format!("cpu = \"{cpu}\""));
+            self.maybe("desired_count", &["3", "7"]);
+            self.maybe("workers", &["1", "8"]);
+            self.maybe("backlog", &["0", "3"]);
+            self.maybe("concurrency", &["\"event_loop\""]);
+            self.maybe("launch_time", &["\"2s\"", "{ exponential = \"3s\" }", "\"0s\""]);
+            self.maybe("startup_time", &["\"0s\"", "\"3s\""]);
+            self.maybe("stop_timeout", &["\"0s\"", "\"2s\""]);
+            self.maybe("scheduler_interval", &["\"1s\""]);
+            self.maybe("health_check_grace_period", &["\"20s\""]);
+            self.maybe("healthy_after", &["\"1s\""]);
+            self.maybe("error_rate", &["\"2%\"", "\"100%\""]);
+            let deployment = self.dice.one(&[
+                "",
+                "minimum_healthy_percent = \"50%\"\nmaximum_percent = \"200%\"",
+                "minimum_healthy_percent = \"0%\"\nmaximum_percent = \"100%\"",
+            ]);
+            self.line(deployment);
+            self.line(format!("[[ecs.{name}.handler]]"));
+            let mut steps = vec![format!("{{ cpu = {} }}", time(self.dice))];
+            for _ in 0..self.dice.below(3) {
+                steps.push(self.step());
+            }
+            self.line(format!("steps = [{}]", steps.join(", ")));
+            if self.dice.rarely(3) {
+                self.line(format!("[[ecs.{name}.scaling]]\nmin_capacity = 1\nmax_capacity = 9"));
+                let policy = self.dice.one(&[
+                    "target_value = 40\nscale_out_datapoints = 1\nscale_in_datapoints = 1\nscale_out_cooldown = \"0s\"\nscale_in_cooldown = \"0s\"",
+                    "policy_type = \"StepScaling\"\nthreshold = 30\ncooldown = \"0s\"\nstep_adjustments = [{ metric_interval_lower_bound = 0, metric_interval_upper_bound = 20, scaling_adjustment = 1 }, { metric_interval_lower_bound = 20, scaling_adjustment = 3 }]",
+                    "policy_type = \"SimpleScaling\"\nthreshold = 90\ncomparison_operator = \"LessThanOrEqualToThreshold\"\nscaling_adjustment = -1\ncooldown = \"1s\"",
+                ]);
+                self.line(policy);
+            }
+            // The next service may call this one's dependencies, not this one: a circle would be refused.
+            self.services.push(format!("ecs.{name}"));
+            self.unbalanced.push(name);
+        }
+    }
+
+    fn step(&mut self) -> String {
+        let probability = self.dice.one(&["", ", probability = \"30%\""]);
+        match self.dice.below(4) {
+            0 => format!("{{ call = {}{probability} }}", self.call()),
+            1 => format!("{{ wait = {}{probability} }}", time(self.dice)),
+            2 => format!("{{ calls = [{}, {}]{probability} }}", self.call(), self.call()),
+            _ => format!("{{ cpu = {}{probability} }}", time(self.dice)),
+        }
+    }
+
+    fn call(&mut self) -> String {
+        let to = self.callees[self.dice.below(self.callees.len())].clone();
+        let more = self.dice.one(&[
+            "",
+            ", timeout = \"20ms\"",
+            ", timeout = \"1s\", retry = { max_attempts = 3, backoff = \"10ms\" }",
+            ", required = false",
+            ", retry_mode = \"standard\"",
+            ", rtt = \"0s\"",
+        ]);
+        format!("{{ to = \"{to}\"{more} }}")
+    }
+
+    fn balancers(&mut self) {
+        let groups = std::mem::take(&mut self.unbalanced);
+        if groups.is_empty() && self.dice.below(2) == 0 {
+            return;
+        }
+        self.line("[alb.a0]");
+        self.maybe("idle_timeout", &["\"1s\"", "\"3s\""]);
+        self.maybe("added_latency", &["\"0s\""]);
+        self.maybe("target_rtt", &["\"0s\""]);
+        let mut targets: Vec<String> = groups.iter().map(|name| format!("ecs.{name}")).collect();
+        if targets.is_empty() || self.dice.rarely(4) {
+            targets.push(self.stations[0].clone());
+        }
+        match targets.len() {
+            1 => {}
+            n if self.dice.below(2) == 0 => {
+                let weights: Vec<String> =
+                    (0..n).map(|group| format!("g{group} = {}", 1 + self.dice.below(9))).collect();
+                self.line(format!("rule = [{{ forward = {{ {} }} }}]", weights.join(", ")));
+            }
+            n => {
+                let mut rules: Vec<String> =
+                    (1..n).map(|group| format!("{{ path_pattern = \"/{group}*\", forward = \"g{group}\" }}")).collect();
+                if self.dice.rarely(4) {
+                    rules.push("{ path_pattern = \"/stop\", fixed_response = 503 }".into());
+                }
+                rules.push("{ forward = \"g0\" }".into());
+                self.line(format!("rule = [{}]", rules.join(", ")));
+            }
+        }
+        for (group, target) in targets.iter().enumerate() {
+            self.line(format!("[alb.a0.target_group.g{group}]\ntargets = \"{target}\""));
+            self.maybe("load_balancing_algorithm", &["\"least_outstanding_requests\"", "\"weighted_random\""]);
+            self.maybe("deregistration_delay", &["\"0s\"", "\"5s\""]);
+            self.maybe(
+                "health_check",
+                &[
+                    "{ enabled = false }",
+                    "{ interval = \"5s\", timeout = \"2s\", healthy_threshold_count = 2 }",
+                    "{ interval = \"5s\", timeout = \"2s\", unhealthy_threshold_count = 5 }",
+                ],
+            );
+        }
+        self.balancers.push("alb.a0".into());
+    }
+
+    /// What can stand behind a distribution or a name.
+    fn origins(&self) -> Vec<String> {
+        self.balancers.iter().chain(&self.stations).cloned().collect()
+    }
+
+    fn distributions(&mut self) {
+        if !self.dice.rarely(3) {
+            return;
+        }
+        let origins = self.origins();
+        self.line("[cloudfront.c0]");
+        self.maybe("error_caching_min_ttl", &["\"0s\"", "\"2s\""]);
+        self.maybe("origin_read_timeout", &["\"1s\""]);
+        self.maybe("regional_edge_caches", &["[{ name = \"r\", capacity = \"1MB\", origin_rtt = \"0s\" }]"]);
+        self.maybe(
+            "edges",
+            &["[{ place = \"viewers\", capacity = \"300KB\", viewer_rtt = \"0s\" }, { place = \"moon\" }]"],
+        );
+        let policy = self.dice.one(&[
+            "",
+            ", cache_policy = \"CachingDisabled\"",
+            ", min_ttl = \"0s\", default_ttl = \"1s\", max_ttl = \"5s\"",
+            ", cookie_behavior = \"all\", query_string_behavior = \"all\", header_behavior = \"all\"",
+        ]);
+        let first = origins[0].clone();
+        self.line(format!("default_cache_behavior = {{ target_origin = \"{first}\"{policy} }}"));
+        if self.dice.below(2) == 1 {
+            let other = origins[self.dice.below(origins.len())].clone();
+            self.line(format!("cache_behaviors = [{{ path_pattern = \"/1*\", target_origin = \"{other}\" }}]"));
+        }
+        self.distributions.push("cloudfront.c0".into());
+    }
+
+    fn names(&mut self) {
+        if !self.dice.rarely(3) {
+            return;
+        }
+        let mut targets = self.distributions.clone();
+        targets.extend(self.origins());
+        let one = targets[0].clone();
+        let other = targets[self.dice.below(targets.len())].clone();
+        self.line("[resolvers]");
+        self.maybe("count", &["1"]);
+        self.maybe("client_cache", &["false"]);
+        self.maybe("propagation", &["\"0s\""]);
+        let routing = self.dice.below(3);
+        if routing > 0 {
+            self.line(format!("[health_check.h0]\ntarget = \"{one}\"\nrequest_interval = \"10s\""));
+            self.maybe("failure_threshold", &["1"]);
+            self.maybe("checkers", &["1", "3"]);
+            self.maybe("timeout", &["\"10ms\""]);
+        }
+        self.line("[route53.\"www.example.com\"]");
+        match routing {
+            0 => self.line(format!("target = \"{one}\"")),
+            1 => self.line(format!(
+                "routing_policy = \"weighted\"\nrecords = [{{ target = \"{one}\", weight = 3, health_check = \"h0\" }}, {{ target = \"{other}\", weight = 1 }}]"
+            )),
+            _ => self.line(format!(
+                "routing_policy = \"failover\"\nrecords = [{{ target = \"{one}\", failover = \"PRIMARY\", health_check = \"h0\" }}, {{ target = \"{other}\", failover = \"SECONDARY\" }}]"
+            )),
+        }
+        self.names.push("www.example.com".into());
+    }
+
+    fn traffic(&mut self) {
+        // Whoever stands in front of most comes first, so that a plain scenario exercises most of what it has.
+        let mut front: Vec<String> = self.names.clone();
+        for more in [&self.distributions, &self.balancers, &self.services, &self.stations] {
+            front.extend(more.iter().cloned());
+        }
+        for number in 0..=self.dice.below(3) {
+            let to = front[if number == 0 { 0 } else { self.dice.below(front.len()) }].clone();
+            self.line(format!("[[traffic]]\nname = \"t{number}\"\nto = \"{to}\""));
+            match self.dice.below(5) {
+                0 => self.line("rate = \"40/s\""),
+                1 => self.line("rate = { base = \"5/s\", at = [[\"5s\", \"300/s\"], [\"9s\", \"0/s\"], [\"12s\", \"50/s\"]], ramp = \"1s\" }"),
+                2 => self.line("rate = \"90/s\"\narrivals = \"deterministic\""),
+                3 => {
+                    let think = time(self.dice);
+                    self.line(format!("users = 6\nthink_time = {think}"));
+                }
+                _ => self.line("users = 25\nthink_time = { exponential = \"200ms\" }"),
+            }
+            self.maybe("timeout", &["\"30ms\"", "\"1s\"", "\"5s\""]);
+            self.maybe("rtt", &["\"30ms\""]);
+            self.maybe(
+                "retry",
+                &[
+                    "{ max_attempts = 3, backoff = \"20ms\" }",
+                    "{ max_attempts = 2, backoff = \"0s\", jitter = \"none\" }",
+                    "{ max_attempts = 8, backoff = \"1s\", max_backoff = \"2s\" }",
+                ],
+            );
+            self.maybe(
+                "routes",
+                &[
+                    "[{ path = \"/1/*\", catalog = \"things\", weight = 3 }, { path = \"/\" }]",
+                    "[{ path = \"/1/a\", method = \"POST\" }, { path = \"/stop\", query_strings = 3, cookies = 5, headers = 2 }]",
+                ],
+            );
+        }
+    }
+
+    fn incidents(&mut self) {
+        for _ in 0..self.dice.below(4) {
+            let at = self.dice.below(self.seconds);
+            let Some(service) =
+                (!self.services.is_empty()).then(|| self.services[self.dice.below(self.services.len())].clone())
+            else {
+                break;
+            };
+            if self.dice.below(3) == 1 {
+                let strategy = self.dice.one(&["", "strategy = \"blue_green\"\nbake_time = \"4s\"\n"]);
+                let revision = self.dice.one(&["", "revision = { error_rate = \"30%\", cpu_factor = 3.0 }\n"]);
+                self.line(format!("[[deploy]]\nservice = \"{service}\"\nat = \"{at}s\"\n{strategy}{revision}"));
+                continue;
+            }
+            let what = self.dice.one(&[
+                "action = \"aws:ecs:stop-task\"",
+                "action = \"aws:ecs:stop-task\"\ncount = 1",
+                "action = \"aws:ecs:stop-task\"\navailability_zone = \"a\"",
+                "action = \"aws:ecs:task-network-latency\"\ndelay = \"200ms\"\nduration = \"5s\"",
+                "action = \"aws:ecs:task-cpu-stress\"\nfactor = 10.0\nduration = \"30s\"",
+                "action = \"stormglass:error-rate\"\nerror_rate = \"50%\"\nduration = \"1s\"",
+                "action = \"aws:rds:failover-db-cluster\"",
+            ]);
+            let of_database = what.contains("rds");
+            if !of_database || self.has_aurora {
+                let target = if of_database { "aurora.db" } else { &service };
+                self.line(format!("[[fault]]\nat = \"{at}s\"\ntarget = \"{target}\"\n{what}"));
+            }
+        }
+    }
+}
