@@ -95,6 +95,9 @@ pub struct Cache {
     pub renewal: Renewal,
 }
 
+/// A copy takes at least this much room, in bytes: its key and what goes with it.
+pub const LEAST_COPY_BYTES: u64 = 64;
+
 /// From when a copy's time to live counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Renewal {

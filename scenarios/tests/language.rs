@@ -598,4 +598,7 @@ fn stations_that_make_no_sense_are_refused() {
     for (change, message) in table {
         refused(NETWORK, &["run.duration=2d", change], &[message, "--set:1:"]);
     }
+    let vast = NETWORK.replace("[station.a]", "[catalog.dust]\nobjects = 1000000000000\nsize = \"1B\"\n[station.a]");
+    let asks = "traffic.0.routes=[{ path = \"/*\", catalog = \"dust\" }]";
+    refused(&vast, &["run.duration=2d", asks, "station.b.cache.capacity=1TB"], &["this cache would hold about"]);
 }

@@ -4,13 +4,10 @@ use sim_core::math::mix;
 use sim_core::station::LruCache;
 use sim_core::{SimDuration, SimTime};
 
-use super::{Cache, Renewal};
+use super::{Cache, LEAST_COPY_BYTES, Renewal};
 use crate::ids::*;
 use crate::request::*;
 use crate::world::Cx;
-
-/// A copy takes at least this much room: its key and what goes with it.
-const LEAST_COPY_BYTES: u64 = 64;
 
 /// The copies of a station.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use crate::units::{Bytes, Time};
 
 const ORIGINS: [Section; 4] = [Section::CloudFront, Section::Alb, Section::Ecs, Section::Station];
 /// Most objects that fit in one cache.
-const MAX_ENTRIES: f64 = 5e7;
+pub(super) const MAX_ENTRIES: f64 = 5e7;
 const YEARS: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// TTLs of the managed policies (CF guide, using-managed-cache-policies), in seconds.

@@ -4,6 +4,7 @@ use models::architecture::Network;
 use models::ids::*;
 use models::station::{Breakdown, Cache, Discipline, OnFailure, RateLimit, Renewal, Settings};
 
+use super::cloudfront::MAX_ENTRIES;
 use super::{BROKEN, Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
@@ -12,6 +13,8 @@ use crate::raw::station as raw;
 
 /// Servers that can fail are looked at one by one.
 const MAX_FAILING: u32 = 10_000;
+/// Least room a copy takes.
+const LEAST_COPY_BYTES: f64 = models::station::LEAST_COPY_BYTES as f64;
 /// A server that fails oftener than this on average is no server.
 const LEAST_TIME_TO_FAILURE: f64 = 0.001;
 
@@ -121,6 +124,13 @@ impl Check<'_> {
             let error = Diagnostic::error(cache.span, "a station has a `cache` or `then`, not both", "one too many");
             self.note(error.also(then.span, "given here"));
         }
+        let room = cache.capacity.value.0 as f64 / LEAST_COPY_BYTES;
+        let entries = room.min(self.objects_asked_for());
+        if entries > MAX_ENTRIES {
+            let title = format!("this cache would hold about {entries:.1e} objects");
+            let error = Diagnostic::error(cache.span, title, format!("at most {MAX_ENTRIES:.0e} fit in memory"));
+            self.note(error.help("lower the capacity, or the number of objects"));
+        }
         let rtt = cache.rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "rtt"));
         let origin = self.endpoint(&cache.origin, &[Section::Station], Some(Endpoint::Station(from)), "`origin`");
         let Endpoint::Station(origin) = origin else { return None };
@@ -134,6 +144,16 @@ impl Check<'_> {
                 raw::Renewal::Sliding => Renewal::Sliding,
             },
         })
+    }
+
+    /// How many objects clients ask for at most.
+    fn objects_asked_for(&self) -> f64 {
+        let routes = self.doc.traffic.iter().flat_map(|traffic| traffic.routes.iter());
+        let objects = |name: &Sp<String>| {
+            let found = self.doc.catalog.iter().find(|(_, known, _)| known.value == name.value);
+            found.map_or(1.0, |(_, _, catalog)| catalog.objects.value as f64)
+        };
+        routes.map(|route| route.catalog.as_ref().map_or(1.0, objects)).sum()
     }
 
     fn then(&mut self, from: StationId, then: &Sp<Vec<raw::Then>>) -> Vec<(StationId, f64)> {
