@@ -19,7 +19,7 @@ build=$(mktemp)
 trap 'rm -f "$build"' EXIT
 CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}/fuzz")
 export CARGO_TARGET_DIR
-if ! RUSTFLAGS="$coverage" cargo build --manifest-path fuzz/Cargo.toml --release --locked --target "$host" >"$build" 2>&1; then
+if ! RUSTFLAGS="$coverage" cargo build --manifest-path fuzz/Cargo.toml --release --target "$host" >"$build" 2>&1; then
     # A mistake of ours is no reason to skip.
     if grep -q 'could not compile `stormglass-fuzz`' "$build"; then
         cat "$build" >&2
