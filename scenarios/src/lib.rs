@@ -74,7 +74,7 @@ impl Override {
 pub type CheckMetric<'a> = &'a (dyn Fn(&str) -> Result<(), Vec<String>> + Sync);
 
 /// Opens an access log.
-pub type OpenLog<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
+pub type OpenLog<'a> = &'a (dyn Fn(&Path) -> io::Result<Box<dyn BufRead>> + Sync);
 
 /// What a scenario is checked against besides its own text.
 #[derive(Clone, Copy, Default)]
