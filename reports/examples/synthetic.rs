@@ -1,7 +1,7 @@
 //! Writes the report of a made-up experiment into a directory, to look at: `cargo run -p reports --example synthetic -- DIR [N]`.
 
 #[path = "../tests/common/mod.rs"]
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, reason = "each file uses what it needs")]
 mod common;
 
 use std::path::Path;

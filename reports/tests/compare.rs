@@ -1,6 +1,6 @@
 //! Comparisons and differences, on made-up reports.
 
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, reason = "each file uses what it needs")]
 mod common;
 
 use common::{experiment, observations};

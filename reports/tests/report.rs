@@ -1,6 +1,6 @@
 //! The whole way from observations to the files, on made-up experiments.
 
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, reason = "each file uses what it needs")]
 mod common;
 
 use std::fs;

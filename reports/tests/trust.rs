@@ -1,6 +1,6 @@
 //! What is said of figures that cannot be trusted, and that nothing is said of those that can.
 
-#[allow(dead_code, missing_docs)]
+#[allow(dead_code, missing_docs, reason = "each file uses what it needs")]
 mod common;
 
 use common::{Dice, experiment, nothing, route};

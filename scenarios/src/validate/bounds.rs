@@ -1,5 +1,7 @@
 //! Numbers, times and shares within bounds.
 
+use std::fmt::Display;
+
 use sim_core::SimDuration;
 
 use super::Check;
@@ -11,20 +13,7 @@ const DAY: f64 = 86_400.0;
 
 impl Check<'_> {
     /// A whole number within bounds.
-    pub fn count(&mut self, n: &Sp<u32>, what: &str, least: u32, most: u32) -> u32 {
-        if n.value < least || n.value > most {
-            let title = format!("{what} must be between {least} and {most}");
-            self.error(
-                n.span,
-                title,
-                if n.value < least { format!("at least {least}") } else { format!("at most {most}") },
-            );
-        }
-        n.value.clamp(least, most)
-    }
-
-    /// A larger whole number within bounds.
-    pub fn large_count(&mut self, n: &Sp<u64>, what: &str, least: u64, most: u64) -> u64 {
+    pub fn count<T: Ord + Copy + Display>(&mut self, n: &Sp<T>, what: &str, least: T, most: T) -> T {
         if n.value < least || n.value > most {
             let title = format!("{what} must be between {least} and {most}");
             self.error(

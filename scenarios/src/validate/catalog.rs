@@ -20,7 +20,7 @@ impl Check<'_> {
         }
         Catalog {
             name: name.value.clone(),
-            objects: self.large_count(&catalog.objects, "objects", 1, 1_000_000_000),
+            objects: self.count(&catalog.objects, "objects", 1, 1_000_000_000),
             zipf: self.number(&catalog.zipf, "zipf", 0.0, 10.0),
             size: catalog.size.0.clone(),
             cache_control: catalog.cache_control.as_ref().map_or(CacheControl::Absent, |text| self.cache_control(text)),

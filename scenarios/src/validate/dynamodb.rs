@@ -79,7 +79,7 @@ impl Check<'_> {
             name: name.value.clone(),
             read_units: units.0,
             write_units: units.1,
-            keys: self.large_count(&operation.keys.count, "the number of keys", 1, 1_000_000_000),
+            keys: self.count(&operation.keys.count, "the number of keys", 1, 1_000_000_000),
             zipf: self.number(&operation.keys.zipf, "zipf", 0.0, 10.0),
         }
     }
