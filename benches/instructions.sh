@@ -9,6 +9,9 @@
 # without valgrind.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# One place for what is built, whatever a configuration of cargo outside the project says.
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR
 
 file=benches/instructions.txt
 slack_percent=3
@@ -29,7 +32,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Prints "NAME COUNT".
 count() {
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null "${CARGO_TARGET_DIR:-target}/release/oneshot" "$@" \
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$CARGO_TARGET_DIR/release/oneshot" "$@" \
         >"$work/out" 2>"$work/err" || {
         cat "$work/out" "$work/err" >&2
         exit 1

@@ -4,6 +4,8 @@
 # Installs SimPy, Ciw and salabim from PyPI into a folder that is removed afterwards.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export CARGO_TARGET_DIR
 
 customers=${1:-100000}
 work=$(mktemp -d)
@@ -12,7 +14,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet simpy ciw salabim
 "$work/venv/bin/pip" list 2>/dev/null | grep -iE '^(simpy|ciw|salabim) '
 cargo build --release --locked --quiet
-stormglass=${CARGO_TARGET_DIR:-target}/release/stormglass
+stormglass=$CARGO_TARGET_DIR/release/stormglass
 
 # Prints "WHAT CUSTOMERS SECONDS MEAN" of a command that prints customers and mean sojourn.
 report() {
