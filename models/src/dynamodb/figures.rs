@@ -28,7 +28,7 @@ pub(super) struct Books {
     consumed_in_all: [f64; 2],
     largest: [f64; 2],
     /// Units consumed in the busiest minute since the warm-up, and when it began.
-    busiest: [(f64, SimTime); 2],
+    pub(super) busiest: [(f64, SimTime); 2],
     /// Units consumed since the bin of the figures began.
     bin: [f64; 2],
     period: Period,
@@ -96,7 +96,7 @@ impl Books {
 /// A table's metrics.
 #[derive(Debug)]
 pub(super) struct Published {
-    consumed: [MetricId; 2],
+    pub(super) consumed: [MetricId; 2],
     throttle_events: [MetricId; 2],
     throttled_requests: MetricId,
     latency: MetricId,
@@ -121,7 +121,8 @@ impl Observed for Table {
         let mut publish = |metric, value| cx.shared.metrics.publish(metric, start, value);
         for kind in Kind::ALL.map(|kind| kind as usize) {
             publish(self.published.consumed[kind], period.consumed[kind]);
-            if period.consumed[kind] > self.books.busiest[kind].0 {
+            // The minute in which the warm-up ended is published whole, and belongs to neither side of it.
+            if start >= self.books.counted_from && period.consumed[kind] > self.books.busiest[kind].0 {
                 self.books.busiest[kind] = (period.consumed[kind], start);
             }
             publish(self.published.throttle_events[kind], period.throttle_events[kind] as f64);
@@ -138,7 +139,7 @@ impl Observed for Table {
         books.operations.fill([0; 2]);
         books.throttled.fill(0);
         books.consumed.fill([0.0; 2]);
-        (books.counted_from, books.busiest, books.period) = (now, [(0.0, now); 2], Period::default());
+        (books.counted_from, books.busiest) = (now, [(0.0, now); 2]);
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut Figures) {

@@ -242,3 +242,30 @@ fn a_table_within_its_units_throttles_nothing() {
     assert_eq!(counter(&findings, "get accepted"), 990.0);
     assert_eq!(counter(&findings, "partitions"), 1.0);
 }
+
+#[test]
+fn the_minute_in_which_the_warm_up_ends_is_published_whole_and_is_no_busiest_one() {
+    let mut bench = Bench::new();
+    let mut table = Table::new(DynamoDbId(0), &settings(), &mut bench.cx());
+    let written = table.published.consumed[Kind::Write as usize];
+    bench.shared.metrics.keep(written, 1);
+    let minute = |number: u64| SimTime::from_secs(60 * number);
+    let published_by = |until: SimTime, bench: &mut Bench, table: &mut Table| {
+        bench.run_until(until, |_, _| {}, |_, _| {});
+        table.publish(&mut bench.cx());
+        let mut points = Vec::new();
+        bench.shared.metrics.read(written, until, 1, &mut points);
+        points[0]
+    };
+    let write = |at: u64, units: f64, table: &mut Table| {
+        table.books.offer(SimTime::from_secs(at), 1, [0.0, units], 0, None);
+    };
+    write(10, 40.0, &mut table);
+    table.warm_up_over(SimTime::from_secs(30));
+    write(50, 5.0, &mut table);
+    assert_eq!(published_by(minute(1), &mut bench, &mut table), Some(45.0));
+    assert_eq!(table.books.busiest[Kind::Write as usize].0, 0.0);
+    write(70, 7.0, &mut table);
+    assert_eq!(published_by(minute(2), &mut bench, &mut table), Some(7.0));
+    assert_eq!(table.books.busiest[Kind::Write as usize], (7.0, minute(1)));
+}
