@@ -512,14 +512,14 @@ impl Client {
         };
         let record = records[self.next_record];
         self.next_record += 1;
-        let mut request = self.operation(mix(self.stream, self.operations), cx.now());
+        let (key, request) = self.operation(mix(self.stream, self.operations), cx);
         let route = &self.settings.routes[record.route as usize];
         request.route = route.id;
         request.path = record.path;
         request.method = record.method;
         request.bytes = record.bytes;
         request.client = record.client;
-        self.begin(request, cx);
+        self.begin(key, cx);
     }
 
     /// A new operation, of a user of a closed source or of anyone.
@@ -532,7 +532,7 @@ impl Client {
                 mix(mix(self.stream, u64::from(user)), *number)
             }
         };
-        let mut request = self.operation(stream, cx.now());
+        let (key, request) = self.operation(stream, cx);
         // One stream in a fixed order; the object comes last because its sampler may reject.
         let mut draws = request.draws(purpose::ASKED);
         request.client = match user {
@@ -559,20 +559,20 @@ impl Client {
             let mut of_object = Draws::new(objects.size_key, u64::from(request.object));
             request.bytes = objects.size.sample(&mut of_object) as u32;
         }
-        self.begin(request, cx);
+        self.begin(key, cx);
     }
 
-    fn operation(&mut self, stream: u64, now: SimTime) -> Request {
+    fn operation<'a>(&mut self, stream: u64, cx: &'a mut Cx<'_>) -> (RequestKey, &'a mut Request) {
         self.operations += 1;
-        let mut request = Request::new(stream, now, Holder::Client(self.id), Hop::NONE);
+        let now = cx.now();
+        let (key, request) = cx.shared.new_request(stream, now, Holder::Client(self.id), Hop::NONE);
         request.traffic = self.id;
         request.place = self.settings.place;
-        request
+        (key, request)
     }
 
-    fn begin(&mut self, request: Request, cx: &mut Cx<'_>) {
-        cx.shared.observer.operation_starts(&request);
-        let key = cx.shared.requests.insert(request);
+    fn begin(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        cx.shared.observer.operation_starts(&cx.shared.requests[key]);
         self.attempt(key, cx);
     }
 

@@ -13,6 +13,7 @@ pub mod dynamodb;
 pub mod ecs;
 pub mod ids;
 pub mod observer;
+pub mod outbox;
 pub mod request;
 pub mod route53;
 pub mod station;

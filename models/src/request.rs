@@ -312,46 +312,58 @@ impl Request {
     /// [`Request::catalog`] of a request for no catalogue's object.
     pub const NO_CATALOG: u16 = u16::MAX;
 
+    const BLANK: Self = Self {
+        stream: 0,
+        started: SimTime::ZERO,
+        attempted: SimTime::ZERO,
+        joined: SimTime::ZERO,
+        forwarded: SimTime::ZERO,
+        demand: SimDuration::ZERO,
+        target: Key::NONE,
+        next: Key::NONE,
+        path: PathId(0),
+        object: 0,
+        client: 0,
+        bytes: 0,
+        route: RouteId(0),
+        traffic: TrafficId(0),
+        place: PlaceId(0),
+        operation: 0,
+        call: 0,
+        server: Self::NO_SERVER,
+        catalog: Self::NO_CATALOG,
+        query_variant: 0,
+        header_variant: 0,
+        cookie_variant: 0,
+        visits: 0,
+        attempt: 1,
+        step: 0,
+        pending: 0,
+        holds_worker: false,
+        abandoned: false,
+        purpose: Purpose::Work,
+        method: Method::Get,
+        state: 0,
+        outcome: Outcome { status: 0, cause: Cause::None },
+        depth: 1,
+        frames: [Frame { holder: Holder::Client(TrafficId(0)), back: Hop::NONE }; MAX_FRAMES],
+    };
+
     /// A new request with an empty stack but for whoever waits for it.
     #[must_use]
     pub fn new(stream: u64, now: SimTime, holder: Holder, back: Hop) -> Self {
-        let frame = Frame { holder, back };
-        Self {
-            stream,
-            started: now,
-            attempted: now,
-            joined: now,
-            forwarded: now,
-            demand: SimDuration::ZERO,
-            target: Key::NONE,
-            next: Key::NONE,
-            path: PathId(0),
-            object: 0,
-            client: 0,
-            bytes: 0,
-            route: RouteId(0),
-            traffic: TrafficId(0),
-            place: PlaceId(0),
-            operation: 0,
-            call: 0,
-            server: Self::NO_SERVER,
-            catalog: Self::NO_CATALOG,
-            query_variant: 0,
-            header_variant: 0,
-            cookie_variant: 0,
-            visits: 0,
-            attempt: 1,
-            step: 0,
-            pending: 0,
-            holds_worker: false,
-            abandoned: false,
-            purpose: Purpose::Work,
-            method: Method::Get,
-            state: 0,
-            outcome: Outcome::default(),
-            depth: 1,
-            frames: [frame; MAX_FRAMES],
-        }
+        let mut request = Self::BLANK;
+        request.renew(stream, now, holder, back);
+        request
+    }
+
+    /// Makes a new request of one that is over, in its place.
+    #[inline]
+    pub(crate) fn renew(&mut self, stream: u64, now: SimTime, holder: Holder, back: Hop) {
+        // Frames above the bottom are written before they are read.
+        self.frames[0] = Frame { holder, back };
+        let frames = self.frames;
+        *self = Self { stream, started: now, attempted: now, joined: now, forwarded: now, frames, ..Self::BLANK };
     }
 
     /// A generator for one of this request's own quantities; `purpose` names the quantity (see [`purpose`]).

@@ -1,8 +1,6 @@
 //! The world: all services of one architecture, the requests between them, and who gets which event. The only shared file a
 //! new service touches: one field, one event, one arm.
 
-use std::collections::VecDeque;
-
 use sim_core::kernel::{Kernel, World};
 use sim_core::observations::{Audit, Observations};
 use sim_core::random::Streams;
@@ -21,6 +19,7 @@ use crate::dynamodb::Table;
 use crate::ecs::Ecs;
 use crate::ids::*;
 use crate::observer::{Findings, Observed, Observer};
+pub use crate::outbox::{Message, Outbox};
 use crate::request::*;
 use crate::route53::Route53;
 use crate::station::Station;
@@ -64,19 +63,6 @@ pub enum Event {
 }
 const _: () = assert!(size_of::<Event>() <= 16);
 
-/// What passes between services in the same instant.
-#[derive(Clone, Copy, Debug)]
-pub enum Message {
-    /// A request is offered to a service.
-    Offer(Endpoint, RequestKey),
-    /// A request has its outcome: its top holder gets it back.
-    Reply(RequestKey),
-    /// Route 53's answer to a client: what the name resolves to, or nothing.
-    Resolved(RequestKey, Option<Endpoint>),
-    /// A service's control plane tells another's something.
-    Control(Control),
-}
-
 /// What control planes tell each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
@@ -119,13 +105,23 @@ pub struct Shared {
     /// Requests on their way.
     pub requests: Slab<Request>,
     /// What is to happen in this instant still.
-    pub outbox: VecDeque<Message>,
+    pub outbox: Outbox,
     /// Who counts.
     pub observer: Observer,
     /// Published metrics.
     pub metrics: Metrics,
     /// The seed and replication's streams.
     pub streams: Streams,
+}
+
+impl Shared {
+    /// A new request with its key, as [`Request::new`] makes it.
+    #[inline]
+    pub fn new_request(&mut self, stream: u64, now: SimTime, holder: Holder, back: Hop) -> (RequestKey, &mut Request) {
+        let (key, request) = self.requests.reuse(|| Request::new(stream, now, holder, back));
+        request.renew(stream, now, holder, back);
+        (key, request)
+    }
 }
 
 impl Cx<'_> {
@@ -196,7 +192,7 @@ impl Models {
     fn new(architecture: &Architecture, seed: u64, replication: u32, kernel: &mut Kernel<Event>) -> Self {
         let mut shared = Shared {
             requests: Slab::new(),
-            outbox: VecDeque::with_capacity(64),
+            outbox: Outbox::default(),
             observer: Observer::new(&architecture.run, &architecture.routes),
             metrics: Metrics::default(),
             streams: Streams::new(seed, replication),
@@ -250,18 +246,24 @@ impl Models {
     }
 
     /// Everything that happens in this instant still.
+    #[inline]
     fn drain(&mut self, kernel: &mut Kernel<Event>) {
         while let Some(message) = self.shared.outbox.pop_front() {
-            match message {
-                Message::Offer(to, key) => self.offer(to, key, kernel),
-                Message::Reply(key) => self.reply(key, kernel),
-                Message::Resolved(key, answer) => {
-                    let mut cx = Cx { kernel, shared: &mut self.shared };
-                    let traffic = cx.request(key).traffic;
-                    self.clients[traffic.index()].resolved(key, answer, &mut cx);
-                }
-                Message::Control(control) => self.control(control, kernel),
+            self.deliver(message, kernel);
+        }
+    }
+
+    #[inline(always)]
+    fn deliver(&mut self, message: Message, kernel: &mut Kernel<Event>) {
+        match message {
+            Message::Offer(to, key) => self.offer(to, key, kernel),
+            Message::Reply(key) => self.reply(key, kernel),
+            Message::Resolved(key, answer) => {
+                let mut cx = Cx { kernel, shared: &mut self.shared };
+                let traffic = cx.request(key).traffic;
+                self.clients[traffic.index()].resolved(key, answer, &mut cx);
             }
+            Message::Control(control) => self.control(control, kernel),
         }
     }
 
@@ -482,7 +484,7 @@ pub(crate) mod bench {
             };
             let shared = Shared {
                 requests: Slab::new(),
-                outbox: VecDeque::new(),
+                outbox: Outbox::default(),
                 observer: Observer::new(&run, &["test".to_owned()]),
                 metrics: Metrics::default(),
                 streams: Streams::new(1, 0),

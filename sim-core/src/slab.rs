@@ -25,23 +25,24 @@ impl fmt::Debug for Key {
 }
 
 #[derive(Clone, Debug)]
-enum State<T> {
-    Occupied(T),
-    /// The next vacant slot, or [`NO_SLOT`].
-    Vacant(u32),
-}
-
-#[derive(Clone, Debug)]
 struct Slot<T> {
+    /// That of the value it holds, or of the one it will hold next: no key has been given for that yet.
     generation: u32,
-    state: State<T>,
+    /// The next vacant slot or [`NO_SLOT`]; [`OCCUPIED`].
+    next: u32,
+    value: T,
 }
 
 /// Ends the list of vacant slots; never the number of a slot.
 const NO_SLOT: u32 = u32::MAX;
+/// Marks a slot that is not vacant; never the number of a slot.
+const OCCUPIED: u32 = u32::MAX - 1;
 
 /// Values under generational keys; O(1) to insert, find and remove, without allocation in steady state. The slot vacated
 /// last is filled first.
+///
+/// A value that was removed stays in its slot until that is filled again: nothing is moved out, and [`Slab::reuse`] need
+/// only set what differs.
 #[derive(Clone, Debug)]
 pub struct Slab<T> {
     slots: Vec<Slot<T>>,
@@ -59,68 +60,78 @@ impl<T> Slab<T> {
     /// Stores a value.
     ///
     /// # Panics
-    /// If there are already 2^32 - 1 slots.
+    /// If there are already 2^32 - 2 slots.
     #[inline]
     pub fn insert(&mut self, value: T) -> Key {
-        self.len += 1;
         if self.vacant == NO_SLOT {
             return self.grow(value);
         }
+        let (key, place) = self.occupy();
+        *place = value;
+        key
+    }
+
+    /// Gives a key to a value that the caller is to set: it is whatever its slot held last, or `first()` where there is no
+    /// vacant slot.
+    ///
+    /// # Panics
+    /// If there are already 2^32 - 2 slots.
+    #[inline]
+    pub fn reuse(&mut self, first: impl FnOnce() -> T) -> (Key, &mut T) {
+        if self.vacant == NO_SLOT {
+            let key = self.grow(first());
+            return (key, &mut self.slots[key.slot as usize].value);
+        }
+        self.occupy()
+    }
+
+    /// Takes the slot vacated last, which must exist.
+    #[inline]
+    fn occupy(&mut self) -> (Key, &mut T) {
+        self.len += 1;
         let slot = self.vacant;
         let place = &mut self.slots[slot as usize];
-        let State::Vacant(next) = place.state else { unreachable!("the list of vacant slots holds vacant slots") };
-        self.vacant = next;
-        place.state = State::Occupied(value);
-        Key { slot, generation: place.generation }
+        self.vacant = std::mem::replace(&mut place.next, OCCUPIED);
+        (Key { slot, generation: place.generation }, &mut place.value)
     }
 
     #[cold]
     fn grow(&mut self, value: T) -> Key {
+        self.len += 1;
         let slot = self.slots.len() as u32;
-        assert!(self.slots.len() < NO_SLOT as usize, "a slab has fewer than 2^32 slots");
-        self.slots.push(Slot { generation: 0, state: State::Occupied(value) });
+        assert!(self.slots.len() < OCCUPIED as usize, "a slab has fewer than 2^32 - 1 slots");
+        self.slots.push(Slot { generation: 0, next: OCCUPIED, value });
         Key { slot, generation: 0 }
     }
 
-    /// Takes a value out; `None` if the key has lapsed.
+    /// Removes a value and shows it for the last time; `None` if the key has lapsed.
     #[inline]
-    pub fn remove(&mut self, key: Key) -> Option<T> {
-        let slot = self.slots.get_mut(key.slot as usize)?;
-        if slot.generation != key.generation || matches!(slot.state, State::Vacant(_)) {
-            return None;
-        }
+    pub fn remove(&mut self, key: Key) -> Option<&mut T> {
+        let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        slot.generation += 1;
         // A slot whose generations are used up is not filled again, so that no old key can come back to life.
-        let state = if slot.generation == u32::MAX {
-            State::Vacant(NO_SLOT)
-        } else {
-            slot.generation += 1;
-            State::Vacant(std::mem::replace(&mut self.vacant, key.slot))
-        };
-        self.len -= 1;
-        match std::mem::replace(&mut slot.state, state) {
-            State::Occupied(value) => Some(value),
-            State::Vacant(_) => unreachable!("the slot was seen occupied"),
+        slot.next = NO_SLOT;
+        if slot.generation < u32::MAX {
+            slot.next = std::mem::replace(&mut self.vacant, key.slot);
         }
+        self.len -= 1;
+        Some(&mut slot.value)
     }
 
     /// The value of a key; `None` if the key has lapsed.
     #[inline]
     #[must_use]
     pub fn get(&self, key: Key) -> Option<&T> {
-        match self.slots.get(key.slot as usize) {
-            Some(Slot { generation, state: State::Occupied(value) }) if *generation == key.generation => Some(value),
-            _ => None,
-        }
+        let slot = self.slots.get(key.slot as usize)?;
+        (slot.generation == key.generation).then_some(&slot.value)
     }
 
     /// The value of a key, to change; `None` if the key has lapsed.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.slots.get_mut(key.slot as usize) {
-            Some(Slot { generation, state: State::Occupied(value) }) if *generation == key.generation => Some(value),
-            _ => None,
-        }
+        let slot = self.slots.get_mut(key.slot as usize)?;
+        (slot.generation == key.generation).then_some(&mut slot.value)
     }
 
     /// Whether the key's value is still there.
@@ -144,10 +155,8 @@ impl<T> Slab<T> {
 
     /// All values with their keys, in order of slot.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.slots.iter().enumerate().filter_map(|(at, slot)| match &slot.state {
-            State::Occupied(value) => Some((Key { slot: at as u32, generation: slot.generation }, value)),
-            State::Vacant(_) => None,
-        })
+        let occupied = self.slots.iter().enumerate().filter(|(_, slot)| slot.next == OCCUPIED);
+        occupied.map(|(at, slot)| (Key { slot: at as u32, generation: slot.generation }, &slot.value))
     }
 }
 
@@ -195,7 +204,7 @@ mod tests {
         assert_eq!((size_of::<Key>(), align_of::<Key>()), (8, 4));
         let mut slab = Slab::new();
         let (a, b) = (slab.insert('a'), slab.insert('b'));
-        assert_eq!(slab.remove(a), Some('a'));
+        assert_eq!(slab.remove(a), Some(&mut 'a'));
         assert_eq!(slab.remove(a), None);
         let c = slab.insert('c');
         assert_eq!((c.slot, c.generation), (a.slot, 1));
@@ -217,9 +226,9 @@ mod tests {
     fn a_slot_with_no_generations_left_is_retired() {
         let mut slab = Slab::new();
         let first = slab.insert(0);
-        slab.slots[0].generation = u32::MAX;
-        let last = Key { slot: 0, generation: u32::MAX };
-        assert_eq!(slab.remove(last), Some(0));
+        slab.slots[0].generation = u32::MAX - 1;
+        let last = Key { slot: 0, generation: u32::MAX - 1 };
+        assert_eq!(slab.remove(last), Some(&mut 0));
         assert!(!slab.contains(last) && !slab.contains(first));
         assert_eq!(slab.remove(last), None);
         assert_eq!(slab.insert(1), Key { slot: 1, generation: 0 });
@@ -233,6 +242,18 @@ mod tests {
         let key = slab.insert(1);
         slab.remove(key);
         let _ = slab[key];
+    }
+
+    #[test]
+    fn a_slot_used_again_still_holds_what_it_held() {
+        let mut slab = Slab::new();
+        let (first, value) = slab.reuse(|| 1);
+        assert_eq!(*value, 1);
+        slab.remove(first);
+        let (second, value) = slab.reuse(|| 2);
+        assert_eq!((second.slot, second.generation, *value), (first.slot, first.generation + 1, 1));
+        *value = 3;
+        assert_eq!((slab.len(), slab.get(first), slab[second]), (1, None, 3));
     }
 
     proptest! {
@@ -250,7 +271,7 @@ mod tests {
                 } else {
                     let key = given[which.index(given.len())];
                     prop_assert_eq!(slab.get(key).copied(), twin.get(&key).copied());
-                    prop_assert_eq!(slab.remove(key), twin.remove(&key));
+                    prop_assert_eq!(slab.remove(key).copied(), twin.remove(&key));
                 }
                 prop_assert_eq!(slab.len(), twin.len());
             }

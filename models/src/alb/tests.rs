@@ -213,9 +213,10 @@ impl Rig {
                 self.alb.on_offer(key, cx);
             }
             Holder::Client(_) => {
+                let now = cx.now();
                 let request = cx.shared.requests.remove(key).expect("a reply has a request");
                 if !request.abandoned {
-                    self.answers.push((cx.now(), request.outcome));
+                    self.answers.push((now, request.outcome));
                 }
             }
             other => panic!("{other:?} never sent it"),

@@ -311,7 +311,7 @@ impl Aurora {
 
     /// Closes an open connection that nobody uses and that is not in its pool's stack of idle ones.
     pub(super) fn hang_up(&mut self, connection: Key) {
-        if let Some(wire) = self.connections.remove(connection) {
+        if let Some(&mut wire) = self.connections.remove(connection) {
             self.servers[wire.server as usize].connections -= 1;
             self.pool(wire.pool).open -= 1;
         }

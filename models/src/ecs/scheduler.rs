@@ -232,7 +232,8 @@ impl Ecs {
             }
             cx.reply(request_key, Outcome::failed(0, Cause::TaskStopped));
         }
-        if let Some((alb, group)) = self.target_group(task.group).filter(|_| task.registered) {
+        let registered = task.registered.then_some(task.group);
+        if let Some((alb, group)) = registered.and_then(|group| self.target_group(group)) {
             cx.control(Control::TargetGone(alb, group, key));
         }
         cx.control(Control::TaskGone(self.id, key));

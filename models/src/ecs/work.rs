@@ -305,23 +305,22 @@ impl Ecs {
         let now = cx.now();
         let PreparedCall { call, hop, .. } = &self.calls[number as usize];
         let caller = cx.request(parent);
-        let mut child = Request::new(stream, now, Holder::Call(self.id, parent), *hop);
-        child.route = caller.route;
-        child.traffic = caller.traffic;
-        child.place = caller.place;
-        child.client = caller.target.slot;
-        child.catalog = caller.catalog;
-        child.object = caller.object;
-        child.target = match call.to {
-            Endpoint::Aurora(_) => caller.target,
-            _ => TaskKey::NONE,
-        };
+        let (task, client) = (caller.target, caller.target.slot);
+        let (route, traffic, place) = (caller.route, caller.traffic, caller.place);
+        let (catalog, object) = (caller.catalog, caller.object);
+        let (key, child) = cx.shared.new_request(stream, now, Holder::Call(self.id, parent), *hop);
+        (child.route, child.traffic, child.place) = (route, traffic, place);
+        (child.catalog, child.object) = (catalog, object);
+        child.client = client;
+        if let Endpoint::Aurora(_) = call.to {
+            child.target = task;
+        }
         child.path = call.path;
         child.method = call.method;
         child.operation = call.operation;
         child.call = number;
         child.attempt = attempt;
-        cx.shared.requests.insert(child)
+        key
     }
 
     pub(super) fn send_call(&mut self, key: RequestKey, cx: &mut Cx<'_>) {

@@ -66,16 +66,22 @@ impl<E: Copy> Front<E> {
         }
     }
 
-    /// Shifts later entries up and sets the new one before them. Equal times keep their order: the new one is youngest.
+    /// Sets the new entry in its place, and makes room for it on the shorter side: earlier entries move into the place of the
+    /// one popped last, or later ones move up. Equal times keep their order: the new one is youngest.
     #[inline]
     fn place(&mut self, entry: Entry<E>) {
         let live = &self.entries[self.head..];
-        let after = live.iter().rev().take_while(|later| later.time > entry.time).count();
-        let at = self.entries.len() - after;
-        self.entries.push(entry);
-        if after > 0 {
-            self.entries.copy_within(at..at + after, at + 1);
-            self.entries[at] = entry;
+        let before = live.partition_point(|earlier| earlier.time <= entry.time);
+        let after = live.len() - before;
+        if after == 0 {
+            self.entries.push(entry);
+        } else if before < after && self.head > 0 {
+            let head = self.head - 1;
+            self.entries.copy_within(self.head..self.head + before, head);
+            self.entries[head + before] = entry;
+            self.head = head;
+        } else {
+            self.entries.insert(self.head + before, entry);
         }
     }
 
