@@ -26,6 +26,8 @@ pub struct Settings {
     pub to: Endpoint,
     /// Round trip to that service (a distribution's edge has its own).
     pub rtt: SimDuration,
+    /// Round trips to particular services, where they differ from `rtt`.
+    pub rtt_to: Vec<(Endpoint, SimDuration)>,
     /// When operations come.
     pub arrivals: Arrivals,
     /// What they ask for. For a replay: how its paths are grouped in reports (first match).
@@ -379,6 +381,8 @@ pub struct Client {
     objects: Vec<Option<Objects>>,
     /// Hop to a service of a Region.
     hop: Hop,
+    /// Hops to services of other Regions, where they differ from `hop`.
+    far_hops: Vec<(Endpoint, Hop)>,
     /// Hops to the edges of distributions.
     edge_hops: Vec<Hop>,
     timeout: Hop,
@@ -442,6 +446,7 @@ impl Client {
             routes: (weights.len() > 1).then(|| Weighted::new(&weights).expect("validated")),
             objects,
             hop: cx.hop(half(settings.rtt)),
+            far_hops: settings.rtt_to.iter().map(|&(to, rtt)| (to, cx.hop(half(rtt)))).collect(),
             edge_hops,
             timeout: settings.timeout.map_or(Hop::NONE, |timeout| cx.hop(timeout)),
             of_user: vec![0; users as usize],
@@ -592,12 +597,16 @@ impl Client {
     }
 
     fn send(&mut self, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
-        let hop = match to {
-            Endpoint::CloudFront(distribution) => self.edge_hops[distribution.index()],
-            _ => self.hop,
-        };
+        let hop = self.hop_to(to);
         cx.request(key).set_bottom_hop(hop);
         cx.offer(to, key, hop);
+    }
+
+    fn hop_to(&self, to: Endpoint) -> Hop {
+        match to {
+            Endpoint::CloudFront(distribution) => self.edge_hops[distribution.index()],
+            _ => self.far_hops.iter().find(|(far, _)| *far == to).map_or(self.hop, |(_, hop)| *hop),
+        }
     }
 
     /// Route 53's answer: what the name resolves to, if anything.

@@ -11,6 +11,7 @@ pub mod cloudfront;
 pub mod cloudwatch;
 pub mod dynamodb;
 pub mod ecs;
+pub mod geography;
 pub mod ids;
 pub mod observer;
 pub mod outbox;

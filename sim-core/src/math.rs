@@ -30,6 +30,34 @@ pub fn pow(base: f64, exponent: f64) -> f64 {
     libm::pow(base, exponent)
 }
 
+/// Cube root.
+#[inline]
+#[must_use]
+pub fn cbrt(x: f64) -> f64 {
+    libm::cbrt(x)
+}
+
+/// Sine of an angle in radians.
+#[inline]
+#[must_use]
+pub fn sin(x: f64) -> f64 {
+    libm::sin(x)
+}
+
+/// Cosine of an angle in radians.
+#[inline]
+#[must_use]
+pub fn cos(x: f64) -> f64 {
+    libm::cos(x)
+}
+
+/// The angle in radians whose sine is `x`, between minus and plus a quarter turn; NaN beyond -1..=1.
+#[inline]
+#[must_use]
+pub fn asin(x: f64) -> f64 {
+    libm::asin(x)
+}
+
 /// Square root; NaN below 0. IEEE 754 prescribes the result to the bit, so the hardware's is as good as any.
 #[inline]
 #[must_use]

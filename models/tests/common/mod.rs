@@ -35,6 +35,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             place: PlaceId(0),
             to,
             rtt: SimDuration::ZERO,
+            rtt_to: Vec::new(),
             arrivals: Arrivals::Open {
                 process: Process::Poisson,
                 batch: client::Batch::Single,

@@ -11,6 +11,8 @@ use crate::units::Time;
 table! {
     /// An Application Load Balancer.
     Alb as "[alb]" {
+        /// The AWS Region it is in, such as "eu-west-1": what the network to viewers and to parts of other Regions takes follows from it.
+        optional("network.region", "see network.region") region: Sp<String>,
         /// A target that is silent for longer than this gives 504.
         default("60s", "ALB guide, application-load-balancers (idle timeout)") idle_timeout: Sp<Time>,
         /// Time to process a request.

@@ -7,6 +7,8 @@ use crate::units::{Bytes, Time, Vcpu};
 table! {
     /// An Aurora cluster.
     Cluster as "[aurora]" {
+        /// The AWS Region it is in, such as "eu-west-1": what the network to viewers and to parts of other Regions takes follows from it.
+        optional("network.region", "see network.region") region: Sp<String>,
         /// The engine, which decides max_connections.
         default("aurora-mysql", "assumption") engine: Sp<Engine>,
         /// Its instances; the first is the writer at the start.

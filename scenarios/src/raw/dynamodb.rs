@@ -7,6 +7,8 @@ use crate::units::{Bytes, Time};
 table! {
     /// A DynamoDB table.
     Table as "[dynamodb]" {
+        /// The AWS Region it is in, such as "eu-west-1": what the network to viewers and to parts of other Regions takes follows from it.
+        optional("network.region", "see network.region") region: Sp<String>,
         /// How capacity is paid for: PROVISIONED has the units given here, PAY_PER_REQUEST the warm throughput of a new table
         /// (12,000 read and 4,000 write units a second).
         default("PROVISIONED", "API:dynamodb (BillingMode)") billing_mode: Sp<BillingMode>,

@@ -13,6 +13,8 @@ use crate::units::{Bytes, Share, Time, Vcpu};
 table! {
     /// An ECS service.
     Service as "[ecs]" {
+        /// The AWS Region it is in, such as "eu-west-1": what the network to viewers and to parts of other Regions takes follows from it.
+        optional("network.region", "see network.region") region: Sp<String>,
         /// How many tasks there are at the start.
         default(1, "API:ecs (desiredCount)") desired_count: Sp<u32>,
         /// The Availability Zones its tasks are spread over, in turn.

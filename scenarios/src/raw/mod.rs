@@ -6,6 +6,7 @@ pub(crate) mod aurora;
 pub(crate) mod cloudfront;
 pub(crate) mod dynamodb;
 pub(crate) mod ecs;
+pub(crate) mod geography;
 pub(crate) mod route53;
 pub(crate) mod run;
 pub(crate) mod station;
@@ -15,7 +16,6 @@ pub(crate) mod traffic;
 
 use crate::decode::{Named, Sp, table};
 use crate::distributions::SizeDist;
-use crate::units::Time;
 
 table! {
     /// A scenario: an architecture, its traffic, and what happens to it.
@@ -26,8 +26,10 @@ table! {
         default("", "assumption: nothing to say") description: Sp<String>,
         /// How long is simulated, how often, and what is left out of the figures.
         default({}, "every key of [run] has its own default") run: run::Run,
-        /// Default network delays.
-        default({}, "every key of [network] has its own default") network: Network,
+        /// Network delays: those that are given, and how the others are found.
+        default({}, "every key of [network] has its own default") network: geography::Network,
+        /// Places of your own that viewers may be in, by name: [place.office]. Many cities are known without.
+        default({}, "none") place: Named<geography::Place>,
         /// Sets of objects that viewers ask for, by name: [catalog.images].
         default({}, "none") catalog: Named<Catalog>,
         /// Sources of traffic: [[traffic]], once for each.
@@ -63,14 +65,6 @@ table! {
     }
     not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
          "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
-}
-
-table! {
-    /// Default network delays.
-    Network as "[network]" {
-        /// Round trip between two services of one Region.
-        default("1ms", "measured: 0.94-1.13 ms between Availability Zones of us-east-1") region_rtt: Sp<Time>,
-    }
 }
 
 table! {
@@ -113,7 +107,9 @@ mod tests {
     fn every_default_can_be_read() {
         all_tables!(
             Document,
-            Network,
+            geography::Network,
+            geography::Place,
+            geography::RoundTrip,
             Catalog,
             alb::Alb,
             alb::Rule,

@@ -7,6 +7,8 @@ use crate::units::{Bytes, Rate, Share, Time};
 table! {
     /// A plain station: a textbook queue, or a dependency that is no AWS service.
     Station as "[station]" {
+        /// The AWS Region it is in, such as "eu-west-1": what the network to viewers and to parts of other Regions takes follows from it.
+        optional("network.region", "see network.region") region: Sp<String>,
         /// Servers (fifo) or cores (processor_sharing).
         optional("any number: a pure delay", "assumption") servers: Sp<u32>,
         /// Requests that may wait; one more is turned away. M/M/c/K has room K - c.

@@ -14,14 +14,16 @@ table! {
     Traffic as "[[traffic]]" {
         /// Its name, for reports.
         required name: Sp<String>,
-        /// The place its viewers are in; CloudFront's edge locations are chosen by it.
+        /// The place its viewers are in: a city such as "tokyo", a [place], or any name. CloudFront's edge locations are chosen by it,
+        /// and the network follows from it where it is known.
         default("viewers", "assumption: one place") from: Sp<String>,
         /// What they ask: a name of Route 53 ("www.example.com"), or a part straight ("alb.front", "cloudfront.shop", "ecs.web",
         /// "station.desk").
         required to: Sp<String>,
-        /// Round trip from viewers to what they ask, once its name is resolved. A distribution's edge has its own, see
-        /// cloudfront.edges.viewer_rtt.
-        default("0s", "assumption: none, so that textbook queues need no setting") rtt: Sp<Time>,
+        /// Round trip from viewers to what they ask, once its name is resolved, wherever that is. A distribution's edge has its own,
+        /// see cloudfront.edges.viewer_rtt.
+        optional("that from its place to the Region of what it asks, where both are known; else none", "docs/geography.md; assumption: textbook queues need no network")
+        rtt: Sp<Time>,
         /// Open traffic: so many operations a second whatever the answers are like. A rate such as "400/s", or one that changes:
         /// { base = "400/s", at = [["30m", "2000/s"], ["60m", "400/s"]], ramp = "2m" }.
         optional("users or replay is given", "exactly one of rate, users, replay") rate: Sp<RateSetting>,

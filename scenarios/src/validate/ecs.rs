@@ -1,6 +1,5 @@
 //! ECS services.
 
-use models::architecture::Network;
 use models::client::{Jitter, Retry};
 use models::ecs::{Call, Concurrency, DeploymentConfiguration, Handler, Settings, Step, StepAction, Task};
 use models::ids::*;
@@ -25,13 +24,13 @@ const MAX_STEPS: usize = 100;
 pub(super) const MAX_TASKS: u32 = 100_000;
 
 impl Check<'_> {
-    pub(super) fn services(&mut self, network: &Network, registrations: &[Registration]) -> Vec<Option<Settings>> {
+    pub(super) fn services(&mut self, registrations: &[Registration]) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.ecs, "ecs");
         let mut built = Vec::new();
         for (n, (name, service)) in doc.ecs.entries.iter().enumerate() {
             let (id, groups) = (EcsId(n as u16), &registrations[n].groups);
-            built.push(service.as_ref().map(|service| self.service(id, name, service, network, groups)));
+            built.push(service.as_ref().map(|service| self.service(id, name, service, groups)));
         }
         built
     }
@@ -41,7 +40,6 @@ impl Check<'_> {
         id: EcsId,
         name: &Sp<String>,
         service: &raw::Service,
-        network: &Network,
         groups: &[(AlbId, TargetGroupId)],
     ) -> Settings {
         if service.availability_zones.is_empty() || service.availability_zones.len() > 100 {
@@ -78,7 +76,7 @@ impl Check<'_> {
             scheduler_interval: self.time(&service.scheduler_interval, "scheduler_interval", 0.1, 3600.0, ""),
             health_check_grace_period: self.delay(&service.health_check_grace_period, "health_check_grace_period"),
             healthy_after: self.delay(&service.healthy_after, "healthy_after"),
-            handlers: service.handler.iter().map(|handler| self.handler(id, handler, network)).collect(),
+            handlers: service.handler.iter().map(|handler| self.handler(id, handler)).collect(),
             handler_of_path: Vec::new(),
             deployment,
             target_groups: groups.to_vec(),
@@ -142,19 +140,19 @@ impl Check<'_> {
         self.note(error.also(deploy, "this deployment"));
     }
 
-    fn handler(&mut self, id: EcsId, handler: &raw::Handler, network: &Network) -> Handler {
+    fn handler(&mut self, id: EcsId, handler: &raw::Handler) -> Handler {
         self.pattern(&handler.path);
         if handler.steps.len() > MAX_STEPS {
             self.error(handler.steps.span, "too many steps", format!("at most {MAX_STEPS}"));
         }
         Handler {
             path_pattern: handler.path.value.clone(),
-            steps: handler.steps.iter().map(|step| self.step(id, step, network)).collect(),
+            steps: handler.steps.iter().map(|step| self.step(id, step)).collect(),
             response_bytes: self.body(&handler.response_size, "response_size"),
         }
     }
 
-    fn step(&mut self, id: EcsId, step: &raw::Step, network: &Network) -> Step {
+    fn step(&mut self, id: EcsId, step: &raw::Step) -> Step {
         let given = [
             step.cpu.as_ref().map(|cpu| ("cpu", cpu.span)),
             step.wait.as_ref().map(|wait| ("wait", wait.span)),
@@ -172,7 +170,7 @@ impl Check<'_> {
             }
         }
         let given_calls = step.calls.iter().flat_map(|calls| calls.iter());
-        let calls: Vec<Call> = step.call.iter().chain(given_calls).map(|call| self.call(id, call, network)).collect();
+        let calls: Vec<Call> = step.call.iter().chain(given_calls).map(|call| self.call(id, call)).collect();
         if calls.len() > MAX_STEPS {
             self.error(step.span, "too many calls at once", format!("at most {MAX_STEPS}"));
         }
@@ -184,7 +182,7 @@ impl Check<'_> {
         Step { probability: self.share(&step.probability, "probability"), action }
     }
 
-    fn call(&mut self, id: EcsId, call: &raw::Call, network: &Network) -> Call {
+    fn call(&mut self, id: EcsId, call: &raw::Call) -> Call {
         let (to, long) = match call {
             raw::Call::Short(to) => (to, None),
             raw::Call::Long(long) => (&long.to, Some(long)),
@@ -202,6 +200,7 @@ impl Check<'_> {
             self.error(path.span, "only load balancers and ECS services have paths", "remove `path`");
         }
         let retry = self.call_retry(endpoint, long.map(|long| &**long));
+        let near = self.part_rtt(Endpoint::Ecs(id), endpoint);
         let Some(long) = long else {
             return Call {
                 to: endpoint,
@@ -211,7 +210,7 @@ impl Check<'_> {
                 probability: 1.0,
                 timeout: None,
                 retry,
-                rtt: network.region_rtt,
+                rtt: near,
                 required: true,
             };
         };
@@ -229,7 +228,7 @@ impl Check<'_> {
             probability: self.share(&long.probability, "probability"),
             timeout: long.timeout.as_ref().map(|timeout| timeout.0),
             retry,
-            rtt: long.rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "rtt")),
+            rtt: long.rtt.as_ref().map_or(near, |rtt| self.delay(rtt, "rtt")),
             required: long.required.value,
         }
     }

@@ -8,6 +8,7 @@ mod catalog;
 pub(crate) mod cloudfront;
 mod dynamodb;
 mod ecs;
+pub(crate) mod geography;
 mod reach;
 pub(crate) mod route53;
 pub(crate) mod run;
@@ -53,6 +54,8 @@ pub(crate) struct Check<'a> {
     pub paths: IndexSet<String>,
     /// Places, by [`PlaceId`].
     pub places: IndexSet<String>,
+    /// Where things are, once read.
+    pub geography: geography::Geography,
     /// Where one part refers to another, for the first time.
     pub references: BTreeMap<(Option<Endpoint>, Endpoint), Span>,
 }
@@ -132,6 +135,7 @@ impl<'a> Check<'a> {
             notes: Vec::new(),
             paths: IndexSet::from(["/".to_string()]),
             places: IndexSet::new(),
+            geography: geography::Geography::default(),
             references: BTreeMap::new(),
         }
     }
@@ -304,17 +308,20 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let doc = check.doc;
     check.document_bounds();
     let mut run = check.run();
-    let network = Network { region_rtt: check.delay(&doc.network.region_rtt, "region_rtt") };
+    check.read_geography();
+    let network = Network { region_rtt: doc.network.region_rtt.0 };
     let catalogs = check.catalogs();
     let mut sources = check.traffic_sources(&run);
     let route53 = check.route53();
+    check.viewer_rtts(&mut sources, &route53);
+    check.target_regions();
     let mut cloudfront = check.distributions(&cloudfront::Asked::new(&sources.settings, &catalogs));
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
-    let mut ecs = check.services(&network, &registrations);
+    let mut ecs = check.services(&registrations);
     let aurora = check.clusters();
     let dynamodb = check.tables();
-    let stations = check.stations(&network);
+    let stations = check.stations();
     let scaling = check.scaling(&registrations);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);

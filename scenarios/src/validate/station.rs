@@ -1,6 +1,5 @@
 //! Plain stations.
 
-use models::architecture::Network;
 use models::ids::*;
 use models::station::{Breakdown, Cache, Discipline, OnFailure, RateLimit, Renewal, Settings};
 
@@ -19,18 +18,18 @@ const LEAST_COPY_BYTES: f64 = models::station::LEAST_COPY_BYTES as f64;
 const LEAST_TIME_TO_FAILURE: f64 = 0.001;
 
 impl Check<'_> {
-    pub(super) fn stations(&mut self, network: &Network) -> Vec<Option<Settings>> {
+    pub(super) fn stations(&mut self) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.station, "station");
         let mut stations = Vec::new();
         for (n, (name, station)) in doc.station.entries.iter().enumerate() {
-            stations.push(station.as_ref().map(|station| self.station(StationId(n as u16), name, station, network)));
+            stations.push(station.as_ref().map(|station| self.station(StationId(n as u16), name, station)));
         }
         self.ways_out(&stations);
         stations
     }
 
-    fn station(&mut self, id: StationId, name: &Sp<String>, station: &raw::Station, network: &Network) -> Settings {
+    fn station(&mut self, id: StationId, name: &Sp<String>, station: &raw::Station) -> Settings {
         self.part_names(&station.classes, "classes");
         let ps = station.discipline.value == raw::Discipline::ProcessorSharing;
         self.waiting(station, ps);
@@ -49,7 +48,7 @@ impl Check<'_> {
             rate_limit: station.rate_limit.as_ref().map(|limit| self.rate_limit(limit)),
             patience: station.patience.as_ref().map(|patience| patience.0.clone()),
             breakdown: station.breakdown.as_ref().map(|breakdown| self.breakdown(breakdown, servers, ps)),
-            cache: station.cache.as_ref().and_then(|cache| self.copies(id, cache, &station.then, network)),
+            cache: station.cache.as_ref().and_then(|cache| self.copies(id, cache, &station.then)),
             then: self.then(id, &station.then),
             response_bytes: self.body(&station.response_size, "response_size"),
         }
@@ -113,13 +112,7 @@ impl Check<'_> {
         }
     }
 
-    fn copies(
-        &mut self,
-        from: StationId,
-        cache: &raw::Cache,
-        then: &Sp<Vec<raw::Then>>,
-        network: &Network,
-    ) -> Option<Cache> {
+    fn copies(&mut self, from: StationId, cache: &raw::Cache, then: &Sp<Vec<raw::Then>>) -> Option<Cache> {
         if !then.is_empty() {
             let error = Diagnostic::error(cache.span, "a station has a `cache` or `then`, not both", "one too many");
             self.note(error.also(then.span, "given here"));
@@ -131,8 +124,9 @@ impl Check<'_> {
             let error = Diagnostic::error(cache.span, title, format!("at most {MAX_ENTRIES:.0e} fit in memory"));
             self.note(error.help("lower the capacity, or the number of objects"));
         }
-        let rtt = cache.rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "rtt"));
         let origin = self.endpoint(&cache.origin, &[Section::Station], Some(Endpoint::Station(from)), "`origin`");
+        let near = self.part_rtt(Endpoint::Station(from), origin);
+        let rtt = cache.rtt.as_ref().map_or(near, |rtt| self.delay(rtt, "rtt"));
         let Endpoint::Station(origin) = origin else { return None };
         Some(Cache {
             origin,
