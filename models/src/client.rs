@@ -10,6 +10,7 @@ use sim_core::random::{Draws, Source, Stream};
 use sim_core::{SimDuration, SimTime};
 
 use crate::architecture::Architecture;
+use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::observer::Observed;
 use crate::request::*;
@@ -202,8 +203,8 @@ pub enum Event {
     Thought(u32),
     /// A retry's back-off is over.
     Retry(RequestKey),
-    /// An attempt has had its time.
-    Timeout(RequestKey),
+    /// An attempt may have had its time.
+    Timeout,
 }
 
 impl Retry {
@@ -385,7 +386,7 @@ pub struct Client {
     far_hops: Vec<(Endpoint, Hop)>,
     /// Hops to the edges of distributions.
     edge_hops: Vec<Hop>,
-    timeout: Hop,
+    timeout: Option<Deadlines>,
     /// Operations of each user of a closed source.
     of_user: Vec<u64>,
     /// Next record of a replay.
@@ -448,7 +449,7 @@ impl Client {
             hop: cx.hop(half(settings.rtt)),
             far_hops: settings.rtt_to.iter().map(|&(to, rtt)| (to, cx.hop(half(rtt)))).collect(),
             edge_hops,
-            timeout: settings.timeout.map_or(Hop::NONE, |timeout| cx.hop(timeout)),
+            timeout: settings.timeout.map(Deadlines::new),
             of_user: vec![0; users as usize],
             next_record: 0,
             settings: settings.clone(),
@@ -478,7 +479,7 @@ impl Client {
             }
             Event::Thought(user) => self.operate(Some(user), cx),
             Event::Retry(key) => self.attempt(key, cx),
-            Event::Timeout(key) => self.time_out(key, cx),
+            Event::Timeout => self.time_out(cx),
         }
     }
 
@@ -587,8 +588,9 @@ impl Client {
         request.attempted = now;
         let (route, started) = (request.route, request.started);
         cx.shared.observer.attempt(route, started);
-        if let Some(lane) = self.timeout.lane() {
-            cx.kernel.schedule_lane(lane, self.event(Event::Timeout(key)));
+        let wake = self.event(Event::Timeout);
+        if let Some(timeout) = &mut self.timeout {
+            timeout.watch(key, wake, waits, cx);
         }
         match self.settings.to {
             record @ Endpoint::Record(_) => cx.offer(record, key, Hop::NONE),
@@ -632,15 +634,13 @@ impl Client {
         self.end_attempt(key, outcome, cx);
     }
 
-    fn time_out(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        // Most timeouts are stale: the request was answered, and its key with it gone.
-        let Some(request) = cx.shared.requests.get_mut(key) else { return };
-        if request.abandoned {
-            return;
+    fn time_out(&mut self, cx: &mut Cx<'_>) {
+        let wake = self.event(Event::Timeout);
+        while let Some(key) = self.timeout.as_mut().and_then(|timeout| timeout.next_due(wake, waits, cx)) {
+            // Whoever has it goes on with it, and it is removed when it comes back.
+            cx.request(key).abandoned = true;
+            self.after_attempt(key, Outcome::failed(0, Cause::ClientTimeout), cx);
         }
-        // Whoever has it goes on with it, and it is removed when it comes back.
-        request.abandoned = true;
-        self.after_attempt(key, Outcome::failed(0, Cause::ClientTimeout), cx);
     }
 
     fn end_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
@@ -685,6 +685,11 @@ impl Client {
         again.attempt = request.attempt;
         again
     }
+}
+
+/// Whether the client still waits for an answer. An answered attempt is gone.
+fn waits(request: &Request, _since: SimTime) -> bool {
+    !request.abandoned
 }
 
 impl Observed for Client {}

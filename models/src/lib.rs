@@ -9,6 +9,7 @@ mod batches;
 pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;
+pub mod deadlines;
 pub mod dynamodb;
 pub mod ecs;
 pub mod geography;

@@ -27,12 +27,11 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
-
 use sim_core::observations::LogKind;
 use sim_core::slab::Slab;
 use sim_core::{SimDuration, SimTime};
 
+use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::observer::{Findings, Observed};
 use crate::request::*;
@@ -176,12 +175,7 @@ pub struct Alb {
     hop: Hop,
     /// Its own processing.
     processing: Hop,
-    idle_timeout: SimDuration,
-    /// Requests by the time they were forwarded. Those that have been answered leave from the front as others come, so that
-    /// no request needs an event of its own for a timeout that hardly ever happens.
-    watched: VecDeque<(SimTime, RequestKey)>,
-    /// Whether [`Event::IdleTimeout`] is scheduled, no later than the first of `watched` has had its time.
-    watching: bool,
+    idle_timeout: Deadlines,
     /// Health checks made; each has its own random stream.
     checks: u64,
     check_stream: u64,
@@ -204,9 +198,7 @@ impl Alb {
             targets: Slab::new(),
             hop: cx.hop(SimDuration::from_nanos(settings.target_rtt.as_nanos() / 2)),
             processing: cx.hop(settings.added_latency),
-            idle_timeout: settings.idle_timeout,
-            watched: VecDeque::new(),
-            watching: false,
+            idle_timeout: Deadlines::new(settings.idle_timeout),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
             counts: Counts::new(id, &name, cx),
@@ -272,18 +264,8 @@ impl Alb {
         self.targets[seat.target].outstanding += 1;
         self.counts.add(Count::Request);
         cx.offer(seat.to, key, self.hop);
-        // Two leave where one comes: the queue stays about as long as what is in flight.
-        for _ in 0..2 {
-            match self.watched.front() {
-                Some(&(since, key)) if !self.waits(key, since, cx) => self.watched.pop_front(),
-                _ => break,
-            };
-        }
-        self.watched.push_back((now, key));
-        if !self.watching {
-            self.watching = true;
-            cx.kernel.schedule_in(self.idle_timeout, self.event(Event::IdleTimeout));
-        }
+        let wake = self.event(Event::IdleTimeout);
+        self.idle_timeout.watch(key, wake, waits_for_target(self.id), cx);
     }
 
     /// A request comes back from a target; its frame has been taken off.
@@ -335,28 +317,12 @@ impl Alb {
         }
     }
 
-    /// Whether a request forwarded at an instant still waits for its target.
-    fn waits(&self, key: RequestKey, since: SimTime, cx: &Cx<'_>) -> bool {
-        cx.shared.requests.get(key).is_some_and(|request| {
-            request.forwarded == since
-                && request.depth() > 1
-                && matches!(request.top().holder, Holder::Alb(alb, _) if alb == self.id)
-        })
-    }
-
-    /// Ends the requests whose targets have been silent for the idle timeout, and waits for the next that may be.
+    /// Ends the requests whose targets have been silent for the idle timeout.
     fn watch(&mut self, cx: &mut Cx<'_>) {
-        while let Some(&(since, key)) = self.watched.front() {
-            if self.waits(key, since, cx) {
-                let due = since + self.idle_timeout;
-                if due > cx.now() {
-                    return cx.kernel.schedule_at(due, self.event(Event::IdleTimeout));
-                }
-                self.answer_for_target(key, Outcome::failed(504, Cause::Alb504), cx);
-            }
-            self.watched.pop_front();
+        let wake = self.event(Event::IdleTimeout);
+        while let Some(key) = self.idle_timeout.next_due(wake, waits_for_target(self.id), cx) {
+            self.answer_for_target(key, Outcome::failed(504, Cause::Alb504), cx);
         }
-        self.watching = false;
     }
 
     /// Answers a request that waits for its target. The target keeps the original: what it answers later is for nobody.
@@ -478,6 +444,15 @@ impl Alb {
         let (from, to) = (&self.groups[from.index()].name, &self.groups[to.index()].name);
         let what = format!("traffic of target group {from} goes to {to}");
         cx.shared.observer.log(cx.kernel.now(), LogKind::Deployment, &self.name, what);
+    }
+}
+
+/// Whether a request forwarded at an instant still waits for its target.
+fn waits_for_target(alb: AlbId) -> impl Fn(&Request, SimTime) -> bool {
+    move |request, since| {
+        request.forwarded == since
+            && request.depth() > 1
+            && matches!(request.top().holder, Holder::Alb(holder, _) if holder == alb)
     }
 }
 

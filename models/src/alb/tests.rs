@@ -482,7 +482,7 @@ fn what_is_watched_for_the_idle_timeout_stays_as_short_as_what_is_in_flight() {
         stage.ask();
         stage.run_for(seconds(0.001));
     }
-    assert!(stage.rig.get_mut().alb.watched.len() <= 2);
+    assert!(stage.rig.get_mut().alb.idle_timeout.watched() <= 2);
     let before = stage.bench.kernel.events_handled();
     stage.run(at(500.0));
     assert_eq!(stage.bench.kernel.events_handled() - before, 1, "one event watches over all of them");

@@ -14,6 +14,7 @@ use sim_core::tally::{Level, StationTally};
 use sim_core::{SimDuration, SimTime};
 
 use crate::client::Retry;
+use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::request::*;
 use crate::timeline::Strategy;
@@ -154,7 +155,7 @@ pub enum Event {
     /// An injected delay is over: the request reaches its task.
     Delayed(RequestKey),
     /// A call has had its time.
-    CallTimeout(RequestKey),
+    CallTimeout(u16),
     /// The back-off of a failed call is over.
     CallRetry(RequestKey),
     /// A task is RUNNING.
@@ -285,7 +286,7 @@ pub struct Ecs {
 struct PreparedCall {
     call: Call,
     hop: Hop,
-    timeout: Hop,
+    timeout: Option<Deadlines>,
 }
 
 #[derive(Debug)]
@@ -359,7 +360,7 @@ impl Ecs {
             Event::CpuShared(task) => self.cpu_shared(task, cx),
             Event::Waited(key) => self.waited(key, cx),
             Event::Delayed(key) => self.arrive(key, cx),
-            Event::CallTimeout(key) => self.call_timed_out(key, cx),
+            Event::CallTimeout(number) => self.calls_timed_out(number, cx),
             Event::CallRetry(key) => self.send_call(key, cx),
             Event::Running(task) => self.running(task, cx),
             Event::Up(task) => self.up(task, cx),
@@ -385,7 +386,7 @@ fn prepare(handler: &Handler, calls: &mut Vec<PreparedCall>, cx: &mut Cx<'_>) ->
                 let first = calls.len() as u16;
                 for call in made {
                     let hop = cx.hop(SimDuration::from_nanos(call.rtt.as_nanos() / 2));
-                    let timeout = call.timeout.map_or(Hop::NONE, |timeout| cx.hop(timeout));
+                    let timeout = call.timeout.map(Deadlines::new);
                     calls.push(PreparedCall { call: call.clone(), hop, timeout });
                 }
                 PreparedAction::Calls(first..calls.len() as u16)

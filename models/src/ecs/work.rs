@@ -324,12 +324,13 @@ impl Ecs {
     }
 
     pub(super) fn send_call(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        let PreparedCall { call, hop, timeout } = &self.calls[cx.request(key).call as usize];
-        let to = call.to;
-        if let Some(lane) = timeout.lane() {
-            cx.kernel.schedule_lane(lane, world::Event::Ecs(self.id, Event::CallTimeout(key)));
+        let number = cx.request(key).call;
+        let wake = self.event(Event::CallTimeout(number));
+        let PreparedCall { call, hop, timeout } = &mut self.calls[number as usize];
+        if let Some(timeout) = timeout {
+            timeout.watch(key, wake, waits, cx);
         }
-        cx.offer(to, key, *hop);
+        cx.offer(call.to, key, *hop);
     }
 
     /// A call comes back to the request that made it.
@@ -342,11 +343,20 @@ impl Ecs {
         cx.shared.requests.remove(key);
     }
 
-    pub(super) fn call_timed_out(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        let Some(call) = cx.shared.requests.get_mut(key).filter(|call| !call.abandoned) else { return };
-        call.abandoned = true;
-        let Holder::Call(_, parent) = call.bottom() else { return };
-        self.call_ended(key, parent, Outcome::failed(0, Cause::CallTimeout), cx);
+    /// Some of the calls of this number may have had their time.
+    pub(super) fn calls_timed_out(&mut self, number: u16, cx: &mut Cx<'_>) {
+        let wake = self.event(Event::CallTimeout(number));
+        let next_due = |ecs: &mut Self, cx: &mut Cx<'_>| {
+            let timeout = ecs.calls[number as usize].timeout.as_mut();
+            timeout.and_then(|timeout| timeout.next_due(wake, waits, cx))
+        };
+        while let Some(key) = next_due(self, cx) {
+            let call = cx.request(key);
+            call.abandoned = true;
+            if let Holder::Call(_, parent) = call.bottom() {
+                self.call_ended(key, parent, Outcome::failed(0, Cause::CallTimeout), cx);
+            }
+        }
     }
 
     fn call_ended(&mut self, key: RequestKey, parent: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
@@ -396,4 +406,9 @@ impl Ecs {
             FaultAction::FailoverDbCluster(_) => {}
         }
     }
+}
+
+/// Whether the caller still waits for a call. An answered call is gone.
+fn waits(call: &Request, _since: SimTime) -> bool {
+    !call.abandoned
 }
