@@ -9,6 +9,7 @@ use sim_core::math::{ln, mix};
 use sim_core::random::{Draws, Source, Stream};
 use sim_core::{SimDuration, SimTime};
 
+use crate::address::Block;
 use crate::architecture::Architecture;
 use crate::deadlines::Deadlines;
 use crate::ids::*;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// How many clients (users) there are: each has its own cookies and DNS cache.
     pub clients: u32,
+    /// Their addresses, if they have any that rules could match.
+    pub addresses: Option<Block>,
     /// How long an attempt may take.
     pub timeout: Option<SimDuration>,
     /// What is done about failed attempts.
@@ -592,6 +595,11 @@ impl Client {
         if let Some(timeout) = &mut self.timeout {
             timeout.watch(key, wake, waits, cx);
         }
+        self.ask(key, cx);
+    }
+
+    /// Asks for what the request names: at first, and again where an answer has sent the client to another path.
+    fn ask(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         match self.settings.to {
             record @ Endpoint::Record(_) => cx.offer(record, key, Hop::NONE),
             endpoint => self.send(key, endpoint, cx),
@@ -631,6 +639,10 @@ impl Client {
             return;
         }
         let outcome = request.outcome;
+        if outcome.is_redirect() {
+            request.push(Holder::Client(self.id), Hop::NONE);
+            return self.ask(key, cx);
+        }
         self.end_attempt(key, outcome, cx);
     }
 

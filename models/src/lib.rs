@@ -1,6 +1,7 @@
 //! The services of Stormglass: what AWS's building blocks do with requests.
 //!
 //! Services meet only by offer and reply (see [`world`]); each is one room with its settings, events, state and behaviour.
+pub mod address;
 pub mod alb;
 pub mod architecture;
 pub mod aurora;

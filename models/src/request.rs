@@ -57,13 +57,24 @@ pub enum Cause {
     ConnectionLost,
     /// The table throttled the operation (ProvisionedThroughputExceededException), or a station's rate limit did.
     Throttled,
+    /// Packets to the target are lost: no connection within [`CONNECT_TIMEOUT`].
+    ConnectTimeout,
+    /// The load balancer has not yet grown to the load (503).
+    AlbCapacity,
+    /// A rule of a web ACL blocked it (403).
+    WafBlocked,
+    /// The connection was reset: the network load balancer's target became unhealthy, left, or there was none.
+    ConnectionReset,
 }
+
+/// How long it is tried to connect to where packets are lost (ALB guide, troubleshooting: 10 s; taken for all callers).
+pub const CONNECT_TIMEOUT: SimDuration = SimDuration::from_secs(10);
 
 impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
@@ -84,6 +95,10 @@ impl Cause {
         Self::ReadOnly,
         Self::ConnectionLost,
         Self::Throttled,
+        Self::ConnectTimeout,
+        Self::AlbCapacity,
+        Self::WafBlocked,
+        Self::ConnectionReset,
     ];
     /// The name in reports.
     #[must_use]
@@ -109,6 +124,10 @@ impl Cause {
             Self::ReadOnly => "read_only",
             Self::ConnectionLost => "connection_lost",
             Self::Throttled => "throttled",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::AlbCapacity => "alb_capacity",
+            Self::WafBlocked => "waf_blocked",
+            Self::ConnectionReset => "connection_reset",
         }
     }
 }
@@ -129,6 +148,11 @@ impl Outcome {
     #[must_use]
     pub const fn failed(status: u16, cause: Cause) -> Self {
         Self { status, cause }
+    }
+    /// Whether it sends the client to another path, which the request has by then.
+    #[must_use]
+    pub fn is_redirect(self) -> bool {
+        matches!(self.status, 301 | 302)
     }
     /// Whether the caller has what it wanted.
     #[must_use]
@@ -428,6 +452,11 @@ impl Request {
     #[must_use]
     pub fn bottom(&self) -> Holder {
         self.frames[0].holder
+    }
+    /// Whether a client waits for the reply, not a calling task or a health checker.
+    #[must_use]
+    pub fn is_from_client(&self) -> bool {
+        matches!(self.bottom(), Holder::Client(_))
     }
     /// Number of holders.
     #[must_use]

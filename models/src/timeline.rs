@@ -69,19 +69,37 @@ pub enum FaultAction {
     },
     /// `aws:rds:failover-db-cluster`.
     FailoverDbCluster(AuroraId),
-    /// Share of a service's requests answered with an error while it lasts.
+    /// Share of a service's requests answered with an error while it lasts, by its tasks of one zone or by all.
     ErrorRate {
         /// Whose.
         service: EcsId,
+        /// Index of the zone; none = any.
+        zone: Option<u16>,
         /// 0..=1.
         share: f64,
     },
-    /// `aws:ecs:task-network-latency`: added to every request of the service while it lasts.
+    /// `aws:ecs:task-network-latency`: added to every request of the service's tasks, of one zone or of all, while it lasts.
     NetworkLatency {
         /// Whose.
         service: EcsId,
+        /// Index of the zone; none = any.
+        zone: Option<u16>,
         /// How much.
         delay: SimDuration,
+    },
+    /// `aws:ecs:task-network-blackhole-port`: packets to the service's tasks, of one zone or of all, are lost while it lasts.
+    Blackhole {
+        /// Whose.
+        service: EcsId,
+        /// Index of the zone; none = any.
+        zone: Option<u16>,
+    },
+    /// `aws:arc:start-zonal-autoshift`: a load balancer's traffic goes to its other zones while it lasts.
+    ZonalShift {
+        /// Whose.
+        alb: AlbId,
+        /// Index of the load balancer's zone.
+        zone: u8,
     },
     /// `aws:ecs:task-cpu-stress`: the CPU steps of the service take this many times as long while it lasts.
     CpuStress {

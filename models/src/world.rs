@@ -7,6 +7,7 @@ use sim_core::random::Streams;
 use sim_core::slab::Slab;
 use sim_core::{SimDuration, SimTime};
 
+use crate::address::Addresses;
 use crate::alb::Alb;
 use crate::architecture::Architecture;
 use crate::aurora::Aurora;
@@ -66,8 +67,8 @@ const _: () = assert!(size_of::<Event>() <= 16);
 /// What control planes tell each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// ECS registers a task with a target group; the last is the task's number within its service.
-    Register(AlbId, TargetGroupId, EcsId, TaskKey, u32),
+    /// ECS registers a task with a target group; then the numbers of its zone and of itself within its service.
+    Register(AlbId, TargetGroupId, EcsId, TaskKey, u8, u32),
     /// ECS takes a task out of a target group: no new requests, in-flight ones have the deregistration delay.
     Deregister(AlbId, TargetGroupId, TaskKey),
     /// The load balancer has finished draining a task.
@@ -112,6 +113,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// The seed and replication's streams.
     pub streams: Streams,
+    /// Where clients have their addresses.
+    pub addresses: Addresses,
 }
 
 impl Shared {
@@ -196,6 +199,7 @@ impl Models {
             observer: Observer::new(&architecture.run, &architecture.routes),
             metrics: Metrics::default(),
             streams: Streams::new(seed, replication),
+            addresses: Addresses::new(architecture.traffic.iter().map(|traffic| traffic.addresses).collect()),
         };
         let mut cx = Cx { kernel, shared: &mut shared };
         let populations: Vec<u32> = architecture.traffic.iter().map(|traffic| traffic.clients).collect();
@@ -301,8 +305,8 @@ impl Models {
     fn control(&mut self, control: Control, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         match control {
-            Control::Register(alb, group, ecs, task, number) => {
-                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, number, cx);
+            Control::Register(alb, group, ecs, task, zone, number) => {
+                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, Some(zone), number, cx);
             }
             Control::Deregister(alb, group, task) => self.albs[alb.index()].deregister(group, task, cx),
             Control::TargetGone(alb, group, task) => self.albs[alb.index()].target_gone(group, task, cx),
@@ -327,8 +331,10 @@ impl Models {
                             self.auroras[id.index()].fail_over(cx);
                         }
                     }
+                    FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
                     FaultAction::StopTask { service, .. }
                     | FaultAction::ErrorRate { service, .. }
+                    | FaultAction::Blackhole { service, .. }
                     | FaultAction::NetworkLatency { service, .. }
                     | FaultAction::CpuStress { service, .. } => {
                         self.ecs[service.index()].fault(&fault.action, begins, cx);
@@ -488,6 +494,7 @@ pub(crate) mod bench {
                 observer: Observer::new(&run, &["test".to_owned()]),
                 metrics: Metrics::default(),
                 streams: Streams::new(1, 0),
+                addresses: Addresses::default(),
             };
             Self { kernel: Kernel::new(), shared }
         }

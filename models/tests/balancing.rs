@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use models::alb::{Action, Algorithm, HealthCheck, Rule, TargetGroup, Targets};
+use models::alb::{Algorithm, HealthCheck, TargetGroup, Targets};
 use models::autoscaling::{Policy, PolicyKind};
 use models::cloudwatch::MetricRef;
 use models::ecs::StepAction;
@@ -13,33 +13,14 @@ use sim_core::observations::{LogKind, Observations};
 use sim_core::{SimDuration, SimTime};
 
 fn group(name: &str, algorithm: Algorithm, checked: bool) -> TargetGroup {
-    TargetGroup {
-        name: name.into(),
-        algorithm,
-        health_check: HealthCheck {
-            enabled: checked,
-            interval: secs(30),
-            timeout: secs(5),
-            healthy_threshold: 5,
-            unhealthy_threshold: 2,
-        },
-        deregistration_delay: secs(300),
-        targets: Targets::Ecs(EcsId(0)),
-    }
+    let health_check = HealthCheck { enabled: checked, ..HealthCheck::default() };
+    TargetGroup { algorithm, health_check, ..TargetGroup::new(name, Targets::Ecs(EcsId(0))) }
 }
 
 /// Poisson traffic through a load balancer to a service.
 fn balanced(rate: f64, duration: u64, algorithm: Algorithm, checked: bool, service: ecs::Settings) -> Architecture {
     let mut a = poisson(rate, Endpoint::Alb(AlbId(0)), secs(duration), SimDuration::ZERO);
-    a.alb.push(alb::Settings {
-        name: "front".into(),
-        rules: vec![Rule { path_pattern: "*".into(), action: Action::Forward(vec![(TargetGroupId(0), 1)]) }],
-        rule_of_path: vec![0],
-        target_groups: vec![group("web", algorithm, checked)],
-        idle_timeout: secs(60),
-        added_latency: SimDuration::ZERO,
-        target_rtt: SimDuration::ZERO,
-    });
+    a.alb.push(alb::Settings::forwarding("front", vec![group("web", algorithm, checked)]));
     a.ecs.push(ecs::Settings { target_groups: vec![(AlbId(0), TargetGroupId(0))], ..service });
     a
 }

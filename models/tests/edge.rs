@@ -50,25 +50,9 @@ fn distribution(origin: Endpoint) -> cloudfront::Settings {
 
 fn balancer(name: &str, service: EcsId) -> alb::Settings {
     alb::Settings {
-        name: name.into(),
-        rules: vec![alb::Rule { path_pattern: "*".into(), action: alb::Action::Forward(vec![(TargetGroupId(0), 1)]) }],
-        rule_of_path: vec![0],
-        target_groups: vec![alb::TargetGroup {
-            name: "web".into(),
-            algorithm: alb::Algorithm::RoundRobin,
-            health_check: alb::HealthCheck {
-                enabled: true,
-                interval: secs(30),
-                timeout: secs(5),
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-            },
-            deregistration_delay: secs(300),
-            targets: alb::Targets::Ecs(service),
-        }],
-        idle_timeout: secs(60),
         added_latency: millis(1),
         target_rtt: millis(1),
+        ..alb::Settings::forwarding(name, vec![alb::TargetGroup::new("web", alb::Targets::Ecs(service))])
     }
 }
 

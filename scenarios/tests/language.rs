@@ -64,7 +64,7 @@ fn a_small_scenario_has_the_documented_defaults() {
     assert_eq!(front.idle_timeout, SimDuration::from_secs(60));
     assert_eq!(front.target_rtt, SimDuration::from_millis(1));
     assert_eq!(front.target_groups[0].health_check.interval, SimDuration::from_secs(30));
-    assert_eq!(front.rules[0].path_pattern, "*");
+    assert_eq!(front.rules[0].path_patterns, ["*"]);
     let users = &scenario.architecture.traffic[0];
     assert_eq!((users.clients, users.retry.max_attempts, users.timeout), (1000, 1, None));
     assert_eq!(scenario.architecture.routes, ["users /"]);
@@ -110,10 +110,11 @@ rule = [{ path_pattern = \"/api/*\", fixed_response = 503 }, { path_pattern = \"
     let text = format!("{text}[catalog.calls]\nobjects = 10\nsize = \"1KB\"\n");
     let scenario = load_text(&text, &[routes]).unwrap_or_else(|wrong| panic!("{wrong}"));
     let front = &scenario.architecture.alb[0];
-    let rule = |route: usize| front.rule_of_path[scenario.architecture.traffic[0].routes[route].path.index()];
+    let way = |route: usize| front.way_of_path[scenario.architecture.traffic[0].routes[route].path.index()];
+    let rule = |route: usize| front.ways[usize::from(way(route))][0];
     assert_eq!((rule(0), rule(1)), (1, 0));
     assert!(matches!(front.rules[0].action, Action::FixedResponse(503)));
-    assert!(matches!(&front.rules[1].action, Action::Forward(groups) if groups == &[(TargetGroupId(0), 1)]));
+    assert!(matches!(&front.rules[1].action, Action::Forward(forward) if forward.groups == [(TargetGroupId(0), 1)]));
 }
 
 #[test]
@@ -291,7 +292,7 @@ fn bounds_are_enforced() {
             "traffic.0.rate={ base = \"1/s\", at = [[\"30s\", \"2/s\"]], repeat = \"20s\" }",
             "the rate repeats before its changes are over",
         ),
-        ("alb.front.target_group.web.stickiness=true", "`stickiness` is not modelled yet"),
+        ("alb.front.listener=[]", "`listener` is not modelled yet"),
         ("ecs.web.handler.0.steps=[{ cpu = { uniform = [\"3ms\", \"1ms\"] } }]", "low must not be greater than high"),
         ("ecs.web.handler.0.steps=[{ cpu = { exponential = \"0s\" } }]", "it must be above 0"),
         ("ecs.web.handler.0.steps=[{ cpu = { lognormal = { mean = \"1ms\" } } }]", "needs two parameters"),

@@ -1,13 +1,13 @@
-//! A target group: who is registered, who gets requests, and whose turn it is.
+//! A target group as one node of the load balancer has it: who is registered, who gets requests, and whose turn it is.
 
-use sim_core::random::{Draws, Source};
+use sim_core::random::{Draws, Source as _};
 use sim_core::slab::Slab;
 use sim_core::tally::Level;
 use sim_core::{SimDuration, SimTime};
 
+use super::anomaly;
 use super::health::{State, Target};
-use super::metrics::GroupMetrics;
-use super::{Algorithm, HealthCheck, TargetGroup, Targets};
+use super::{Algorithm, Choice, HealthCheck, Minimum, TargetGroup, draws};
 use crate::ids::*;
 use crate::request::*;
 use crate::world::Cx;
@@ -29,14 +29,45 @@ pub(super) struct Answers {
     pub(super) errors: u64,
 }
 
-/// A target group at work.
+impl Answers {
+    pub(super) fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.waited += other.waited;
+        self.errors += other.errors;
+    }
+
+    /// Mean wait of several groups' answers, seconds; none if there are none.
+    pub(super) fn mean_wait(all: impl Iterator<Item = Self>) -> Option<f64> {
+        let (count, waited) =
+            all.fold((0, 0.0), |(count, waited), of| (count + of.count, waited + of.waited.as_secs_f64()));
+        (count > 0).then(|| waited / count as f64)
+    }
+}
+
+/// A target that is new and comes to its full share little by little.
+#[derive(Clone, Copy, Debug)]
+struct Ramp {
+    since: SimTime,
+    /// Turns it has earned and not had, 0..1.
+    credit: f64,
+}
+
+/// A target group at work in a node.
 #[derive(Debug)]
 pub(super) struct Group {
+    /// Its name, with the zone of the node where there are several.
     pub(super) name: String,
-    pub(super) serves: Targets,
+    pub(super) node: u8,
     pub(super) health: HealthCheck,
-    pub(super) deregistration_delay: SimDuration,
     algorithm: Algorithm,
+    pub(super) dns_failover: Minimum,
+    pub(super) routing: Minimum,
+    slow_start: SimDuration,
+    /// Whether anomalies are looked for, and whether weights follow from them.
+    pub(super) detects: bool,
+    pub(super) mitigates: bool,
+    /// A zone whose targets get nothing.
+    pub(super) shifted: Option<u8>,
     /// Lanes of the health checks' interval and timeout.
     pub(super) check_interval: Hop,
     pub(super) check_timeout: Hop,
@@ -44,10 +75,14 @@ pub(super) struct Group {
     pub(super) phases: u64,
     /// Registered and not draining, in order of registration.
     pub(super) members: Vec<TargetKey>,
-    /// Of these, who gets requests: the healthy ones, or all where none is.
-    seats: Vec<Seat>,
+    /// Of these, who gets requests: the healthy ones, or all where too few are.
+    pub(super) seats: Vec<Seat>,
     /// Requests outstanding on each seat.
     pub(super) loads: Vec<u32>,
+    /// Which seats come to their share little by little; empty where none does.
+    ramps: Vec<Option<Ramp>>,
+    /// Sums of the seats' weights up to and including theirs; empty where all have the same.
+    weights: Vec<f64>,
     /// Whose turn it is.
     turn: usize,
     /// Requests ever forwarded, and ended: answered by the target or in its place.
@@ -58,31 +93,34 @@ pub(super) struct Group {
     pub(super) unhealthy: Level,
     /// Targets that get requests.
     pub(super) serving: Level,
-    metrics: GroupMetrics,
+    /// Targets found to be anomalous, and those with less weight for it.
+    pub(super) anomalous: Level,
+    pub(super) mitigated: Level,
 }
 
 impl Group {
-    pub(super) fn new(
-        alb: AlbId,
-        id: TargetGroupId,
-        alb_name: &str,
-        settings: &TargetGroup,
-        several: bool,
-        cx: &mut Cx<'_>,
-    ) -> Self {
-        let full_name = format!("{alb_name}/{}", settings.name);
+    /// `name` is the load balancer's.
+    pub(super) fn new(name: &str, settings: &TargetGroup, node: usize, suffix: &str, cx: &mut Cx<'_>) -> Self {
+        let random = settings.algorithm == Algorithm::WeightedRandom;
         Self {
-            name: settings.name.clone(),
-            serves: settings.targets,
+            name: format!("{}{suffix}", settings.name),
+            node: node as u8,
             health: settings.health_check,
-            deregistration_delay: settings.deregistration_delay,
             algorithm: settings.algorithm,
+            dns_failover: settings.dns_failover,
+            routing: settings.unhealthy_state_routing,
+            slow_start: settings.slow_start,
+            detects: random,
+            mitigates: random && settings.anomaly_mitigation,
+            shifted: None,
             check_interval: cx.hop(settings.health_check.interval),
             check_timeout: cx.hop(settings.health_check.timeout),
-            phases: cx.shared.streams.key(&full_name, "health check phases"),
+            phases: cx.shared.streams.key(&format!("{name}/{}{suffix}", settings.name), "health check phases"),
             members: Vec::new(),
             seats: Vec::new(),
             loads: Vec::new(),
+            ramps: Vec::new(),
+            weights: Vec::new(),
             turn: 0,
             forwarded: 0,
             ended: 0,
@@ -90,27 +128,73 @@ impl Group {
             healthy: Level::new(),
             unhealthy: Level::new(),
             serving: Level::new(),
-            metrics: GroupMetrics::new(alb, id, &full_name, several, cx),
+            anomalous: Level::new(),
+            mitigated: Level::new(),
         }
     }
 
     /// Chooses who gets a request and counts it there; `None` if nobody is registered.
     #[inline]
-    pub(super) fn choose(&mut self, request: &Request) -> Option<Seat> {
+    pub(super) fn choose(&mut self, request: &Request, now: SimTime) -> Option<Seat> {
         let count = self.seats.len();
         if count == 0 {
             return None;
         }
         let at = match self.algorithm {
-            Algorithm::RoundRobin => self.turn,
+            Algorithm::RoundRobin if self.ramps.is_empty() => self.turn,
+            Algorithm::RoundRobin => self.next_with_ramps(now),
             Algorithm::LeastOutstandingRequests => self.least_loaded(),
-            Algorithm::WeightedRandom => draws(request, Choice::Target).below(count as u64) as usize,
+            Algorithm::WeightedRandom if self.weights.is_empty() => {
+                draws(request, Choice::Target).below(count as u64) as usize
+            }
+            Algorithm::WeightedRandom => self.by_weight(draws(request, Choice::Target).uniform()),
             Algorithm::PowerOfTwo => self.less_loaded_of_two(draws(request, Choice::Target)),
         };
         self.turn = if at + 1 == count { 0 } else { at + 1 };
+        Some(self.take(at))
+    }
+
+    /// Gives a request to the task a client stays with, if it still gets requests.
+    pub(super) fn stay(&mut self, task: TaskKey) -> Option<Seat> {
+        let at = self.seats.iter().position(|seat| seat.task == task)?;
+        Some(self.take(at))
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize) -> Seat {
         self.loads[at] += 1;
         self.forwarded += 1;
-        Some(self.seats[at])
+        self.seats[at]
+    }
+
+    /// Slow start: at each of its turns a ramping target earns the share of a request that it is up to (user guide, target
+    /// groups: the share grows linearly), and is passed over until it has earned a whole one.
+    fn next_with_ramps(&mut self, now: SimTime) -> usize {
+        let count = self.seats.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            let Some(ramp) = &mut self.ramps[at] else { return at };
+            let share = now.since(ramp.since).as_secs_f64() / self.slow_start.as_secs_f64();
+            if share >= 1.0 {
+                self.ramps[at] = None;
+                if self.ramps.iter().all(Option::is_none) {
+                    self.ramps.clear();
+                }
+                return at;
+            }
+            ramp.credit += share;
+            if ramp.credit >= 1.0 {
+                ramp.credit -= 1.0;
+                return at;
+            }
+        }
+        self.turn
+    }
+
+    /// At random by weight.
+    fn by_weight(&self, u: f64) -> usize {
+        let total = self.weights.last().copied().unwrap_or_default();
+        self.weights.partition_point(|&up_to| up_to <= u * total).min(self.seats.len() - 1)
     }
 
     /// The seat with the fewest outstanding requests; of several, the first in turn, so that an idle group is not served by
@@ -142,8 +226,8 @@ impl Group {
     /// Draws up anew who gets requests, after a target came, went or changed its health. The turn stays with the target that
     /// had it, or goes to the next that is still there.
     pub(super) fn seat_targets(&mut self, targets: &mut Slab<Target>, now: SimTime) {
-        let healthy = self.members.iter().filter(|&&key| targets[key].state == State::Healthy).count();
-        let unhealthy = self.members.iter().filter(|&&key| targets[key].state == State::Unhealthy).count();
+        let count = |state| self.members.iter().filter(|&&key| targets[key].state == state).count();
+        let (healthy, unhealthy) = (count(State::Healthy), count(State::Unhealthy));
         let after_turn = self.seats[self.turn..].iter().chain(&self.seats[..self.turn]);
         let in_turn: Vec<TargetKey> = after_turn.map(|seat| seat.target).collect();
         for seat in &self.seats {
@@ -153,19 +237,91 @@ impl Group {
         }
         self.seats.clear();
         self.loads.clear();
-        for &key in &self.members {
+        for key in self.served_by(targets) {
             let target = &mut targets[key];
-            if healthy == 0 || target.state == State::Healthy {
-                target.seat = self.seats.len() as u32;
-                self.seats.push(Seat { target: key, task: target.task, to: target.to });
-                self.loads.push(target.outstanding);
-            }
+            target.seat = self.seats.len() as u32;
+            self.seats.push(Seat { target: key, task: target.task, to: target.to });
+            self.loads.push(target.outstanding);
         }
         let next = in_turn.iter().find_map(|&key| targets.get(key).filter(|target| target.seat != Target::NO_SEAT));
         self.turn = next.map_or(0, |target| target.seat as usize);
+        self.ramp_up(targets, now);
+        self.weigh(targets);
         self.healthy.set(now, healthy as i64);
         self.unhealthy.set(now, unhealthy as i64);
         self.serving.set(now, self.seats.len() as i64);
+    }
+
+    /// Who is to get requests: the healthy ones, or all where fewer are than routing wants. A zonal shift leaves out the
+    /// targets of its zone, unless there are no others.
+    fn served_by(&self, targets: &Slab<Target>) -> Vec<TargetKey> {
+        let elsewhere = |key: &&TargetKey| self.shifted.is_none_or(|zone| targets[**key].zone != Some(zone));
+        let mut candidates: Vec<TargetKey> = self.members.iter().filter(elsewhere).copied().collect();
+        if candidates.is_empty() {
+            candidates.clone_from(&self.members);
+        }
+        let healthy = |key: &TargetKey| targets[*key].state == State::Healthy;
+        let count = candidates.iter().filter(|key| healthy(key)).count();
+        if count > 0 && self.routing.is_met(count, candidates.len()) {
+            candidates.retain(healthy);
+        }
+        candidates
+    }
+
+    /// Whether it sends requests to unhealthy targets, too few being healthy.
+    pub(super) fn is_open(&self, targets: &Slab<Target>) -> bool {
+        self.seats.iter().any(|seat| targets[seat.target].state != State::Healthy)
+    }
+
+    /// Slow start needs a healthy target that is not ramping itself (user guide, target groups).
+    fn ramp_up(&mut self, targets: &Slab<Target>, now: SimTime) {
+        self.ramps.clear();
+        if self.slow_start.is_zero() {
+            return;
+        }
+        let ramp = |seat: &Seat| {
+            let since = targets[seat.target].ramps_since.filter(|&since| since + self.slow_start > now)?;
+            Some(Ramp { since, credit: 0.0 })
+        };
+        let ramps: Vec<Option<Ramp>> = self.seats.iter().map(ramp).collect();
+        if ramps.iter().any(Option::is_some) && !ramps.iter().all(Option::is_some) {
+            self.ramps = ramps;
+        }
+    }
+
+    /// Sums up the weights that anomaly mitigation has given.
+    fn weigh(&mut self, targets: &Slab<Target>) {
+        self.weights.clear();
+        if self.mitigates && self.seats.iter().any(|seat| targets[seat.target].weight < 1.0) {
+            let mut total = 0.0;
+            self.weights.extend(self.seats.iter().map(|seat| {
+                total += targets[seat.target].weight;
+                total
+            }));
+        }
+    }
+
+    /// Looks for targets that fail far more often than the others, and gives them less weight or more again.
+    pub(super) fn look_for_anomalies(&mut self, targets: &mut Slab<Target>, now: SimTime) {
+        let recent: Vec<anomaly::Recent> =
+            self.seats.iter().map(|seat| std::mem::take(&mut targets[seat.target].recent)).collect();
+        let found = anomaly::find(&recent);
+        let mut mitigated = 0;
+        if self.mitigates {
+            for (seat, &anomalous) in self.seats.iter().zip(&found) {
+                let weight = &mut targets[seat.target].weight;
+                *weight = anomaly::weight(*weight, anomalous);
+                mitigated += i64::from(*weight < 1.0);
+            }
+            self.weigh(targets);
+        }
+        self.anomalous.set(now, found.iter().filter(|&&anomalous| anomalous).count() as i64);
+        self.mitigated.set(now, mitigated);
+    }
+
+    /// Healthy, unhealthy, serving, anomalous and mitigated targets.
+    pub(super) fn levels(&mut self) -> [&mut Level; 5] {
+        [&mut self.healthy, &mut self.unhealthy, &mut self.serving, &mut self.anomalous, &mut self.mitigated]
     }
 
     /// A target has answered.
@@ -175,27 +331,4 @@ impl Group {
         self.answers.waited += waited;
         self.answers.errors += u64::from(status >= 500);
     }
-
-    /// Publishes the period that ends now.
-    pub(super) fn publish(&mut self, cx: &mut Cx<'_>) {
-        let answers = std::mem::take(&mut self.answers);
-        let levels = [&mut self.healthy, &mut self.unhealthy, &mut self.serving];
-        self.metrics.publish(self.forwarded, answers, levels, cx);
-    }
-}
-
-/// The choices a load balancer makes for a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Choice {
-    /// Of a target group.
-    Group = 1,
-    /// Of a target.
-    Target = 2,
-}
-
-/// A request's own draws for one choice at one attempt; apart from all other purposes, among them the choice of a weighted
-/// DNS answer, so that shares at successive forks do not go together.
-#[inline]
-pub(super) fn draws(request: &Request, choice: Choice) -> Draws {
-    request.draws(purpose::CHOICE | (choice as u64) << 32 | u64::from(request.attempt) << 40)
 }

@@ -1,14 +1,16 @@
 //! Target health: checks, thresholds, and who hears of a change.
 //!
 //! Each target of a group is checked every interval at its own phase, whatever the time the answers take (user guide, health
-//! checks). AWS checks from every load balancer node on its own; here there is one sequence of checks a target. A new target
-//! needs one success, an unhealthy one `HealthyThresholdCount` in a row. Draining targets are not checked: their health decides
-//! nothing any more.
+//! checks). Every node of the load balancer checks on its own, and has its own view. A new target needs one success, an
+//! unhealthy one `HealthyThresholdCount` in a row. Draining targets are not checked: their health decides nothing any more. The
+//! service of a target counts it healthy while every node that checks it does (AWS does not say how views that differ are
+//! reported).
 
 use sim_core::math::mix;
 use sim_core::observations::LogKind;
 use sim_core::random::{Draws, Source};
 
+use super::anomaly::Recent;
 use super::*;
 
 /// What the load balancer holds a target for.
@@ -24,30 +26,56 @@ pub(super) enum State {
     Gone,
 }
 
-/// A target.
+/// A target as a node has it.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) group: TargetGroupId,
+    /// Its group in the node: an index of all groups of all nodes.
+    pub(super) room: u16,
+    /// The zone of the load balancer it stands in, if it stands in one.
+    pub(super) zone: Option<u8>,
     /// Its number within the group: for a task, its number within its service.
     pub(super) number: u32,
     pub(super) to: Endpoint,
     pub(super) task: TaskKey,
     pub(super) state: State,
     /// Checks in a row that went well, and badly.
-    successes: u32,
-    failures: u32,
+    pub(super) successes: u32,
+    pub(super) failures: u32,
     /// Requests forwarded to it and not ended.
     pub(super) outstanding: u32,
     /// Its place among the group's seats.
     pub(super) seat: u32,
+    /// Whether it is to begin with a part of its share once it is healthy, and since when it does.
+    pub(super) begins_slowly: bool,
+    pub(super) ramps_since: Option<SimTime>,
+    /// Its weight by anomaly mitigation, and what that is judged by.
+    pub(super) weight: f64,
+    pub(super) recent: Recent,
 }
 
 impl Target {
     /// The seat of a target that gets no requests.
     pub(super) const NO_SEAT: u32 = u32::MAX;
 
-    pub(super) fn new(group: TargetGroupId, number: u32, to: Endpoint, task: TaskKey, state: State) -> Self {
-        Self { group, number, to, task, state, successes: 0, failures: 0, outstanding: 0, seat: Self::NO_SEAT }
+    pub(super) fn new(group: TargetGroupId, room: usize, number: u32, to: Endpoint, task: TaskKey) -> Self {
+        Self {
+            group,
+            room: room as u16,
+            zone: None,
+            number,
+            to,
+            task,
+            state: State::Initial,
+            successes: 0,
+            failures: 0,
+            outstanding: 0,
+            seat: Self::NO_SEAT,
+            begins_slowly: false,
+            ramps_since: None,
+            weight: 1.0,
+            recent: Recent::default(),
+        }
     }
 
     /// Takes note of a check; returns whether it became healthy (true) or unhealthy (false) by it.
@@ -74,7 +102,7 @@ impl Alb {
     /// The first check comes somewhere within an interval.
     pub(super) fn schedule_first_check(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
         let target = &self.targets[key];
-        let group = &self.groups[target.group.index()];
+        let group = &self.groups[target.room as usize];
         if group.health.enabled {
             let phase = Draws::new(group.phases, u64::from(target.number)).uniform();
             cx.kernel.schedule_in(group.health.interval.scale(phase), self.event(Event::Check(key)));
@@ -94,7 +122,7 @@ impl Alb {
         probe.target = target.task;
         let probe = cx.shared.requests.insert(probe);
         cx.offer(target.to, probe, self.hop);
-        let group = &self.groups[target.group.index()];
+        let group = &self.groups[target.room as usize];
         match group.check_timeout.lane() {
             Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::CheckTimeout(probe))),
             None => cx.kernel.schedule_in(SimDuration::ZERO, self.event(Event::CheckTimeout(probe))),
@@ -128,30 +156,68 @@ impl Alb {
     }
 
     fn checked(&mut self, key: TargetKey, success: bool, how: &str, cx: &mut Cx<'_>) {
+        let now = cx.now();
         let Some(target) = self.targets.get_mut(key) else { return };
-        let group = &mut self.groups[target.group.index()];
+        let group = &mut self.groups[target.room as usize];
         let Some(healthy) = target.checked(success, &group.health) else { return };
+        target.ramps_since = (healthy && target.begins_slowly).then_some(now);
+        // A target that comes back begins slowly too.
+        target.begins_slowly = true;
         let who = match target.to {
             Endpoint::Ecs(_) => format!("task {}", target.number),
             _ => "the target".to_owned(),
         };
-        group.seat_targets(&mut self.targets, cx.now());
+        group.seat_targets(&mut self.targets, now);
         let (up, all) = (group.healthy.get(), group.members.len());
         let what = if healthy {
             format!("{who} is healthy in {}: {up} of {all}", group.name)
         } else {
-            let open = if up == 0 { "; fails open: requests go to all of them" } else { "" };
+            let open = if group.is_open(&self.targets) { "; fails open: requests go to all of them" } else { "" };
             format!("{who} is unhealthy in {} ({how}): {up} of {all} healthy{open}", group.name)
         };
-        cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
+        cx.shared.observer.log(now, LogKind::Health, &self.name, what);
         self.tell_service(key, healthy, cx);
+        self.review_zones(cx);
     }
 
-    /// The service of a target hears of its health.
+    /// The service of a target hears of its health: good news once every node has it healthy.
     pub(super) fn tell_service(&self, key: TargetKey, healthy: bool, cx: &mut Cx<'_>) {
         let target = &self.targets[key];
-        if let Endpoint::Ecs(service) = target.to {
-            cx.control(Control::TargetHealth(service, target.task, healthy));
+        let Endpoint::Ecs(service) = target.to else { return };
+        let (group, task) = (target.group, target.task);
+        if !healthy || self.copies(group, task).all(|copy| self.targets[copy].state == State::Healthy) {
+            cx.control(Control::TargetHealth(service, task, healthy));
+        }
+    }
+
+    /// A target as each node has it that does.
+    pub(super) fn copies(&self, group: TargetGroupId, task: TaskKey) -> impl Iterator<Item = TargetKey> {
+        let members = self.rooms_of(group).flat_map(|room| &self.groups[room].members);
+        members.copied().filter(move |&target| self.targets[target].task == task)
+    }
+
+    /// Sees to it that the load balancer's name has the addresses of the zones with enough healthy targets. A group without
+    /// targets in a zone does not count there: its requests get 503, as documented for zones without targets.
+    pub(super) fn review_zones(&mut self, cx: &mut Cx<'_>) {
+        let nodes = self.zones.count();
+        if nodes == 1 {
+            return;
+        }
+        for node in 0..nodes {
+            let enough = self.books.iter().enumerate().all(|(group, _)| {
+                let room = &self.groups[node * self.books.len() + group];
+                let counts = !room.members.is_empty() && self.rules.forward_to(TargetGroupId(group as u16));
+                !counts || room.dns_failover.is_met(room.healthy.get() as usize, room.members.len())
+            });
+            self.zones.set_healthy(node, enough);
+        }
+        let (left, came) = self.zones.review(cx.now());
+        for (zone, name) in self.zones.names.iter().enumerate() {
+            let moved = [(left, "leaves"), (came, "is back in")].into_iter().find(|(which, _)| which & 1 << zone != 0);
+            if let Some((_, how)) = moved {
+                let what = format!("the address in {name} {how} DNS; clients follow within 60 s");
+                cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
+            }
         }
     }
 }

@@ -4,10 +4,11 @@
 //! missing datapoint, not a 0, and so is a minute without requests.
 
 use sim_core::SimTime;
-use sim_core::tally::Level;
 
-use super::group::Answers;
-use crate::cloudwatch::{MetricRef, PERIOD};
+use super::group::{Answers, Group};
+use super::zones::Zones;
+use super::{Algorithm, TargetGroup, units};
+use crate::cloudwatch::{MetricRef, Metrics, PERIOD};
 use crate::ids::*;
 use crate::observer::Findings;
 use crate::world::Cx;
@@ -29,12 +30,14 @@ pub(super) enum Count {
     Elb503,
     Elb504,
     FixedResponse,
+    Redirect,
     TargetConnectionError,
+    NewConnection,
     /// Bytes of targets' answers.
     ProcessedBytes,
 }
 
-const COUNTS: [(&str, &str); 13] = [
+const COUNTS: [(&str, &str); 15] = [
     ("RequestCount", "count"),
     ("HTTPCode_Target_2XX_Count", "count"),
     ("HTTPCode_Target_3XX_Count", "count"),
@@ -46,7 +49,9 @@ const COUNTS: [(&str, &str); 13] = [
     ("HTTPCode_ELB_503_Count", "count"),
     ("HTTPCode_ELB_504_Count", "count"),
     ("HTTP_Fixed_Response_Count", "count"),
+    ("HTTP_Redirect_Count", "count"),
     ("TargetConnectionErrorCount", "count"),
+    ("NewConnectionCount", "count"),
     ("ProcessedBytes", "B"),
 ];
 const _: () = assert!(Count::ProcessedBytes as usize + 1 == COUNTS.len());
@@ -59,24 +64,81 @@ pub(super) struct Counts {
     at_warm_up: [u64; COUNTS.len()],
     metrics: [MetricId; COUNTS.len()],
     target_response_time: MetricId,
+    active_connections: MetricId,
+    rule_evaluations: MetricId,
+    consumed_units: MetricId,
+    /// LCU minutes since the start of the run, and before the warm-up was over.
+    unit_minutes: f64,
+    unit_minutes_at_warm_up: f64,
+    zones: Vec<ZoneCounts>,
+}
+
+/// What is counted for a node.
+#[derive(Debug)]
+struct ZoneCounts {
+    /// Requests forwarded up to the last period, and 5xx of the node's own in this one.
+    forwarded: u64,
+    elb_5xx: u64,
+    request_count: MetricId,
+    target_5xx_count: MetricId,
+    elb_5xx_count: MetricId,
+    target_response_time: MetricId,
+}
+
+impl ZoneCounts {
+    fn new(name: &str, published: &mut Metrics) -> Self {
+        let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
+        Self {
+            forwarded: 0,
+            elb_5xx: 0,
+            request_count: register("RequestCount", "count"),
+            target_5xx_count: register("HTTPCode_Target_5XX_Count", "count"),
+            elb_5xx_count: register("HTTPCode_ELB_5XX_Count", "count"),
+            target_response_time: register("TargetResponseTime", "s"),
+        }
+    }
 }
 
 impl Counts {
-    pub(super) fn new(alb: AlbId, name: &str, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(alb: AlbId, name: &str, zones: &Zones, cx: &mut Cx<'_>) -> Self {
         let published = &mut cx.shared.metrics;
         let metrics =
             COUNTS.map(|(count, unit)| published.register(format!("AWS/ApplicationELB {count} {name}"), unit));
-        let target_response_time = published.register(format!("AWS/ApplicationELB TargetResponseTime {name}"), "s");
+        let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
+        let target_response_time = register("TargetResponseTime", "s");
+        let active_connections = register("ActiveConnectionCount", "count");
+        let rule_evaluations = register("RuleEvaluations", "count");
+        let consumed_units = register("ConsumedLCUs", "count");
         published.declare(MetricRef::AlbTargetResponseTime(alb), target_response_time);
         published.declare(MetricRef::AlbTarget5xx(alb), metrics[Count::Target5xx as usize]);
         published.declare(MetricRef::AlbElb5xx(alb), metrics[Count::Elb5xx as usize]);
+        let of_zones = (0..zones.count()).map(|node| zones.suffix(node)).filter(|suffix| !suffix.is_empty());
+        let zones = of_zones.map(|suffix| ZoneCounts::new(&format!("{name}{suffix}"), published)).collect();
         let none = [0; COUNTS.len()];
-        Self { since_start: none, at_last_period: none, at_warm_up: none, metrics, target_response_time }
+        Self {
+            since_start: none,
+            at_last_period: none,
+            at_warm_up: none,
+            metrics,
+            target_response_time,
+            active_connections,
+            rule_evaluations,
+            consumed_units,
+            unit_minutes: 0.0,
+            unit_minutes_at_warm_up: 0.0,
+            zones,
+        }
     }
 
     #[inline]
     pub(super) fn add(&mut self, count: Count) {
         self.since_start[count as usize] += 1;
+    }
+
+    /// A request has come, which may have opened a connection.
+    #[inline]
+    pub(super) fn opened(&mut self, new_connection: bool) {
+        self.since_start[Count::NewConnection as usize] += u64::from(new_connection);
     }
 
     /// A target has answered.
@@ -91,8 +153,8 @@ impl Counts {
         });
     }
 
-    /// The load balancer has answered by itself.
-    pub(super) fn own_answer(&mut self, status: u16) {
+    /// A node has answered by itself.
+    pub(super) fn own_answer(&mut self, status: u16, node: usize) {
         match status {
             502 => self.add(Count::Elb502),
             503 => self.add(Count::Elb503),
@@ -101,30 +163,73 @@ impl Counts {
         }
         match status {
             400..500 => self.add(Count::Elb4xx),
-            500.. => self.add(Count::Elb5xx),
+            500.. => {
+                self.add(Count::Elb5xx);
+                if let Some(zone) = self.zones.get_mut(node) {
+                    zone.elb_5xx += 1;
+                }
+            }
             _ => {}
         }
     }
 
-    /// Publishes the period that ends now; `answers` of its groups.
-    pub(super) fn publish(&mut self, answers: impl Iterator<Item = Answers>, cx: &mut Cx<'_>) {
+    /// Publishes the period that ends now; `answers` of its groups in all nodes, connections in use, rules evaluated that are
+    /// not free.
+    pub(super) fn publish(
+        &mut self,
+        answers: impl Iterator<Item = Answers>,
+        [active, evaluations]: [u64; 2],
+        cx: &mut Cx<'_>,
+    ) {
         let start = period_start(cx);
-        for ((&now, before), &metric) in self.since_start.iter().zip(&mut self.at_last_period).zip(&self.metrics) {
-            if now > *before {
-                cx.shared.metrics.publish(metric, start, (now - *before) as f64);
-                *before = now;
-            }
+        let mut in_period = [0; COUNTS.len()];
+        for (number, (&now, before)) in self.since_start.iter().zip(&mut self.at_last_period).enumerate() {
+            in_period[number] = now - std::mem::replace(before, now);
         }
-        let (count, waited) =
-            answers.fold((0, 0.0), |(count, waited), of| (count + of.count, waited + of.waited.as_secs_f64()));
-        if count > 0 {
-            cx.shared.metrics.publish(self.target_response_time, start, waited / count as f64);
+        let mut gauge = |metric, value: f64| {
+            if value > 0.0 {
+                cx.shared.metrics.publish(metric, start, value);
+            }
+        };
+        for (&metric, &count) in self.metrics.iter().zip(&in_period) {
+            gauge(metric, count as f64);
+        }
+        let (new, bytes) = (in_period[Count::NewConnection as usize], in_period[Count::ProcessedBytes as usize]);
+        let consumed = units::consumed(new, active, bytes, evaluations);
+        self.unit_minutes += consumed;
+        gauge(self.active_connections, active as f64);
+        gauge(self.rule_evaluations, evaluations as f64);
+        gauge(self.consumed_units, consumed);
+        if let Some(mean) = Answers::mean_wait(answers) {
+            cx.shared.metrics.publish(self.target_response_time, start, mean);
+        }
+    }
+
+    /// Publishes what each node did in the period that ends now.
+    pub(super) fn publish_zones<'g>(&mut self, nodes: impl Iterator<Item = &'g [Group]>, cx: &mut Cx<'_>) {
+        let start = period_start(cx);
+        for (zone, groups) in self.zones.iter_mut().zip(nodes) {
+            let forwarded: u64 = groups.iter().map(|group| group.forwarded).sum();
+            let requests = forwarded - std::mem::replace(&mut zone.forwarded, forwarded);
+            let errors: u64 = groups.iter().map(|group| group.answers.errors).sum();
+            let counts = [
+                (zone.request_count, requests),
+                (zone.target_5xx_count, errors),
+                (zone.elb_5xx_count, std::mem::take(&mut zone.elb_5xx)),
+            ];
+            for (metric, count) in counts.into_iter().filter(|&(_, count)| count > 0) {
+                cx.shared.metrics.publish(metric, start, count as f64);
+            }
+            if let Some(mean) = Answers::mean_wait(groups.iter().map(|group| group.answers)) {
+                cx.shared.metrics.publish(zone.target_response_time, start, mean);
+            }
         }
     }
 
     /// The warm-up is over: totals begin anew; what is published does not.
     pub(super) fn forget(&mut self) {
         self.at_warm_up = self.since_start;
+        self.unit_minutes_at_warm_up = self.unit_minutes;
     }
 
     /// Hands over the totals.
@@ -132,6 +237,7 @@ impl Counts {
         for ((&total, &before), (count, _)) in self.since_start.iter().zip(&self.at_warm_up).zip(COUNTS) {
             findings.count(name, count, (total - before) as f64);
         }
+        findings.count(name, "LCU-hours", (self.unit_minutes - self.unit_minutes_at_warm_up) / 60.0);
         // There is no limit of connections that could be reached; said, because AWS's list has it.
         findings.count(name, "RejectedConnectionCount", 0.0);
     }
@@ -145,11 +251,24 @@ pub(super) struct GroupMetrics {
     requests_per_target: MetricId,
     /// Those that say nothing new where there is only one group: RequestCount, TargetResponseTime, HTTPCode_Target_5XX_Count.
     of_several: Option<[MetricId; 3]>,
+    /// AnomalousHostCount and MitigatedHostCount, where anomalies are looked for.
+    anomalies: Option<[MetricId; 2]>,
+    /// HealthyHostCount and UnHealthyHostCount as each node sees them, where there are several.
+    of_zones: Vec<[MetricId; 2]>,
     forwarded_before: u64,
 }
 
 impl GroupMetrics {
-    pub(super) fn new(alb: AlbId, id: TargetGroupId, name: &str, several: bool, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(
+        alb: AlbId,
+        id: TargetGroupId,
+        alb_name: &str,
+        settings: &TargetGroup,
+        several: bool,
+        zones: &Zones,
+        cx: &mut Cx<'_>,
+    ) -> Self {
+        let name = format!("{alb_name}/{}", settings.name);
         let published = &mut cx.shared.metrics;
         let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
         let healthy = register("HealthyHostCount", "count");
@@ -159,27 +278,57 @@ impl GroupMetrics {
             [("RequestCount", "count"), ("TargetResponseTime", "s"), ("HTTPCode_Target_5XX_Count", "count")]
                 .map(|(metric, unit)| register(metric, unit))
         });
+        let anomalies = (settings.algorithm == Algorithm::WeightedRandom)
+            .then(|| ["AnomalousHostCount", "MitigatedHostCount"].map(|metric| register(metric, "count")));
+        let of_zones =
+            (0..zones.count()).map(|node| zones.suffix(node)).filter(|suffix| !suffix.is_empty()).map(|zone| {
+                ["HealthyHostCount", "UnHealthyHostCount"]
+                    .map(|metric| published.register(format!("AWS/ApplicationELB {metric} {name}{zone}"), "count"))
+            });
+        let of_zones = of_zones.collect();
         published.declare(MetricRef::AlbRequestCountPerTarget(alb, id), requests_per_target);
-        Self { healthy, unhealthy, requests_per_target, of_several, forwarded_before: 0 }
+        Self { healthy, unhealthy, requests_per_target, of_several, anomalies, of_zones, forwarded_before: 0 }
     }
 
-    /// Publishes the period that ends now. `levels`: healthy, unhealthy, serving; their means over the period, and the
-    /// requests of the period by the mean number of targets that got them.
-    pub(super) fn publish(&mut self, forwarded: u64, answers: Answers, levels: [&mut Level; 3], cx: &mut Cx<'_>) {
+    /// Publishes the period that ends now: mean numbers of targets, and the requests of the period by the mean number of targets
+    /// that got them. Nodes that send across zones all see the same targets; others see a part each.
+    pub(super) fn publish<'g>(
+        &mut self,
+        nodes: impl Iterator<Item = &'g mut Group>,
+        cross_zone: bool,
+        cx: &mut Cx<'_>,
+    ) {
         let (now, start) = (cx.now(), period_start(cx));
-        let [healthy, unhealthy, serving] = levels.map(|level| {
-            let mean = level.mean(now);
-            level.reset(now);
-            mean
-        });
-        let requests = forwarded - std::mem::replace(&mut self.forwarded_before, forwarded);
         let metrics = &mut cx.shared.metrics;
+        let (mut sums, mut forwarded, mut answers, mut count) = ([0.0; 5], 0, Answers::default(), 0);
+        for (node, group) in nodes.enumerate() {
+            let seen = group.levels().map(|level| {
+                let mean = level.mean(now);
+                level.reset(now);
+                mean
+            });
+            sums.iter_mut().zip(seen).for_each(|(sum, mean)| *sum += mean);
+            forwarded += group.forwarded;
+            answers.add(std::mem::take(&mut group.answers));
+            count += 1;
+            if let Some(of_zone) = self.of_zones.get(node).filter(|_| seen[0] + seen[1] > 0.0) {
+                metrics.publish(of_zone[0], start, seen[0]);
+                metrics.publish(of_zone[1], start, seen[1]);
+            }
+        }
+        let times = if cross_zone { f64::from(count) } else { 1.0 };
+        let [healthy, unhealthy, serving, anomalous, mitigated] = sums.map(|sum| sum / times);
+        let requests = forwarded - std::mem::replace(&mut self.forwarded_before, forwarded);
         if healthy + unhealthy > 0.0 {
             metrics.publish(self.healthy, start, healthy);
             metrics.publish(self.unhealthy, start, unhealthy);
         }
         if requests > 0 && serving > 0.0 {
             metrics.publish(self.requests_per_target, start, requests as f64 / serving);
+        }
+        if let Some(anomalies) = self.anomalies {
+            metrics.publish(anomalies[0], start, anomalous);
+            metrics.publish(anomalies[1], start, mitigated);
         }
         let Some([request_count, response_time, errors]) = self.of_several else { return };
         if requests > 0 {

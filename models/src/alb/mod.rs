@@ -1,33 +1,46 @@
 //! Application Load Balancer: listener rules, weighted target groups, balancing algorithms, target health, draining.
 //!
-//! A request is matched by path to a rule, which answers it or forwards it to a target group by weight; the group chooses a
-//! target among the healthy ones, or among all where none is healthy (fail open). The load balancer keeps its own book of
-//! what each target owes it. It never sees a task: it knows what it sent, what came back, and what its health checks found.
+//! ```text
+//! client --DNS--> node of a zone --first rule met--> target group, by weight --algorithm--> target
+//! ```
+//! The name of a load balancer has an address in each zone ([`zones`]); each node has its own counters, its own turn and its own
+//! view of the targets' health. A request meets a rule ([`rules`]), which answers it or forwards it to a target group by
+//! weight; the group chooses a target among the healthy ones, or among all where too few are (fail open). The load balancer
+//! keeps its own book of what each target owes it. It never sees a task: it knows what it sent, what came back, and what its
+//! health checks found.
 //!
 //! | what happens | answer | cause in the books |
 //! |---|---|---|
-//! | the group has no registered target | 503 | `Alb503` |
+//! | a web ACL blocks it | 403 | `WafBlocked` |
+//! | the client has left while it waited | 460 | the client's |
+//! | the group has no registered target in the node's reach | 503 | `Alb503` |
+//! | the load balancer has not grown to the load yet | 503 | `AlbCapacity` |
 //! | the target closes the connection, or refuses it | 502 | the target's own, else `Alb502` |
 //! | a draining target's deregistration delay ends before it answers | 502 | `Alb502` |
+//! | the target's packets are lost: no connection within 10 s | 504 | `ConnectTimeout` |
 //! | the target is silent past the idle timeout | 504 | `Alb504` |
 //! | a fixed response of 400 or more | as written | `AlbFixed` |
 //! | the target answers, with whatever status | as it is | the target's own |
 //!
-//! Sources: Application Load Balancer user guide (target groups, health checks, troubleshooting, CloudWatch metrics). How a
-//! target that timed out is dealt with: see [`Request::detach`]; the target works on, and nobody hears its late answer.
-//!
-//! Not modelled: more than one load balancer node (AWS keeps turns and checks health by node and zone), cross-zone settings,
-//! stickiness, slow start, automatic target weights, target-group health thresholds, the 10 s connect timeout (a target that
-//! is not there refuses at once), 460 for clients that left (the request is served and nobody waits), connection limits and
-//! the load balancer's own scaling (it has room for everything, so `RejectedConnectionCount` is 0), TLS, HTTP/2 limits.
+//! Sources: Application Load Balancer user guide (listeners, target groups, health checks, troubleshooting, CloudWatch metrics).
+//! How a target that timed out is dealt with: see [`Request::detach`]; the target works on, and nobody hears its late answer.
 
+mod anomaly;
+mod capacity;
 mod group;
 mod health;
+mod memory;
 mod metrics;
+mod registration;
+mod rules;
+pub mod settings;
 #[cfg(test)]
 mod tests;
+mod units;
+mod zones;
 
 use sim_core::observations::LogKind;
+use sim_core::random::Draws;
 use sim_core::slab::Slab;
 use sim_core::{SimDuration, SimTime};
 
@@ -36,100 +49,15 @@ use crate::ids::*;
 use crate::observer::{Findings, Observed};
 use crate::request::*;
 use crate::world::{self, Control, Cx};
+use capacity::Capacity;
 use group::Group;
 use health::{State, Target};
-use metrics::{Count, Counts};
-
-/// A load balancer.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its name.
-    pub name: String,
-    /// Listener rules in order of priority; the last one is the default action.
-    pub rules: Vec<Rule>,
-    /// For each [`PathId`]: which rule matches first.
-    pub rule_of_path: Vec<u16>,
-    /// Target groups, by [`TargetGroupId`].
-    pub target_groups: Vec<TargetGroup>,
-    /// `idle_timeout.timeout_seconds` (60 s): a target silent for longer gives 504.
-    pub idle_timeout: SimDuration,
-    /// Time to process a request (assumption A8: 1 ms).
-    pub added_latency: SimDuration,
-    /// Round trip to targets.
-    pub target_rtt: SimDuration,
-}
-
-/// A listener rule.
-#[derive(Clone, Debug)]
-pub struct Rule {
-    /// Path pattern as written (`*` for the default action).
-    pub path_pattern: String,
-    /// What is done.
-    pub action: Action,
-}
-
-/// What a rule does.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Forward to one of up to five target groups by weight (0..=999).
-    Forward(Vec<(TargetGroupId, u32)>),
-    /// Answer with a status.
-    FixedResponse(u16),
-}
-
-/// A target group.
-#[derive(Clone, Debug)]
-pub struct TargetGroup {
-    /// Its name.
-    pub name: String,
-    /// `load_balancing.algorithm.type`.
-    pub algorithm: Algorithm,
-    /// Health checks.
-    pub health_check: HealthCheck,
-    /// `deregistration_delay.timeout_seconds` (300 s).
-    pub deregistration_delay: SimDuration,
-    /// Who serves.
-    pub targets: Targets,
-}
-
-/// Who serves a target group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Targets {
-    /// The tasks of a service, registered and deregistered by ECS.
-    Ecs(EcsId),
-    /// Plain stations, each one target, registered for good.
-    Station(StationId),
-}
-
-/// How a target is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Algorithm {
-    /// In turn (AWS's default).
-    #[default]
-    RoundRobin,
-    /// The fewest requests in progress.
-    LeastOutstandingRequests,
-    /// At random, evenly.
-    WeightedRandom,
-    /// Two different ones at random, of these the one with fewer outstanding requests (Mitzenmacher 2001,
-    /// doi:10.1109/71.963420). No ALB does this.
-    PowerOfTwo,
-}
-
-/// Health checks of a target group.
-#[derive(Clone, Copy, Debug)]
-pub struct HealthCheck {
-    /// Off: targets are healthy from registration on (for textbook queues).
-    pub enabled: bool,
-    /// `HealthCheckIntervalSeconds` (30 s).
-    pub interval: SimDuration,
-    /// `HealthCheckTimeoutSeconds` (5 s).
-    pub timeout: SimDuration,
-    /// `HealthyThresholdCount` (5); a new target needs one.
-    pub healthy_threshold: u32,
-    /// `UnhealthyThresholdCount` (2).
-    pub unhealthy_threshold: u32,
-}
+use memory::PerClient;
+use metrics::{Count, Counts, GroupMetrics};
+use rules::{Decision, Rules};
+pub use settings::*;
+use units::Connections;
+use zones::Zones;
 
 /// What happens inside a load balancer.
 #[derive(Clone, Copy, Debug)]
@@ -144,21 +72,50 @@ pub enum Event {
     IdleTimeout,
     /// A target's deregistration delay is over.
     DrainOver(TargetKey),
+    /// Targets are looked at for anomalies.
+    LookForAnomalies,
 }
 
-/// What a rule does, ready to run.
-#[derive(Debug)]
-enum Prepared {
-    Forward(Forward),
-    Fixed(Outcome),
+/// The choices a load balancer makes for a request.
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// Of a target group.
+    Group = 1,
+    /// Of a target.
+    Target = 2,
 }
 
-/// A weighted choice of a target group.
+/// A request's own draws for one choice at one attempt; apart from all other purposes, among them the choice of a weighted
+/// DNS answer, so that shares at successive forks do not go together.
+#[inline]
+fn draws(request: &Request, choice: Choice) -> Draws {
+    request.draws(purpose::CHOICE | (choice as u64) << 32 | u64::from(request.attempt) << 40)
+}
+
+/// The cookie `AWSALB`: the task a client stays with.
+#[derive(Clone, Copy, Debug)]
+struct Cookie {
+    task: TaskKey,
+    expires: SimTime,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self { task: TaskKey::NONE, expires: SimTime::ZERO }
+    }
+}
+
+/// What a target group has once for all nodes.
 #[derive(Debug)]
-struct Forward {
-    /// Groups with the sum of the weights up to and including theirs.
-    groups: Vec<(TargetGroupId, u64)>,
-    total: u64,
+struct Book {
+    name: String,
+    serves: Targets,
+    deregistration_delay: SimDuration,
+    zone_of_target: Vec<u8>,
+    cross_zone: bool,
+    stickiness: Option<SimDuration>,
+    cookies: PerClient<Cookie>,
+    metrics: GroupMetrics,
 }
 
 /// A load balancer.
@@ -167,8 +124,11 @@ pub struct Alb {
     id: AlbId,
     /// `alb.front`.
     name: String,
-    rules: Vec<Prepared>,
-    rule_of_path: Vec<u16>,
+    zones: Zones,
+    rules: Rules,
+    /// By target group.
+    books: Vec<Book>,
+    /// Target groups as the nodes have them: those of the first node, those of the second...
     groups: Vec<Group>,
     targets: Slab<Target>,
     /// To a target, and back.
@@ -176,6 +136,8 @@ pub struct Alb {
     /// Its own processing.
     processing: Hop,
     idle_timeout: Deadlines,
+    capacity: Option<Capacity>,
+    connections: Connections,
     /// Health checks made; each has its own random stream.
     checks: u64,
     check_stream: u64,
@@ -187,32 +149,58 @@ impl Alb {
     #[must_use]
     pub fn new(id: AlbId, settings: &Settings, cx: &mut Cx<'_>) -> Self {
         let name = format!("alb.{}", settings.name);
+        let zones = Zones::new(&settings.zones, cx.shared.streams.key(&name, "DNS"));
+        let mut groups = Vec::new();
+        for node in 0..zones.count() {
+            let suffix = zones.suffix(node);
+            groups.extend(settings.target_groups.iter().map(|group| Group::new(&name, group, node, &suffix, cx)));
+        }
         let several = settings.target_groups.len() > 1;
-        let groups = settings.target_groups.iter().enumerate();
-        let groups = groups.map(|(at, group)| Group::new(id, TargetGroupId(at as u16), &name, group, several, cx));
+        let books = settings.target_groups.iter().enumerate().map(|(at, group)| Book {
+            name: group.name.clone(),
+            serves: group.targets,
+            deregistration_delay: group.deregistration_delay,
+            zone_of_target: group.zone_of_target.clone(),
+            cross_zone: group.cross_zone,
+            stickiness: group.stickiness,
+            cookies: PerClient::default(),
+            metrics: GroupMetrics::new(id, TargetGroupId(at as u16), &name, group, several, &zones, cx),
+        });
+        let books = books.collect();
         Self {
             id,
-            groups: groups.collect(),
-            rules: settings.rules.iter().map(|rule| prepare(&rule.action)).collect(),
-            rule_of_path: settings.rule_of_path.clone(),
+            rules: Rules::new(settings),
+            books,
+            groups,
             targets: Slab::new(),
             hop: cx.hop(SimDuration::from_nanos(settings.target_rtt.as_nanos() / 2)),
             processing: cx.hop(settings.added_latency),
             idle_timeout: Deadlines::new(settings.idle_timeout),
+            capacity: settings.initial_capacity.map(Capacity::new),
+            connections: Connections::new(settings.idle_timeout, settings.client_keep_alive),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
-            counts: Counts::new(id, &name, cx),
+            counts: Counts::new(id, &name, &zones, cx),
+            zones,
             name,
         }
     }
 
     /// Registers the targets that are no tasks.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
-        for group in 0..self.groups.len() as u16 {
-            if let Targets::Station(station) = self.groups[group as usize].serves {
-                self.register(TargetGroupId(group), Endpoint::Station(station), TaskKey::NONE, 1, cx);
+        for group in 0..self.books.len() as u16 {
+            if let Targets::Station(station) = self.books[group as usize].serves {
+                self.register(TargetGroupId(group), Endpoint::Station(station), TaskKey::NONE, None, 1, cx);
             }
         }
+        if self.groups.iter().any(|group| group.detects) {
+            cx.kernel.schedule_in(anomaly::WINDOW, self.event(Event::LookForAnomalies));
+        }
+    }
+
+    /// The groups of all nodes that are one target group, as indices of `groups`.
+    fn rooms_of(&self, group: TargetGroupId) -> impl Iterator<Item = usize> + use<> {
+        (group.index()..self.groups.len()).step_by(self.books.len().max(1))
     }
 
     fn event(&self, event: Event) -> world::Event {
@@ -227,6 +215,13 @@ impl Alb {
             Event::CheckTimeout(probe) => self.check_timed_out(probe, cx),
             Event::IdleTimeout => self.watch(cx),
             Event::DrainOver(target) => self.drained(target, cx),
+            Event::LookForAnomalies => {
+                cx.kernel.schedule_in(anomaly::WINDOW, self.event(Event::LookForAnomalies));
+                let now = cx.now();
+                for group in self.groups.iter_mut().filter(|group| group.detects) {
+                    group.look_for_anomalies(&mut self.targets, now);
+                }
+            }
         }
     }
 
@@ -242,21 +237,29 @@ impl Alb {
     /// Answers a request, or forwards it to a target.
     fn route(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let request = cx.request(key);
-        let rule = self.rule_of_path.get(request.path.index()).map_or(self.rules.len() - 1, |&rule| rule as usize);
-        let forward = match &self.rules[rule] {
-            Prepared::Forward(forward) => forward,
-            Prepared::Fixed(outcome) => {
-                let outcome = *outcome;
+        let world::Shared { requests, addresses, .. } = &mut *cx.shared;
+        let request = &mut requests[key];
+        let node = self.zones.node_of(|| addresses.peer(request), now);
+        self.counts.opened(self.connections.carries(request, now));
+        if let Some(capacity) = &mut self.capacity
+            && !capacity.take(now)
+        {
+            return self.answer(key, node, Outcome::failed(503, Cause::AlbCapacity), cx);
+        }
+        let group = match self.rules.decide(request, addresses, now) {
+            Decision::Group(group) => group,
+            Decision::Answer(outcome) => {
                 self.counts.add(Count::FixedResponse);
-                self.counts.own_answer(outcome.status);
-                return cx.reply(key, outcome);
+                return self.answer(key, node, outcome, cx);
+            }
+            Decision::Redirect(outcome, path) => {
+                request.path = path;
+                self.counts.add(Count::Redirect);
+                return self.answer(key, node, outcome, cx);
             }
         };
-        let chosen = forward.choose(request).and_then(|group| self.groups[group.index()].choose(request));
-        let Some(seat) = chosen else {
-            self.counts.own_answer(503);
-            return cx.reply(key, Outcome::failed(503, Cause::Alb503));
+        let Some(seat) = self.choose(node, group, request, now) else {
+            return self.answer(key, node, Outcome::failed(503, Cause::Alb503), cx);
         };
         request.forwarded = now;
         request.target = seat.task;
@@ -266,6 +269,36 @@ impl Alb {
         cx.offer(seat.to, key, self.hop);
         let wake = self.event(Event::IdleTimeout);
         self.idle_timeout.watch(key, wake, waits_for_target(self.id), cx);
+    }
+
+    /// Chooses a target of a group: the one that the client stays with, if it does and that one gets requests, or by the
+    /// group's algorithm. The cookie lasts anew from each request on.
+    #[inline]
+    fn choose(&mut self, node: usize, group: TargetGroupId, request: &Request, now: SimTime) -> Option<group::Seat> {
+        let lasts = self.books[group.index()].stickiness.filter(|_| request.is_from_client());
+        let groups = self.books.len();
+        let Some(lasts) = lasts else { return self.groups[node * groups + group.index()].choose(request, now) };
+        let cookie = self.books[group.index()].cookies.of(request);
+        let room = &mut self.groups[node * groups + group.index()];
+        let known = if now < cookie.expires { room.stay(cookie.task) } else { None };
+        let seat = known.or_else(|| room.choose(request, now))?;
+        *cookie = Cookie { task: seat.task, expires: now + lasts };
+        Some(seat)
+    }
+
+    /// Answers a request by itself.
+    fn answer(&mut self, key: RequestKey, node: usize, outcome: Outcome, cx: &mut Cx<'_>) {
+        self.counts.own_answer(outcome.status, node);
+        cx.reply(key, outcome);
+    }
+
+    /// A web ACL has blocked a request before the rules were looked at.
+    pub fn turn_away(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let world::Shared { requests, addresses, .. } = &mut *cx.shared;
+        let request = &requests[key];
+        let node = self.zones.node_of(|| addresses.peer(request), now);
+        self.answer(key, node, outcome, cx);
     }
 
     /// A request comes back from a target; its frame has been taken off.
@@ -278,21 +311,39 @@ impl Alb {
             return;
         }
         request.target = TaskKey::NONE;
-        let mut outcome = request.outcome;
-        if outcome.status == 0 {
-            self.counts.own_answer(502);
-            if outcome.cause == Cause::NoTask {
-                self.counts.add(Count::TargetConnectionError);
-            }
-            outcome.status = 502;
-            if outcome.cause == Cause::None {
-                outcome.cause = Cause::Alb502;
-            }
-        } else {
-            let (waited, bytes) = (now.since(request.forwarded), request.bytes);
-            self.counts.target_answer(outcome.status, bytes);
-            self.groups[self.targets[target].group.index()].answered(outcome.status, waited);
+        let (outcome, waited, bytes) = (request.outcome, now.since(request.forwarded), request.bytes);
+        let left = request.abandoned;
+        let target_at = &mut self.targets[target];
+        let group = &mut self.groups[target_at.room as usize];
+        let node = group.node as usize;
+        if group.detects {
+            target_at.recent.answers += 1;
+            target_at.recent.errors += u32::from(outcome.status == 0 || outcome.status >= 500);
         }
+        let outcome = match outcome {
+            // The client closed the connection, and the load balancer the one to the target.
+            _ if left => {
+                self.counts.own_answer(460, node);
+                outcome
+            }
+            Outcome { status: 0, cause: Cause::ConnectTimeout } => {
+                self.counts.own_answer(504, node);
+                self.counts.add(Count::TargetConnectionError);
+                Outcome { status: 504, ..outcome }
+            }
+            Outcome { status: 0, cause } => {
+                self.counts.own_answer(502, node);
+                if cause == Cause::NoTask {
+                    self.counts.add(Count::TargetConnectionError);
+                }
+                Outcome::failed(502, if cause == Cause::None { Cause::Alb502 } else { cause })
+            }
+            _ => {
+                self.counts.target_answer(outcome.status, bytes);
+                group.answered(outcome.status, waited);
+                outcome
+            }
+        };
         self.release(target, cx);
         cx.reply(key, outcome);
     }
@@ -301,7 +352,7 @@ impl Alb {
     fn release(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
         let target = &mut self.targets[key];
         target.outstanding -= 1;
-        let group = &mut self.groups[target.group.index()];
+        let group = &mut self.groups[target.room as usize];
         group.ended += 1;
         if let Some(load) = group.loads.get_mut(target.seat as usize) {
             *load -= 1;
@@ -329,121 +380,14 @@ impl Alb {
     fn answer_for_target(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         let request = cx.request(key);
         let Holder::Alb(_, target) = request.top().holder else { return };
+        // Who has left before gets no answer, and is counted as such.
+        let outcome = if request.abandoned { Outcome { status: 460, ..outcome } } else { outcome };
         let mut copy = request.detach();
         copy.target = TaskKey::NONE;
         let copy = cx.shared.requests.insert(copy);
-        self.counts.own_answer(outcome.status);
+        let node = self.groups[self.targets[target].room as usize].node as usize;
         self.release(target, cx);
-        cx.reply(copy, outcome);
-    }
-
-    /// A target joins a group; `number` tells it from the others there ever were in it. At the start of a run it is healthy: the architecture has been up for a while.
-    pub fn register(&mut self, group: TargetGroupId, to: Endpoint, task: TaskKey, number: u32, cx: &mut Cx<'_>) {
-        if self.find(group, task).is_some() {
-            return;
-        }
-        let room = &mut self.groups[group.index()];
-        let healthy = !room.health.enabled || cx.now() == SimTime::ZERO;
-        let state = if healthy { State::Healthy } else { State::Initial };
-        let target = self.targets.insert(Target::new(group, number, to, task, state));
-        room.members.push(target);
-        room.seat_targets(&mut self.targets, cx.now());
-        if healthy {
-            self.tell_service(target, true, cx);
-        }
-        self.schedule_first_check(target, cx);
-    }
-
-    /// The target of a task that is registered with a group.
-    fn find(&self, group: TargetGroupId, task: TaskKey) -> Option<TargetKey> {
-        let members = &self.groups[group.index()].members;
-        members.iter().copied().find(|&target| self.targets[target].task == task)
-    }
-
-    /// Takes a target out of its group: no new requests from now on.
-    fn unseat(&mut self, key: TargetKey, state: State, cx: &mut Cx<'_>) {
-        let target = &mut self.targets[key];
-        target.state = state;
-        let group = &mut self.groups[target.group.index()];
-        group.members.retain(|&member| member != key);
-        group.seat_targets(&mut self.targets, cx.now());
-    }
-
-    /// A target leaves a group: it may finish what it has within the deregistration delay.
-    pub fn deregister(&mut self, group: TargetGroupId, task: TaskKey, cx: &mut Cx<'_>) {
-        let room = &self.groups[group.index()];
-        let Some(key) = self.find(group, task) else {
-            // Nothing to drain: whoever waits for the end of it hears so at once.
-            if let Targets::Ecs(service) = room.serves {
-                cx.control(Control::Drained(service, task));
-            }
-            return;
-        };
-        let delay = room.deregistration_delay;
-        self.unseat(key, State::Draining, cx);
-        if self.targets[key].outstanding == 0 || delay.is_zero() {
-            self.drained(key, cx);
-        } else {
-            cx.kernel.schedule_in(delay, self.event(Event::DrainOver(key)));
-        }
-    }
-
-    /// A draining target has finished what it had, or has had its deregistration delay: what it has not answered by then gets
-    /// 502 (user guide, troubleshooting).
-    fn drained(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
-        let Some(target) = self.targets.get_mut(key).filter(|target| target.state == State::Draining) else { return };
-        // From here on the last answer does not end the draining a second time.
-        target.state = State::Gone;
-        let (to, task) = (target.to, target.task);
-        if target.outstanding == 0 {
-            self.targets.remove(key);
-        } else {
-            self.break_connections(key, cx);
-        }
-        if let Endpoint::Ecs(service) = to {
-            cx.control(Control::Drained(service, task));
-        }
-    }
-
-    /// Answers everything that waits for a target. Rare enough to look for it among all requests.
-    fn break_connections(&mut self, target: TargetKey, cx: &mut Cx<'_>) {
-        let holder = Holder::Alb(self.id, target);
-        let waiting = cx.shared.requests.iter().filter(|(_, it)| it.depth() > 1 && it.top().holder == holder);
-        let waiting: Vec<RequestKey> = waiting.map(|(key, _)| key).collect();
-        for key in waiting {
-            self.answer_for_target(key, Outcome::failed(502, Cause::Alb502), cx);
-        }
-    }
-
-    /// A target is gone at once (its task was stopped without draining): its connections break. Each of its requests comes
-    /// back without an answer, from the task that died with it or from where the task was.
-    pub fn target_gone(&mut self, group: TargetGroupId, task: TaskKey, cx: &mut Cx<'_>) {
-        let draining = || {
-            let mut targets = self.targets.iter().filter(|(_, target)| target.group == group && target.task == task);
-            targets.next().map(|(key, _)| key)
-        };
-        let Some(key) = self.find(group, task).or_else(draining) else { return };
-        self.unseat(key, State::Gone, cx);
-        if self.targets[key].outstanding == 0 {
-            self.targets.remove(key);
-        }
-    }
-
-    /// Blue/green: what went to `from` goes to `to`, and the other way round.
-    pub fn switch_traffic(&mut self, from: TargetGroupId, to: TargetGroupId, cx: &mut Cx<'_>) {
-        for rule in &mut self.rules {
-            let Prepared::Forward(forward) = rule else { continue };
-            for (group, _) in &mut forward.groups {
-                if *group == from {
-                    *group = to;
-                } else if *group == to {
-                    *group = from;
-                }
-            }
-        }
-        let (from, to) = (&self.groups[from.index()].name, &self.groups[to.index()].name);
-        let what = format!("traffic of target group {from} goes to {to}");
-        cx.shared.observer.log(cx.kernel.now(), LogKind::Deployment, &self.name, what);
+        self.answer(copy, node, outcome, cx);
     }
 }
 
@@ -456,42 +400,23 @@ fn waits_for_target(alb: AlbId) -> impl Fn(&Request, SimTime) -> bool {
     }
 }
 
-impl Forward {
-    /// Whose turn it is by the request's own draw, so that it is the same in every variant; a retry draws anew.
-    #[inline]
-    fn choose(&self, request: &Request) -> Option<TargetGroupId> {
-        use sim_core::random::Source;
-        if let [(only, _)] = self.groups[..] {
-            return Some(only);
-        }
-        let draw = group::draws(request, group::Choice::Group).below(self.total);
-        self.groups.iter().find(|&&(_, up_to)| draw < up_to).map(|&(group, _)| group)
-    }
-}
-
-fn prepare(action: &Action) -> Prepared {
-    match action {
-        Action::Forward(weighted) => {
-            let mut total = 0;
-            let groups = weighted.iter().map(|&(group, weight)| {
-                total += u64::from(weight);
-                (group, total)
-            });
-            let groups = groups.collect();
-            Prepared::Forward(Forward { groups, total })
-        }
-        Action::FixedResponse(status) => {
-            let cause = if *status >= 400 { Cause::AlbFixed } else { Cause::None };
-            Prepared::Fixed(Outcome { status: *status, cause })
-        }
-    }
-}
-
 impl Observed for Alb {
     fn publish(&mut self, cx: &mut Cx<'_>) {
+        let groups = self.books.len();
         let answers = self.groups.iter().map(|group| group.answers);
-        self.counts.publish(answers, cx);
-        self.groups.iter_mut().for_each(|group| group.publish(cx));
+        let rules = std::mem::take(&mut self.rules.evaluations);
+        let active = self.connections.period_over();
+        self.counts.publish(answers, [active, rules], cx);
+        if self.zones.count() > 1 {
+            self.counts.publish_zones(self.groups.chunks(groups), cx);
+        }
+        for (at, book) in self.books.iter_mut().enumerate() {
+            let rooms = self.groups.iter_mut().skip(at).step_by(groups);
+            book.metrics.publish(rooms, book.cross_zone, cx);
+        }
+        if let Some(capacity) = &mut self.capacity {
+            capacity.minute_over(cx.now());
+        }
     }
 
     fn warm_up_over(&mut self, _now: SimTime) {
@@ -501,7 +426,7 @@ impl Observed for Alb {
     fn finish(&mut self, _now: SimTime, findings: &mut Findings) {
         self.counts.finish(&self.name, findings);
         for (at, group) in self.groups.iter().enumerate() {
-            let targets = self.targets.iter().filter(|(_, target)| target.group.index() == at);
+            let targets = self.targets.iter().filter(|(_, target)| target.room as usize == at);
             let outstanding: u64 = targets.map(|(_, target)| u64::from(target.outstanding)).sum();
             findings.check(
                 format!("flow of {}/{}: forwarded = ended + outstanding", self.name, group.name),

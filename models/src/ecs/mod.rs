@@ -154,6 +154,8 @@ pub enum Event {
     Waited(RequestKey),
     /// An injected delay is over: the request reaches its task.
     Delayed(RequestKey),
+    /// The caller gives up connecting to a task whose packets are lost.
+    Unreached(RequestKey),
     /// A call has had its time.
     CallTimeout(u16),
     /// The back-off of a failed call is over.
@@ -232,6 +234,17 @@ struct RevisionState {
     cpu_factor: f64,
 }
 
+/// What faults do to the tasks of a zone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Injected {
+    /// Share of errors, added to the revision's.
+    error_rate: f64,
+    /// Delay of every request.
+    delay: SimDuration,
+    /// How many faults lose its packets.
+    blackholes: u32,
+}
+
 /// A deployment under way.
 #[derive(Clone, Debug)]
 struct Rollout {
@@ -266,10 +279,10 @@ pub struct Ecs {
     /// Handlers with their calls as numbers into `calls`.
     handlers: Vec<Vec<PreparedStep>>,
     lifecycle: Stream,
-    /// Injected share of errors, added to the revision's.
-    injected_error_rate: f64,
-    /// Injected delay of every request.
-    injected_delay: SimDuration,
+    /// What faults do to the tasks of each zone.
+    injected: Vec<Injected>,
+    /// Whether requests may be late or lost on their way to a task.
+    disturbed: bool,
     /// Whether workers can compete for cores.
     shares_cores: bool,
     workers: StationTally,
@@ -324,8 +337,8 @@ impl Ecs {
             calls,
             handlers,
             lifecycle: cx.shared.streams.stream(&name, "lifecycle"),
-            injected_error_rate: 0.0,
-            injected_delay: SimDuration::ZERO,
+            injected: vec![Injected::default(); settings.zones.len().max(1)],
+            disturbed: false,
             shares_cores: f64::from(settings.task.workers) > settings.task.vcpu,
             workers: StationTally::new(0),
             busy_cores: Level::new(),
@@ -361,6 +374,7 @@ impl Ecs {
             Event::Waited(key) => self.waited(key, cx),
             Event::Delayed(key) => self.arrive(key, cx),
             Event::CallTimeout(number) => self.calls_timed_out(number, cx),
+            Event::Unreached(key) => cx.reply(key, Outcome::failed(0, Cause::ConnectTimeout)),
             Event::CallRetry(key) => self.send_call(key, cx),
             Event::Running(task) => self.running(task, cx),
             Event::Up(task) => self.up(task, cx),

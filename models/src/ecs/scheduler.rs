@@ -103,7 +103,8 @@ impl Ecs {
         let group = self.tasks[key].group;
         if let Some((alb, target_group)) = self.target_group(group) {
             self.tasks[key].registered = true;
-            cx.control(Control::Register(alb, target_group, self.id, key, self.tasks[key].number));
+            let task = &self.tasks[key];
+            cx.control(Control::Register(alb, target_group, self.id, key, task.zone as u8, task.number));
         }
     }
 

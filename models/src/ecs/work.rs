@@ -16,10 +16,19 @@ impl Ecs {
                 None => return cx.reply(key, Outcome::failed(0, Cause::NoTask)),
             }
         }
-        if self.injected_delay.is_zero() {
+        if self.disturbed { self.find_a_way(key, cx) } else { self.arrive(key, cx) }
+    }
+
+    /// Faults make the request late, or lose it on its way. A task that is gone refuses as ever.
+    fn find_a_way(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let zone = self.tasks.get(cx.request(key).target).map(|task| task.zone as usize);
+        let injected = zone.map_or(Injected::default(), |zone| self.injected[zone]);
+        if injected.blackholes > 0 {
+            cx.kernel.schedule_in(CONNECT_TIMEOUT, self.event(Event::Unreached(key)));
+        } else if injected.delay.is_zero() {
             self.arrive(key, cx);
         } else {
-            cx.kernel.schedule_in(self.injected_delay, self.event(Event::Delayed(key)));
+            cx.kernel.schedule_in(injected.delay, self.event(Event::Delayed(key)));
         }
     }
 
@@ -263,8 +272,8 @@ impl Ecs {
         request.server = Request::NO_SERVER;
         let mut outcome = request.outcome;
         if request.purpose == Purpose::Work && outcome.is_ok() {
-            let revision = self.tasks.get(request.target).map_or(0, |task| task.revision);
-            let error_rate = self.revisions[revision as usize].error_rate + self.injected_error_rate;
+            let (revision, zone) = self.tasks.get(request.target).map_or((0, 0), |task| (task.revision, task.zone));
+            let error_rate = self.revisions[revision as usize].error_rate + self.injected[zone as usize].error_rate;
             if error_rate > 0.0 && request.draws(purpose::ERROR).chance(error_rate) {
                 outcome = Outcome::failed(500, Cause::TargetError);
             } else if request.bytes == 0 {
@@ -393,9 +402,14 @@ impl Ecs {
                     self.stop_tasks(zone, count, cx);
                 }
             }
-            FaultAction::ErrorRate { share, .. } => self.injected_error_rate += if begins { share } else { -share },
-            FaultAction::NetworkLatency { delay, .. } => {
-                self.injected_delay = if begins { self.injected_delay + delay } else { self.injected_delay - delay };
+            FaultAction::ErrorRate { zone, share, .. } => {
+                self.inject(zone, |it| it.error_rate += if begins { share } else { -share });
+            }
+            FaultAction::NetworkLatency { zone, delay, .. } => {
+                self.inject(zone, |it| it.delay = if begins { it.delay + delay } else { it.delay - delay });
+            }
+            FaultAction::Blackhole { zone, .. } => {
+                self.inject(zone, |it| it.blackholes = if begins { it.blackholes + 1 } else { it.blackholes - 1 });
             }
             FaultAction::CpuStress { factor, count, .. } => {
                 let count = count.map_or(usize::MAX, |count| count as usize);
@@ -403,8 +417,15 @@ impl Ecs {
                     self.tasks[task].slowdown = if begins { factor } else { 1.0 };
                 }
             }
-            FaultAction::FailoverDbCluster(_) => {}
+            FaultAction::FailoverDbCluster(_) | FaultAction::ZonalShift { .. } => {}
         }
+    }
+
+    /// Changes what faults do to the tasks of one zone or of all.
+    fn inject(&mut self, zone: Option<u16>, change: impl Fn(&mut Injected)) {
+        let struck = self.injected.iter_mut().enumerate();
+        struck.filter(|(at, _)| zone.is_none_or(|zone| zone as usize == *at)).for_each(|(_, it)| change(it));
+        self.disturbed = self.injected.iter().any(|it| !it.delay.is_zero() || it.blackholes > 0);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::alb::{Action, Algorithm, HealthCheck, Rule, TargetGroup, Targets};
+use crate::alb::{Algorithm, HealthCheck, TargetGroup, Targets};
 use crate::architecture::{CacheControl, Catalog};
 use crate::client::{Jitter, Retry};
 use crate::ecs::{Call, StepAction};
@@ -93,27 +93,12 @@ fn shop(algorithm: Algorithm, tasks: u32) -> Architecture {
     a.traffic[0].routes[0].catalog = Some(CatalogId(0));
     a.traffic[0].timeout = Some(SimDuration::from_millis(150));
     a.traffic[0].retry = retry(3);
-    a.alb.push(alb::Settings {
-        name: "front".into(),
-        rules: vec![Rule { path_pattern: "*".into(), action: Action::Forward(vec![(TargetGroupId(0), 1)]) }],
-        rule_of_path: vec![0],
-        target_groups: vec![TargetGroup {
-            name: "web".into(),
-            algorithm,
-            health_check: HealthCheck {
-                enabled: false,
-                interval: secs(30),
-                timeout: secs(5),
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-            },
-            deregistration_delay: secs(300),
-            targets: Targets::Ecs(EcsId(0)),
-        }],
-        idle_timeout: secs(60),
-        added_latency: SimDuration::ZERO,
-        target_rtt: SimDuration::ZERO,
-    });
+    let web = TargetGroup {
+        algorithm,
+        health_check: HealthCheck { enabled: false, ..HealthCheck::default() },
+        ..TargetGroup::new("web", Targets::Ecs(EcsId(0)))
+    };
+    a.alb.push(alb::Settings::forwarding("front", vec![web]));
     let call = Call {
         to: Endpoint::Station(StationId(0)),
         operation: 0,

@@ -52,6 +52,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
                 headers: 1,
             }],
             clients: 1000,
+            addresses: None,
             timeout: None,
             retry: Retry::NEVER,
         }],

@@ -54,17 +54,18 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web" or "aurora.orders".
+        /// What it happens to: "ecs.web", "aurora.orders" or "alb.front".
         required target: Sp<String>,
         /// For how long, where it lasts.
         optional("needed where the action lasts", "FIS") duration: Sp<Time>,
-        /// aws:ecs:stop-task: only tasks of this zone.
-        optional("tasks of all zones", "FIS") availability_zone: Sp<String>,
+        /// Actions on tasks but aws:ecs:task-cpu-stress: only tasks of this zone. aws:arc:start-zonal-autoshift: the zone that
+        /// traffic is taken from.
+        optional("tasks of all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
         /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: so many tasks, the oldest first.
         optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
         /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: this share of the desired tasks, rounded down.
         optional("all tasks", "FIS, selection mode PERCENT") percent: Sp<Share>,
-        /// aws:ecs:task-network-latency: added to every request of the service.
+        /// aws:ecs:task-network-latency: added to every request of the tasks.
         optional("needed with aws:ecs:task-network-latency", "FIS") delay: Sp<Time>,
         /// aws:ecs:task-cpu-stress: CPU steps take this many times as long.
         optional("needed with aws:ecs:task-cpu-stress", "assumption: what the stress does to the application") factor: Sp<f64>,
@@ -84,13 +85,17 @@ choice! {
         NetworkLatency = "aws:ecs:task-network-latency",
         /// Slows the CPU steps of a service's tasks.
         CpuStress = "aws:ecs:task-cpu-stress",
+        /// Loses the packets to a service's tasks.
+        Blackhole = "aws:ecs:task-network-blackhole-port",
+        /// Takes a load balancer's traffic out of a zone (a zonal shift, StartZonalShift, works alike).
+        ZonalShift = "aws:arc:start-zonal-autoshift",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:drain-container-instances", "aws:ecs:task-io-stress", "aws:ecs:task-kill-process",
-           "aws:ecs:task-network-blackhole-port", "aws:ecs:task-network-packet-loss", "aws:rds:reboot-db-instances",
+           "aws:ecs:task-network-packet-loss", "aws:rds:reboot-db-instances",
            "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
            "aws:network:disrupt-connectivity", "aws:dynamodb:global-table-pause-replication",
-           "aws:elasticache:replicationgroup-interrupt-az-power", "aws:arc:start-zonal-autoshift",
+           "aws:elasticache:replicationgroup-interrupt-az-power",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]
 }
 

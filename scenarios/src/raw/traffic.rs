@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::decode::{Decode, Decoder, Pair, Sp, choice, table};
+use crate::decode::{Decode, Decoder, Named, Pair, Sp, choice, table};
 use crate::distributions::TimeDist;
 use crate::tree::{Node, Value};
 use crate::units::{Kind, Rate, Time, quantity_schema};
@@ -42,6 +42,9 @@ table! {
         /// How many clients open traffic comes from; each has its own cookies and DNS cache. Closed traffic has its users, a
         /// replay the addresses of its log.
         optional(1000, "assumption") clients: Sp<u32>,
+        /// The block of IPv4 addresses its clients have, such as "203.0.113.0/24", for rules of load balancers and web ACLs. Client
+        /// after client gets the next address, and they share them where there are fewer.
+        optional("addresses of their own, in no block", "assumption") source_ip: Sp<String>,
         /// How long an attempt may take before the client gives up.
         optional("no timeout: the client waits for ever", "assumption") timeout: Sp<Time>,
         /// What clients do about failed attempts.
@@ -252,12 +255,20 @@ table! {
     Route as "a route" {
         /// The path; with `*` or `?` it stands for the paths of its catalogue.
         required path: Sp<String>,
+        /// Its name in reports.
+        optional("its path, with the method where several routes have it", "assumption") name: Sp<String>,
         /// Its share among the source's routes is its weight over the sum of weights.
         default(1.0, "all alike") weight: Sp<f64>,
         /// HTTP method. CloudFront answers only GET and HEAD from its caches.
         default("GET", "HTTP") method: Sp<Method>,
         /// Name of the catalogue its objects are in.
         optional("one object, of the size the answering service gives", "no catalogue") catalog: Sp<String>,
+        /// The host it asks for, for listener rules.
+        optional("the name that `to` is, if it is one of Route 53", "HTTP") host: Sp<String>,
+        /// Headers it carries, for listener rules: { User-Agent = "Mobile Safari" }.
+        default({}, "none that a rule looks at") http_headers: Named<Sp<String>>,
+        /// Query string it carries, for listener rules: { version = "2" }.
+        default({}, "none that a rule looks at") query: Named<Sp<String>>,
         /// How many distinct query strings viewers send with it.
         default(1, "all the same") query_strings: Sp<u32>,
         /// How many distinct cookie values there are; a client always sends the same.

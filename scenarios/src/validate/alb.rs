@@ -2,16 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use models::alb::{Action, Algorithm, HealthCheck, Rule, Settings, TargetGroup, Targets};
+use models::alb::{Action, Algorithm, HealthCheck, Minimum, Rule, Settings, TargetGroup, Targets};
 use models::architecture::Network;
 use models::ids::*;
+use sim_core::SimDuration;
 
 use super::{BROKEN, Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
+use crate::nearest::list;
 use crate::raw::alb as raw;
 use crate::raw::timeline::Strategy;
 use crate::tree::Span;
+use crate::units::{Rate, Time};
+
+/// Most Availability Zones of a Region.
+const MAX_ZONES: usize = 20;
 
 /// Where an ECS service is registered.
 #[derive(Clone, Debug, Default)]
@@ -46,85 +52,39 @@ impl Check<'_> {
         let mut target_groups = Vec::new();
         for (group_name, group) in &alb.target_group.entries {
             if let Some(group) = group {
-                target_groups.push(self.target_group(id, group_name, group));
+                target_groups.push(self.target_group(id, alb, group_name, group));
             }
+        }
+        let zones: Vec<String> = alb.availability_zones.iter().map(|zone| zone.value.clone()).collect();
+        self.distinct(alb.availability_zones.iter(), "zones");
+        alb.availability_zones.iter().for_each(|zone| self.label(zone));
+        if zones.len() > MAX_ZONES {
+            let label = format!("at most {MAX_ZONES}");
+            self.error(alb.availability_zones.span, "no Region has so many Availability Zones", label);
         }
         Settings {
             name: name.value.clone(),
+            zones,
             rules: self.rules(alb),
-            rule_of_path: Vec::new(),
+            ways: Vec::new(),
+            way_of_path: Vec::new(),
             target_groups,
             idle_timeout: self.time(&alb.idle_timeout, "idle_timeout", 1.0, 4000.0, "ALB"),
+            client_keep_alive: self.time(&alb.client_keep_alive, "client_keep_alive", 60.0, 604_800.0, "ALB"),
             added_latency: self.delay(&alb.added_latency, "added_latency"),
             target_rtt: alb.target_rtt.as_ref().map_or(network.region_rtt, |rtt| self.delay(rtt, "target_rtt")),
+            initial_capacity: alb.initial_capacity.as_ref().map(|rate| self.own_capacity(rate)),
         }
     }
 
-    fn rules(&mut self, alb: &raw::Alb) -> Vec<Rule> {
-        if alb.rule.len() > 1000 {
-            self.error(alb.rule.span, "too many listener rules", "at most 1000");
+    fn own_capacity(&mut self, rate: &Sp<Rate>) -> f64 {
+        if !(1e-3..=1e9).contains(&rate.0) {
+            self.error(rate.span, "a load balancer cannot be scaled for this", "such as \"500/s\"");
         }
-        let mut rules: Vec<Rule> = Vec::new();
-        for rule in alb.rule.iter() {
-            self.pattern(&rule.path_pattern);
-            if let Some(before) = rules.iter().find(|before| before.path_pattern == "*") {
-                let title =
-                    format!("no request reaches this rule: one before it has all paths ({})", before.path_pattern);
-                self.error(rule.path_pattern.span, title, "move the rule with \"*\" to the end");
-            }
-            rules.push(Rule { path_pattern: rule.path_pattern.value.clone(), action: self.action(alb, rule) });
-        }
-        if rules.last().is_none_or(|rule| rule.path_pattern != "*") {
-            match alb.target_group.len() {
-                1 => {
-                    rules.push(Rule { path_pattern: "*".into(), action: Action::Forward(vec![(TargetGroupId(0), 1)]) })
-                }
-                0 if alb.rule.is_empty() => {
-                    let title = "this load balancer has neither target groups nor rules";
-                    self.error(alb.span, title, "add [alb.NAME.target_group.NAME] with `targets`");
-                }
-                _ => {
-                    let title = "this load balancer has no default rule";
-                    let error = Diagnostic::error(alb.span, title, "what becomes of paths that no rule has?");
-                    self.note(error.help("add a last rule with path_pattern = \"*\" and forward or fixed_response"));
-                }
-            }
-        }
-        rules
+        rate.0.clamp(1e-3, 1e9)
     }
 
-    fn action(&mut self, alb: &raw::Alb, rule: &raw::Rule) -> Action {
-        let forward = match (&rule.forward, &rule.fixed_response) {
-            (Some(_), Some(status)) => {
-                self.error(status.span, "a rule either forwards or answers, not both", "remove one of them");
-                return Action::FixedResponse(503);
-            }
-            (None, None) => {
-                self.error(rule.span, "this rule does nothing", "give `forward` or `fixed_response`");
-                return Action::FixedResponse(503);
-            }
-            (None, Some(status)) => {
-                return Action::FixedResponse(self.count(status, "an HTTP status of a fixed response", 200, 599) as u16);
-            }
-            (Some(forward), None) => forward,
-        };
-        if forward.0.is_empty() || forward.0.len() > 5 {
-            self.error(forward.span, "a rule forwards to one to five target groups", "ALB's limit is five");
-        }
-        let mut groups = Vec::new();
-        for (name, weight) in &forward.0 {
-            let weight = self.count(weight, "a target group's weight", 0, 999);
-            if let Some(n) = self.named(name, &alb.target_group, "target group") {
-                groups.push((TargetGroupId(n as u16), weight));
-            }
-        }
-        if !groups.is_empty() && groups.iter().all(|(_, weight)| *weight == 0) {
-            self.error(forward.span, "all weights of this rule are 0", "at least one above 0");
-        }
-        Action::Forward(groups)
-    }
-
-    fn target_group(&mut self, id: AlbId, name: &Sp<String>, group: &raw::TargetGroup) -> TargetGroup {
+    fn target_group(&mut self, id: AlbId, alb: &raw::Alb, name: &Sp<String>, group: &raw::TargetGroup) -> TargetGroup {
         let allowed = [Section::Ecs, Section::Station];
         let targets = match self.endpoint(&group.targets, &allowed, Some(Endpoint::Alb(id)), "`targets`") {
             Endpoint::Ecs(ecs) => Targets::Ecs(ecs),
@@ -132,18 +92,119 @@ impl Check<'_> {
             _ => Targets::Station(StationId(u16::MAX)),
         };
         let delay = &group.deregistration_delay;
+        let algorithm = match group.load_balancing_algorithm.value {
+            raw::Algorithm::RoundRobin => Algorithm::RoundRobin,
+            raw::Algorithm::LeastOutstandingRequests => Algorithm::LeastOutstandingRequests,
+            raw::Algorithm::WeightedRandom => Algorithm::WeightedRandom,
+            raw::Algorithm::PowerOfTwo => Algorithm::PowerOfTwo,
+        };
+        if !group.cross_zone.value && alb.availability_zones.is_empty() {
+            let error =
+                Diagnostic::error(group.cross_zone.span, "this load balancer has one node for all zones", "no effect");
+            self.note(error.help("add availability_zones = [\"a\", \"b\"] to the load balancer"));
+        }
+        if *group.anomaly_mitigation && algorithm != Algorithm::WeightedRandom {
+            let label = "only with load_balancing_algorithm = \"weighted_random\"";
+            self.error(group.anomaly_mitigation.span, "anomaly mitigation needs weights", label);
+        }
+        let (dns_failover, unhealthy_state_routing) = self.group_health(alb, &group.target_group_health);
         TargetGroup {
             name: name.value.clone(),
-            algorithm: match group.load_balancing_algorithm.value {
-                raw::Algorithm::RoundRobin => Algorithm::RoundRobin,
-                raw::Algorithm::LeastOutstandingRequests => Algorithm::LeastOutstandingRequests,
-                raw::Algorithm::WeightedRandom => Algorithm::WeightedRandom,
-                raw::Algorithm::PowerOfTwo => Algorithm::PowerOfTwo,
-            },
+            algorithm,
             health_check: self.target_health_check(&group.health_check),
             deregistration_delay: self.time(delay, "deregistration_delay", 0.0, 3600.0, "ALB"),
             targets,
+            zone_of_target: self.zones_of_targets(alb, &group.targets, targets),
+            cross_zone: group.cross_zone.value,
+            stickiness: group.stickiness.as_ref().map(|stickiness| self.stickiness(stickiness)),
+            slow_start: self.slow_start(&group.slow_start, algorithm),
+            anomaly_mitigation: group.anomaly_mitigation.value,
+            dns_failover,
+            unhealthy_state_routing,
         }
+    }
+
+    /// For each zone of the service behind a group: which of the load balancer's it is. A target in a zone that the load
+    /// balancer is not enabled in would be `unused`.
+    fn zones_of_targets(&mut self, alb: &raw::Alb, text: &Sp<String>, targets: Targets) -> Vec<u8> {
+        let Targets::Ecs(ecs) = targets else { return Vec::new() };
+        let Some(Some(service)) = self.doc.ecs.entries.get(ecs.index()).map(|(_, service)| service.as_ref()) else {
+            return Vec::new();
+        };
+        if alb.availability_zones.is_empty() {
+            return Vec::new();
+        }
+        let known: Vec<&str> = alb.availability_zones.iter().map(|zone| zone.as_str()).collect();
+        let mut zones = Vec::new();
+        for zone in service.availability_zones.iter() {
+            let found = known.iter().position(|known| *known == zone.as_str());
+            if found.is_none() {
+                let title = format!(
+                    "`{}` has tasks in zone `{}`, where the load balancer is not enabled",
+                    text.value, zone.value
+                );
+                let error = Diagnostic::error(text.span, title, "they would get no requests");
+                let help = format!("zones of the load balancer: {}", list(&known));
+                self.note(error.also(alb.availability_zones.span, "enabled here").help(help));
+            }
+            zones.push(found.unwrap_or_default().min(MAX_ZONES) as u8);
+        }
+        zones
+    }
+
+    fn stickiness(&mut self, stickiness: &raw::Stickiness) -> SimDuration {
+        match (stickiness.cookie.value, &stickiness.cookie_name) {
+            (raw::CookieType::Application, None) => {
+                self.error(stickiness.span, "an application's cookie needs its name", "add cookie_name = \"session\"");
+            }
+            (raw::CookieType::LoadBalancer, Some(name)) => {
+                let label = "remove it, or say cookie = \"app_cookie\"";
+                self.error(name.span, "the load balancer's own cookie has a name already", label);
+            }
+            (raw::CookieType::Application, Some(name)) if name.starts_with("AWSALB") => {
+                self.error(name.span, "names that begin with AWSALB are the load balancer's own", "another name");
+            }
+            _ => {}
+        }
+        self.time(&stickiness.duration, "duration", 1.0, 604_800.0, "ALB")
+    }
+
+    fn slow_start(&mut self, slow_start: &Sp<Time>, algorithm: Algorithm) -> SimDuration {
+        if slow_start.0.is_zero() {
+            return SimDuration::ZERO;
+        }
+        if algorithm != Algorithm::RoundRobin {
+            let label = "only with load_balancing_algorithm = \"round_robin\"";
+            self.error(slow_start.span, "slow start does not go with this algorithm", label);
+        }
+        self.time(slow_start, "slow_start", 30.0, 900.0, "ALB")
+    }
+
+    fn group_health(&mut self, alb: &raw::Alb, health: &raw::TargetGroupHealth) -> (Minimum, Minimum) {
+        let (dns, routing) = (&health.dns_failover, &health.unhealthy_state_routing);
+        let (dns_failover, unhealthy_state_routing) = (self.minimum(dns), self.minimum(routing));
+        if alb.availability_zones.is_empty() && dns_failover != Minimum::default() {
+            let error = Diagnostic::error(dns.span, "this load balancer has one node for all zones", "no effect");
+            self.note(error.help("add availability_zones = [\"a\", \"b\"] to the load balancer"));
+        }
+        let below = dns_failover.count < unhealthy_state_routing.count
+            || dns_failover.percentage.unwrap_or_default() < unhealthy_state_routing.percentage.unwrap_or_default();
+        if below && !alb.availability_zones.is_empty() {
+            let label = "dns_failover must be at least as much";
+            self.error(routing.span, "nodes would fail open in zones that clients are still sent to", label);
+        }
+        (dns_failover, unhealthy_state_routing)
+    }
+
+    fn minimum(&mut self, minimum: &raw::MinimumHealthy) -> Minimum {
+        let percentage = minimum.percentage.as_ref().map(|share| {
+            let percent = (self.share(share, "percentage") * 100.0).round();
+            if percent < 1.0 || (share.0 * 100.0 - percent).abs() > 1e-6 {
+                self.error(share.span, "a whole percentage from 1 to 100", "such as \"50%\"");
+            }
+            percent as u32
+        });
+        Minimum { count: self.count(&minimum.count, "count", 1, 1000), percentage }
     }
 
     fn target_health_check(&mut self, check: &raw::TargetHealthCheck) -> HealthCheck {
@@ -200,8 +261,8 @@ impl Check<'_> {
             for (g, group) in alb.target_groups.iter().enumerate() {
                 let id = TargetGroupId(g as u16);
                 let forwards = |rule: &Rule| match &rule.action {
-                    Action::Forward(groups) => groups.iter().any(|(to, _)| *to == id),
-                    Action::FixedResponse(_) => false,
+                    Action::Forward(forward) => forward.groups.iter().any(|(to, _)| *to == id),
+                    Action::FixedResponse(_) | Action::Redirect { .. } => false,
                 };
                 let typed = raw.target_group.position(&group.name).map(|n| &raw.target_group.entries[n].0);
                 let span = typed.map_or(Span::NOWHERE, |name| name.span);

@@ -303,8 +303,7 @@ impl Check<'_> {
             distribution.behavior_of_path = self.first_matches(&patterns, distribution.behaviors.len() as u16 - 1);
         }
         for alb in albs.iter_mut().flatten() {
-            let patterns: Vec<&str> = alb.rules.iter().map(|it| it.path_pattern.as_str()).collect();
-            alb.rule_of_path = self.first_matches(&patterns, (alb.rules.len() as u16).saturating_sub(1));
+            self.match_rules(alb);
         }
         for service in ecs.iter_mut().flatten() {
             let patterns: Vec<&str> = service.handlers.iter().map(|it| it.path_pattern.as_str()).collect();

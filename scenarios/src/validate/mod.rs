@@ -11,6 +11,7 @@ mod ecs;
 pub(crate) mod geography;
 mod reach;
 pub(crate) mod route53;
+mod rules;
 pub(crate) mod run;
 mod scaling;
 mod station;

@@ -18,8 +18,8 @@ use crate::decode::{Named, Sp};
 use crate::diagnostics::Diagnostic;
 use crate::tree::Span;
 
-/// A stop on the way: the part, the path asked for, how many frames the request has, and the viewer's place.
-type Stop = (Endpoint, PathId, usize, Option<PlaceId>);
+/// A stop on the way: the part, the path asked for, how many frames the request has, the viewer's place and route.
+type Stop = (Endpoint, PathId, usize, Option<PlaceId>, Option<RouteId>);
 /// Longest chain of calls.
 const MAX_WAY: usize = 200;
 /// How many paths without a handler are told.
@@ -34,6 +34,8 @@ struct Walk<'a, 'c, 'd> {
     stations: &'a [Option<station::Settings>],
     done: BTreeSet<Stop>,
     way: Vec<Stop>,
+    /// The route that is followed, and what its clients ask; none for calls.
+    client: Option<(RouteId, Endpoint)>,
     reached: BTreeSet<Endpoint>,
     handlers: BTreeSet<(EcsId, usize)>,
     operations: BTreeSet<(Endpoint, u16)>,
@@ -60,6 +62,7 @@ impl Check<'_> {
             stations,
             done: BTreeSet::new(),
             way: Vec::new(),
+            client: None,
             reached: BTreeSet::new(),
             handlers: BTreeSet::new(),
             operations: BTreeSet::new(),
@@ -71,11 +74,13 @@ impl Check<'_> {
             let place = Some(source.place);
             if let Arrivals::Replay(records) = &source.arrivals {
                 for (path, route) in walk.distinct_ways(records) {
+                    walk.client = Some((source.routes[usize::from(route)].id, source.to));
                     walk.visit(source.to, path, 1, place, None, span(source.routes[usize::from(route)].id));
                 }
                 continue;
             }
             for route in &source.routes {
+                walk.client = Some((route.id, source.to));
                 walk.visit(source.to, route.path, 1, place, None, span(route.id));
             }
         }
@@ -89,14 +94,15 @@ impl Walk<'_, '_, '_> {
     /// Of the many paths of a log, one for each way through the architecture.
     fn distinct_ways(&self, records: &[Recorded]) -> Vec<(PathId, u16)> {
         let paths: BTreeSet<(PathId, u16)> = records.iter().map(|record| (record.path, record.route)).collect();
-        let way = |path: PathId| -> Vec<u16> {
+        let way = |path: PathId, route: u16| -> Vec<u16> {
             let at = |of_path: &Vec<u16>| of_path.get(path.index()).copied().unwrap_or_default();
             let behaviors = self.cloudfront.iter().flatten().map(|it| at(&it.behavior_of_path));
-            let rules = self.albs.iter().flatten().map(|it| at(&it.rule_of_path));
-            behaviors.chain(rules).chain(self.ecs.iter().flatten().map(|it| at(&it.handler_of_path))).collect()
+            let rules = self.albs.iter().flatten().map(|it| at(&it.way_of_path));
+            let handlers = self.ecs.iter().flatten().map(|it| at(&it.handler_of_path));
+            behaviors.chain(rules).chain(handlers).chain([route]).collect()
         };
         let mut seen = BTreeSet::new();
-        paths.into_iter().filter(|(path, _)| seen.insert(way(*path))).collect()
+        paths.into_iter().filter(|&(path, route)| seen.insert(way(path, route))).collect()
     }
 
     /// Follows a request to `to`; `why` is the route or call that makes it.
@@ -112,7 +118,7 @@ impl Walk<'_, '_, '_> {
         if to == BROKEN {
             return;
         }
-        let stop = (to, path, frames, place);
+        let stop = (to, path, frames, place, self.client.map(|(route, _)| route));
         if self.way.iter().any(|(endpoint, asked, ..)| (*endpoint, *asked) == (to, path)) {
             return self.circle(to, path, from);
         }
@@ -172,12 +178,43 @@ impl Walk<'_, '_, '_> {
 
     fn alb(&mut self, id: AlbId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
         let Some(Some(alb)) = self.albs.get(id.index()) else { return };
-        let rule = alb.rule_of_path.get(path.index()).copied().unwrap_or_default();
-        let Some(Action::Forward(groups)) = alb.rules.get(usize::from(rule)).map(|rule| &rule.action) else { return };
-        for (group, _) in groups {
-            let Some(group) = alb.target_groups.get(group.index()) else { continue };
-            let to = Check::target_endpoint(group.targets);
-            self.visit(to, path, frames + 1, place, Some(Endpoint::Alb(id)), why);
+        let way = alb.way_of_path.get(path.index()).copied().unwrap_or_default();
+        let Some(way) = alb.ways.get(usize::from(way)) else { return };
+        for &rule in way {
+            let rule = &alb.rules[usize::from(rule)];
+            let fits =
+                |routes: &Vec<bool>| self.client.is_some_and(|(route, _)| routes.get(route.index()) == Some(&true));
+            let conditions = &rule.conditions;
+            if !conditions.routes.as_ref().is_none_or(fits) {
+                continue;
+            }
+            match &rule.action {
+                Action::Forward(forward) => {
+                    for (group, _) in &forward.groups {
+                        let Some(group) = alb.target_groups.get(group.index()) else { continue };
+                        let to = Check::target_endpoint(group.targets);
+                        self.visit(to, path, frames + 1, place, Some(Endpoint::Alb(id)), why);
+                    }
+                }
+                Action::Redirect { path, .. } => self.redirect(id, *path, frames, place, why),
+                Action::FixedResponse(_) => {}
+            }
+            if conditions.methods.is_empty() && conditions.sources.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A client follows a redirect on the way it came. Nobody else does.
+    fn redirect(&mut self, id: AlbId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        match self.client {
+            Some((_, entry)) if frames == 1 => self.visit(entry, path, 1, place, None, why),
+            _ => {
+                let name = self.check.name_of(Endpoint::Alb(id));
+                let title = format!("`{name}` redirects requests that come from no client straight");
+                let label = "redirects of calls and behind a distribution are not modelled yet";
+                self.check.error(why, title, label);
+            }
         }
     }
 
@@ -216,6 +253,8 @@ impl Walk<'_, '_, '_> {
         if !self.handlers.insert((id, number)) && self.way.len() > MAX_WAY {
             return;
         }
+        // What a task calls is asked for by no client.
+        let client = self.client.take();
         for step in &handler.steps {
             let StepAction::Calls(calls) = &step.action else { continue };
             for call in calls {
@@ -225,6 +264,7 @@ impl Walk<'_, '_, '_> {
                 self.visit(call.to, call.path, 1, None, from, why);
             }
         }
+        self.client = client;
     }
 
     fn circle(&mut self, to: Endpoint, path: PathId, from: Option<Endpoint>) {
@@ -252,6 +292,7 @@ impl Walk<'_, '_, '_> {
                 let (Some(path), false) = (path, self.handlers.contains(&(id, handler))) else { continue };
                 let (reached, handlers, operations) =
                     (self.reached.clone(), self.handlers.clone(), self.operations.clone());
+                self.client = None;
                 self.visit(Endpoint::Ecs(id), PathId(path as u32), 1, None, None, Span::NOWHERE);
                 (self.reached, self.handlers, self.operations) = (reached, handlers, operations);
             }

@@ -113,6 +113,9 @@ impl Check<'_> {
                 _ => None,
             };
         }
+        if fault.action.value == Action::ZonalShift {
+            return self.zonal_shift(fault);
+        }
         let service = self.service_of(&fault.target, "the target of this fault");
         let desired =
             service.and_then(|id| self.doc.ecs.entries[id.index()].1.as_ref()).map(|it| it.desired_count.value);
@@ -133,6 +136,7 @@ impl Check<'_> {
             }
             (None, None) => None,
         };
+        let zone = fault.availability_zone.as_ref().and_then(|zone| self.zone(service?, zone));
         let mut needed = |given: bool, key: &str, example: &str| {
             if !given {
                 let title = format!("{} lacks `{key}`", action_name(fault.action.value));
@@ -140,14 +144,11 @@ impl Check<'_> {
             }
         };
         match fault.action.value {
-            Action::StopTask => {
-                let zone = fault.availability_zone.as_ref().and_then(|zone| self.zone(service?, zone));
-                Some(FaultAction::StopTask { service: service?, zone, count })
-            }
+            Action::StopTask => Some(FaultAction::StopTask { service: service?, zone, count }),
             Action::NetworkLatency => {
                 needed(fault.delay.is_some(), "delay", "\"200ms\"");
                 let delay = fault.delay.as_ref().map_or(SimDuration::ZERO, |delay| self.delay(delay, "delay"));
-                Some(FaultAction::NetworkLatency { service: service?, delay })
+                Some(FaultAction::NetworkLatency { service: service?, zone, delay })
             }
             Action::CpuStress => {
                 needed(fault.factor.is_some(), "factor", "2.0");
@@ -157,30 +158,65 @@ impl Check<'_> {
             Action::ErrorRate => {
                 needed(fault.error_rate.is_some(), "error_rate", "\"20%\"");
                 let share = fault.error_rate.as_ref().map_or(0.0, |share| self.share(share, "error_rate"));
-                Some(FaultAction::ErrorRate { service: service?, share })
+                Some(FaultAction::ErrorRate { service: service?, zone, share })
             }
-            Action::FailoverDbCluster => None,
+            Action::Blackhole => Some(FaultAction::Blackhole { service: service?, zone }),
+            Action::FailoverDbCluster | Action::ZonalShift => None,
         }
+    }
+
+    fn zonal_shift(&mut self, fault: &raw::Fault) -> Option<FaultAction> {
+        let Endpoint::Alb(alb) = self.endpoint(&fault.target, &[Section::Alb], None, "the target of a zonal shift")
+        else {
+            return None;
+        };
+        let Some(zone) = &fault.availability_zone else {
+            let title = format!("{} lacks `availability_zone`", action_name(fault.action.value));
+            self.error(fault.span, title, "add availability_zone = \"a\"");
+            return None;
+        };
+        let balancer = self.doc.alb.entries[alb.index()].1.as_ref()?;
+        if !*balancer.zonal_shift {
+            let error =
+                Diagnostic::error(fault.target.span, "zonal shifts are off for this load balancer", "not enabled");
+            self.note(error.help("AWS has them off by default; add zonal_shift = true"));
+        }
+        let zones: Vec<&str> = balancer.availability_zones.iter().map(|zone| zone.as_str()).collect();
+        if zones.len() < 2 {
+            let title = "a load balancer of fewer than two zones has nowhere to shift to";
+            self.error(fault.target.span, title, "add availability_zones to the load balancer");
+            return None;
+        }
+        let found = self.among_zones(zone, &zones, "the load balancer");
+        if let Some(duration) = &fault.duration {
+            self.time(duration, "duration", 0.0, 259_200.0, "zonal shift");
+        }
+        found.map(|zone| FaultAction::ZonalShift { alb, zone: zone as u8 })
     }
 
     fn zone(&mut self, service: EcsId, zone: &Sp<String>) -> Option<u16> {
         let service = self.doc.ecs.entries[service.index()].1.as_ref()?;
         let zones: Vec<&str> = service.availability_zones.iter().map(|zone| zone.as_str()).collect();
+        self.among_zones(zone, &zones, "the service").map(|n| n as u16)
+    }
+
+    fn among_zones(&mut self, zone: &Sp<String>, zones: &[&str], whose: &str) -> Option<usize> {
         let found = zones.iter().position(|known| *known == zone.as_str());
         if found.is_none() {
-            let title = format!("the service has no zone `{}`", zone.value);
-            self.error(zone.span, title, format!("zones: {}", list(&zones)));
+            let title = format!("{whose} has no zone `{}`", zone.value);
+            self.error(zone.span, title, format!("zones: {}", list(zones)));
         }
-        found.map(|n| n as u16)
+        found
     }
 
     /// Refuses parameters that the action does not have.
     fn fault_keys(&mut self, fault: &raw::Fault) {
         let action = fault.action.value;
         let (stop, stress) = (action == Action::StopTask, action == Action::CpuStress);
+        let zonal = !stress && action != Action::FailoverDbCluster;
         let keys = [
             ("duration", fault.duration.as_ref().map(|it| it.span), !stop && action != Action::FailoverDbCluster),
-            ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), stop),
+            ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), zonal),
             ("count", fault.count.as_ref().map(|it| it.span), stop || stress),
             ("percent", fault.percent.as_ref().map(|it| it.span), stop || stress),
             ("delay", fault.delay.as_ref().map(|it| it.span), action == Action::NetworkLatency),
@@ -311,6 +347,8 @@ fn action_name(action: Action) -> &'static str {
         Action::FailoverDbCluster => "aws:rds:failover-db-cluster",
         Action::NetworkLatency => "aws:ecs:task-network-latency",
         Action::CpuStress => "aws:ecs:task-cpu-stress",
+        Action::Blackhole => "aws:ecs:task-network-blackhole-port",
+        Action::ZonalShift => "aws:arc:start-zonal-autoshift",
         Action::ErrorRate => "stormglass:error-rate",
     }
 }

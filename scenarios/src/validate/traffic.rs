@@ -95,6 +95,7 @@ impl Check<'_> {
             arrivals,
             routes: self.routes(traffic, sources),
             clients,
+            addresses: traffic.source_ip.as_ref().and_then(|block| self.block(block)),
             timeout,
             retry: self.retry(&traffic.retry),
         }
@@ -311,10 +312,15 @@ impl Check<'_> {
             } else {
                 String::new()
             };
-            let name = format!("{} {method}{}", traffic.name.value, route.path.value);
+            if let Some(name) = &route.name {
+                self.label(name);
+            }
+            let of_route =
+                route.name.as_ref().map_or_else(|| format!("{method}{}", route.path.value), |it| it.value.clone());
+            let name = format!("{} {of_route}", traffic.name.value);
             if !seen.insert(name.clone()) {
                 let title = format!("there are two routes `{name}`");
-                self.error(route.path.span, title, "give the routes different paths or methods");
+                self.error(route.path.span, title, "give the routes different paths, methods or names");
             }
             let id = RouteId(sources.route_names.len() as u16);
             sources.route_names.push(name);
