@@ -75,7 +75,7 @@ impl Addresses {
     #[must_use]
     pub fn peer(&self, request: &Request) -> Source {
         match request.top().holder {
-            Holder::Edge(distribution, edge) | Holder::Regional(distribution, edge) => Source::Edge(distribution, edge),
+            Holder::Cache(distribution, cache, _) => Source::Edge(distribution, cache),
             _ => self.sender(request),
         }
     }
@@ -116,7 +116,7 @@ mod tests {
         let mut request = Request::new(1, sim_core::SimTime::ZERO, Holder::Client(TrafficId(1)), Hop::NONE);
         (request.traffic, request.client) = (TrafficId(1), 5);
         assert_eq!(addresses.peer(&request), Source::Address(261));
-        request.push(Holder::Edge(CloudFrontId(0), 2), Hop::NONE);
+        request.push(Holder::Cache(CloudFrontId(0), 2, Trip::default()), Hop::NONE);
         assert_eq!(addresses.peer(&request), Source::Edge(CloudFrontId(0), 2));
         assert_eq!(addresses.sender(&request), Source::Address(261));
         request.traffic = TrafficId(0);

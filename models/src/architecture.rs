@@ -1,9 +1,12 @@
 //! A validated architecture: everything a run needs, references resolved to numbers, units to types. What stands here cannot
 //! fail any more; the scenario language refuses what would.
 
+use std::sync::Arc;
+
 use sim_core::SimDuration;
 use sim_core::SimTime;
 use sim_core::distribution::Distribution;
+use sim_core::distribution::alias::Weighted;
 
 use crate::{alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, route53, station, timeline};
 
@@ -112,18 +115,72 @@ pub struct Catalog {
     pub zipf: f64,
     /// Size of an object in bytes; one draw per object, the same in every run with the seed.
     pub size: Distribution,
+    /// Popularities and sizes one by one, the most popular first, in place of `zipf` and `size`.
+    pub listed: Option<Arc<Listed>>,
     /// What the origin says of their caching.
-    pub cache_control: CacheControl,
+    pub headers: CacheHeaders,
+    /// For how long the origin's Cache-Control lets its errors be kept; none = it sends none with them.
+    pub error_max_age: Option<SimDuration>,
+    /// Size of an object once compressed, as a share of its own; none = it is of no type that is compressed.
+    pub compressed: Option<f64>,
 }
 
-/// The origin's Cache-Control, as far as TTLs follow from it.
+impl Catalog {
+    /// Objects of which the origin says nothing.
+    #[must_use]
+    pub fn new(name: &str, objects: u64, zipf: f64, size: Distribution) -> Self {
+        Self {
+            name: name.to_owned(),
+            objects,
+            zipf,
+            size,
+            listed: None,
+            headers: CacheHeaders::NONE,
+            error_max_age: None,
+            compressed: None,
+        }
+    }
+}
+
+/// Objects one by one.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// How one is chosen.
+    pub popularity: Weighted,
+    /// Sizes in bytes.
+    pub sizes: Vec<u32>,
+    /// Paths of the most popular, as far as reports name them ([`NAMED_OBJECTS`]).
+    pub names: Vec<String>,
+}
+
+/// How many of a catalogue's most popular objects reports name one by one.
+pub const NAMED_OBJECTS: usize = 100;
+
+/// The origin's Cache-Control and Expires, as far as a shared cache cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum CacheControl {
-    /// No header: the default TTL applies.
-    #[default]
-    Absent,
-    /// `max-age` or `s-maxage` (the latter wins at the edge).
-    MaxAge(SimDuration),
+pub struct CacheHeaders {
+    /// `max-age`.
+    pub max_age: Option<SimDuration>,
+    /// `s-maxage`, which shared caches prefer.
+    pub s_maxage: Option<SimDuration>,
     /// `no-cache`, `no-store` or `private`.
-    NoStore,
+    pub no_store: bool,
+    /// `Expires`, as the time left when the origin answers.
+    pub expires: Option<SimDuration>,
+    /// `stale-while-revalidate`: for so long after its end an old copy may be given while a new one is fetched.
+    pub stale_while_revalidate: SimDuration,
+    /// `stale-if-error`: for so long after its end an old copy may be given when the origin fails; none = it does not say.
+    pub stale_if_error: Option<SimDuration>,
+}
+
+impl CacheHeaders {
+    /// The origin says nothing.
+    pub const NONE: Self = Self {
+        max_age: None,
+        s_maxage: None,
+        no_store: false,
+        expires: None,
+        stale_while_revalidate: SimDuration::ZERO,
+        stale_if_error: None,
+    };
 }

@@ -68,6 +68,7 @@ impl Batches {
             log_dropped: 0,
             downtime: downtime.iter().filter(|it| (before.at..after.at).contains(&it.from)).cloned().collect(),
             counters: Vec::new(),
+            tables: Vec::new(),
             notes: Vec::new(),
             audit: Audit::default(),
             in_flight: Vec::new(),

@@ -10,7 +10,7 @@ use sim_core::random::{Draws, Source, Stream};
 use sim_core::{SimDuration, SimTime};
 
 use crate::address::Block;
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Catalog, Listed};
 use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::observer::Observed;
@@ -38,6 +38,8 @@ pub struct Settings {
     pub clients: u32,
     /// Their addresses, if they have any that rules could match.
     pub addresses: Option<Block>,
+    /// Share of operations whose viewer comes without TLS, 0..=1. Distributions alone care.
+    pub http_share: f64,
     /// How long an attempt may take.
     pub timeout: Option<SimDuration>,
     /// What is done about failed attempts.
@@ -166,6 +168,8 @@ pub struct Route {
     pub method: Method,
     /// The objects asked for.
     pub catalog: Option<CatalogId>,
+    /// Size of the body that is sent, bytes. Distributions alone count it.
+    pub upload_bytes: u32,
     /// How many distinct query strings viewers send.
     pub query_strings: u32,
     /// How many distinct cookie values; a client always sends the same.
@@ -362,10 +366,44 @@ impl Modulation {
 #[derive(Debug)]
 struct Objects {
     number: u16,
-    popularity: Zipf,
-    size: Distribution,
-    /// Sizes belong to objects, not to requests.
-    size_key: u64,
+    law: ObjectLaw,
+}
+
+/// Popularity and sizes of a catalogue's objects.
+#[derive(Debug)]
+enum ObjectLaw {
+    /// By laws; sizes belong to objects, not to requests.
+    Zipf { popularity: Zipf, size: Distribution, size_key: u64 },
+    /// One by one.
+    Listed(Arc<Listed>),
+}
+
+impl Objects {
+    fn new(number: CatalogId, catalog: &Catalog, cx: &Cx<'_>) -> Self {
+        let law = match &catalog.listed {
+            Some(listed) => ObjectLaw::Listed(Arc::clone(listed)),
+            None => ObjectLaw::Zipf {
+                popularity: Zipf::new(catalog.objects, catalog.zipf).expect("validated"),
+                size: catalog.size.clone(),
+                size_key: cx.shared.streams.key(&format!("catalog.{}", catalog.name), "size"),
+            },
+        };
+        Self { number: number.0, law }
+    }
+
+    /// An object and its size, bytes.
+    fn draw(&self, draws: &mut Draws) -> (u32, u32) {
+        match &self.law {
+            ObjectLaw::Zipf { popularity, size, size_key } => {
+                let object = popularity.sample(draws);
+                (object as u32, size.sample(&mut Draws::new(*size_key, object)) as u32)
+            }
+            ObjectLaw::Listed(listed) => {
+                let object = listed.popularity.sample(draws);
+                (object as u32, listed.sizes[object])
+            }
+        }
+    }
 }
 
 /// One source of traffic at work.
@@ -406,13 +444,7 @@ impl Client {
             .iter()
             .map(|route| {
                 let number = route.catalog?;
-                let catalog = &architecture.catalogs[number.index()];
-                Some(Objects {
-                    number: number.0,
-                    popularity: Zipf::new(catalog.objects, catalog.zipf).expect("validated"),
-                    size: catalog.size.clone(),
-                    size_key: cx.shared.streams.key(&format!("catalog.{}", catalog.name), "size"),
-                })
+                Some(Objects::new(number, &architecture.catalogs[number.index()], cx))
             })
             .collect();
         let weights: Vec<f64> = settings.routes.iter().map(|route| route.weight).collect();
@@ -554,7 +586,7 @@ impl Client {
         request.path = route.path;
         request.method = route.method;
         if route.query_strings > 1 {
-            request.query_variant = draws.below(u64::from(route.query_strings)) as u16;
+            request.query_variant = draws.below(u64::from(route.query_strings)) as u32;
         }
         if route.headers > 1 {
             request.header_variant = draws.below(u64::from(route.headers)) as u16;
@@ -564,9 +596,7 @@ impl Client {
         }
         if let Some(objects) = &self.objects[index] {
             request.catalog = objects.number;
-            request.object = objects.popularity.sample(&mut draws) as u32;
-            let mut of_object = Draws::new(objects.size_key, u64::from(request.object));
-            request.bytes = objects.size.sample(&mut of_object) as u32;
+            (request.object, request.bytes) = objects.draw(&mut draws);
         }
         self.begin(key, cx);
     }

@@ -4,7 +4,7 @@
 use sim_core::digest::Digest;
 use sim_core::observations::{
     ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup,
-    StationObservations,
+    StationObservations, Table,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -33,6 +33,8 @@ pub struct Findings {
     pub stations: Vec<StationObservations>,
     /// Totals.
     pub counters: Vec<Counter>,
+    /// Tables.
+    pub tables: Vec<Table>,
     /// Laws checked.
     pub checks: Vec<AuditCheck>,
 }

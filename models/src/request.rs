@@ -25,6 +25,12 @@ pub enum Cause {
     Dns,
     /// CloudFront could not reach or did not hear from the origin (504), or the origin answered badly (502).
     CloudFrontOrigin,
+    /// CloudFront refused the method, or a viewer without TLS (403).
+    CloudFrontForbidden,
+    /// Code at the edge failed (503).
+    EdgeFunction,
+    /// No packet reached the service, and the connection was given up.
+    Unreachable,
     /// The load balancer: the target closed the connection (502).
     Alb502,
     /// The load balancer: no registered targets (503).
@@ -74,11 +80,14 @@ impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
         Self::CloudFrontOrigin,
+        Self::CloudFrontForbidden,
+        Self::EdgeFunction,
+        Self::Unreachable,
         Self::Alb502,
         Self::Alb503,
         Self::Alb504,
@@ -108,6 +117,9 @@ impl Cause {
             Self::ClientTimeout => "client_timeout",
             Self::Dns => "dns_failure",
             Self::CloudFrontOrigin => "cloudfront_origin",
+            Self::CloudFrontForbidden => "cloudfront_forbidden",
+            Self::EdgeFunction => "edge_function",
+            Self::Unreachable => "unreachable",
             Self::Alb502 => "alb_502",
             Self::Alb503 => "alb_503",
             Self::Alb504 => "alb_504",
@@ -213,14 +225,43 @@ pub enum Holder {
     TargetProbe(AlbId, TargetKey),
     /// A Route 53 health check: its number, and the checker's number.
     RouteProbe(u16, u16),
-    /// An edge location that forwarded the request: its number in the distribution.
-    Edge(CloudFrontId, u16),
-    /// A regional cache that forwarded the request: its number in the distribution.
-    Regional(CloudFrontId, u16),
+    /// A cache of a distribution that sent the request on: its number there, and what it must remember.
+    Cache(CloudFrontId, u16, Trip),
     /// A load balancer that forwarded the request to a target.
     Alb(AlbId, TargetKey),
     /// A station that had no copy and asked the station behind it.
     Station(StationId),
+}
+
+/// What a distribution's cache must remember of a request it sent on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Trip {
+    /// How often the present origin has been asked.
+    pub attempt: u8,
+    /// How often any origin has been asked: tells the timer of one attempt from that of another.
+    pub serial: u8,
+    /// It is at the secondary of an origin group.
+    pub secondary: bool,
+    /// Others at the cache wait for its answer.
+    pub leads: bool,
+    /// No viewer waits for it: it renews a copy.
+    pub background: bool,
+    /// Where it is.
+    pub stage: Stage,
+}
+
+/// Where a request is that a distribution's cache sent on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stage {
+    /// At another cache.
+    #[default]
+    ToCache,
+    /// At an origin.
+    ToOrigin,
+    /// At a function behind the origin, which will go well.
+    FunctionDone,
+    /// At a function before or behind the origin, which will fail.
+    FunctionFailed,
 }
 
 /// A holder and the way back to it.
@@ -301,7 +342,7 @@ pub struct Request {
     /// The catalogue the object is of ([`Request::NO_CATALOG`]: none).
     pub catalog: u16,
     /// Which of the route's query strings it carries.
-    pub query_variant: u16,
+    pub query_variant: u32,
     /// Which of the route's header values.
     pub header_variant: u16,
     /// Which of the route's cookie values.
@@ -322,7 +363,7 @@ pub struct Request {
     pub purpose: Purpose,
     /// Method.
     pub method: Method,
-    /// Small state of the service that works on it at the moment (Aurora: which connection state; CloudFront: cacheability).
+    /// Small state of the service that works on it at the moment (Aurora: which connection state; CloudFront: where the answer came from).
     pub state: u32,
     /// How it was answered, once it is.
     pub outcome: Outcome,
@@ -444,6 +485,18 @@ impl Request {
     pub fn place_of(&self, is: impl Fn(Holder) -> bool) -> Option<usize> {
         self.frames[..self.depth as usize].iter().rposition(|frame| is(frame.holder))
     }
+    /// The holder at a place of the stack (0 = bottom).
+    #[must_use]
+    pub fn holder_at(&self, place: usize) -> Holder {
+        self.frames[place].holder
+    }
+    /// A copy that nobody waits for yet.
+    #[must_use]
+    pub fn without_frames(&self) -> Self {
+        let mut copy = self.clone();
+        (copy.depth, copy.abandoned, copy.next) = (0, false, Key::NONE);
+        copy
+    }
     /// Sets the way back to the bottom holder (known once the first hop is).
     pub fn set_bottom_hop(&mut self, back: Hop) {
         self.frames[0].back = back;
@@ -487,6 +540,20 @@ pub mod purpose {
     pub const PATIENCE: u64 = 12;
     /// Where a station sends it on to.
     pub const ROUTING: u64 = 13;
+    /// Time and fate of the functions of a distribution's behaviour.
+    pub const VIEWER_REQUEST: u64 = 20;
+    /// See [`VIEWER_REQUEST`].
+    pub const VIEWER_RESPONSE: u64 = 21;
+    /// See [`VIEWER_REQUEST`].
+    pub const ORIGIN_REQUEST: u64 = 22;
+    /// See [`VIEWER_REQUEST`].
+    pub const ORIGIN_RESPONSE: u64 = 23;
+    /// Whether it comes without TLS.
+    pub const SCHEME: u64 = 24;
+    /// Stream of a fetch that renews a stale copy.
+    pub const REVALIDATION: u64 = 25;
+    /// Stream of another attempt at an origin.
+    pub const AGAIN: u64 = 26;
     /// Step `n` of a handler: its demand at `STEP + 2n`, its probability at `STEP + 2n + 1`.
     pub const STEP: u64 = 1 << 16;
     /// Stream of call `n` of a handler.

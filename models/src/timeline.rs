@@ -69,6 +69,8 @@ pub enum FaultAction {
     },
     /// `aws:rds:failover-db-cluster`.
     FailoverDbCluster(AuroraId),
+    /// `aws:network:disrupt-connectivity`: no packet reaches a service while it lasts.
+    DisruptConnectivity(Endpoint),
     /// Share of a service's requests answered with an error while it lasts, by its tasks of one zone or by all.
     ErrorRate {
         /// Whose.

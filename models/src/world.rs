@@ -115,6 +115,8 @@ pub struct Shared {
     pub streams: Streams,
     /// Where clients have their addresses.
     pub addresses: Addresses,
+    /// Services that no packet reaches at present.
+    pub unreachable: Vec<Endpoint>,
 }
 
 impl Shared {
@@ -126,6 +128,9 @@ impl Shared {
         (key, request)
     }
 }
+
+/// When a caller gives up a connection that nobody answers: SYN and six retries, 1 + 2 + 4 + ... + 64 s (Linux, tcp_syn_retries = 6).
+const CONNECTION_GIVEN_UP: SimDuration = SimDuration::from_secs(127);
 
 impl Cx<'_> {
     /// The simulated instant.
@@ -156,6 +161,15 @@ impl Cx<'_> {
     /// Sends a control message, to be handled in this instant after what is already on its way.
     pub fn control(&mut self, control: Control) {
         self.shared.outbox.push_back(Message::Control(control));
+    }
+    /// Cuts a service off, or connects it again. What it has on it already is answered still.
+    fn set_reachable(&mut self, endpoint: Endpoint, reachable: bool) {
+        let unreachable = &mut self.shared.unreachable;
+        if !reachable {
+            unreachable.push(endpoint);
+        } else if let Some(at) = unreachable.iter().position(|&cut| cut == endpoint) {
+            unreachable.swap_remove(at);
+        }
     }
     /// The hop for a one-way delay. For use while building; delays are few and known before the run.
     pub fn hop(&mut self, one_way: SimDuration) -> Hop {
@@ -200,6 +214,7 @@ impl Models {
             metrics: Metrics::default(),
             streams: Streams::new(seed, replication),
             addresses: Addresses::new(architecture.traffic.iter().map(|traffic| traffic.addresses).collect()),
+            unreachable: Vec::new(),
         };
         let mut cx = Cx { kernel, shared: &mut shared };
         let populations: Vec<u32> = architecture.traffic.iter().map(|traffic| traffic.clients).collect();
@@ -207,7 +222,7 @@ impl Models {
             clients: build(&architecture.traffic, |i, s| Client::new(TrafficId(i), s, architecture, &mut cx)),
             route53: Route53::new(&architecture.route53, &populations, &mut cx),
             cloudfronts: build(&architecture.cloudfront, |i, s| {
-                CloudFront::new(CloudFrontId(i), s, &architecture.catalogs, &mut cx)
+                CloudFront::new(CloudFrontId(i), s, architecture, &mut cx)
             }),
             albs: build(&architecture.alb, |i, s| Alb::new(AlbId(i), s, &mut cx)),
             ecs: build(&architecture.ecs, |i, s| Ecs::new(EcsId(i), s, &mut cx)),
@@ -244,6 +259,7 @@ impl Models {
         self.drain(kernel);
         let mut cx = Cx { kernel, shared: &mut self.shared };
         self.route53.start(&mut cx);
+        self.cloudfronts.iter_mut().for_each(|distribution| distribution.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
@@ -274,6 +290,10 @@ impl Models {
     #[inline]
     fn offer(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
+        if !cx.shared.unreachable.is_empty() && cx.shared.unreachable.contains(&to) {
+            cx.request(key).outcome = Outcome::failed(0, Cause::Unreachable);
+            return cx.kernel.schedule_in(CONNECTION_GIVEN_UP, Event::Reply(key));
+        }
         match to {
             Endpoint::Record(id) => self.route53.on_offer(id, key, cx),
             Endpoint::CloudFront(id) => self.cloudfronts[id.index()].on_offer(key, cx),
@@ -297,8 +317,7 @@ impl Models {
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
             Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
-            Holder::Edge(id, edge) => self.cloudfronts[id.index()].on_reply_to_edge(key, edge, cx),
-            Holder::Regional(id, regional) => self.cloudfronts[id.index()].on_reply_to_regional(key, regional, cx),
+            Holder::Cache(id, cache, trip) => self.cloudfronts[id.index()].on_reply(key, cache, trip, cx),
         }
     }
 
@@ -332,6 +351,7 @@ impl Models {
                         }
                     }
                     FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
+                    FaultAction::DisruptConnectivity(endpoint) => cx.set_reachable(endpoint, !begins),
                     FaultAction::StopTask { service, .. }
                     | FaultAction::ErrorRate { service, .. }
                     | FaultAction::Blackhole { service, .. }
@@ -413,6 +433,7 @@ impl Models {
             log_dropped: books.log_dropped,
             downtime: books.downtime,
             counters: findings.counters,
+            tables: findings.tables,
             notes: architecture.notes.clone(),
             audit: Audit { checks: findings.checks },
             in_flight: books.in_flight,
@@ -472,6 +493,50 @@ fn build<S, T>(settings: &[S], mut new: impl FnMut(u16, &S) -> T) -> Vec<T> {
 pub(crate) mod bench {
     use super::*;
 
+    /// An architecture of nothing.
+    pub(crate) fn architecture() -> Architecture {
+        Architecture {
+            run: run(),
+            network: crate::architecture::Network { region_rtt: SimDuration::ZERO },
+            places: vec!["here".to_owned()],
+            paths: vec!["/".to_owned()],
+            catalogs: Vec::new(),
+            routes: vec!["test".to_owned()],
+            traffic: Vec::new(),
+            route53: route53::Settings {
+                records: Vec::new(),
+                health_checks: Vec::new(),
+                resolvers: route53::Resolvers {
+                    count: 1,
+                    client_rtt: SimDuration::ZERO,
+                    authoritative_rtt: SimDuration::ZERO,
+                    client_cache: false,
+                },
+                propagation: SimDuration::ZERO,
+            },
+            cloudfront: Vec::new(),
+            alb: Vec::new(),
+            ecs: Vec::new(),
+            aurora: Vec::new(),
+            dynamodb: Vec::new(),
+            stations: Vec::new(),
+            scaling: Vec::new(),
+            deployments: Vec::new(),
+            faults: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn run() -> crate::architecture::Run {
+        crate::architecture::Run {
+            duration: SimDuration::from_secs(3600),
+            warm_up: SimDuration::ZERO,
+            downtime_error_rate: 0.5,
+            metric_delay: SimDuration::from_secs(60),
+            spans: crate::architecture::Spans::default(),
+        }
+    }
+
     /// The kernel and the shared part of a world without services.
     pub(crate) struct Bench {
         pub(crate) kernel: Kernel<Event>,
@@ -481,13 +546,7 @@ pub(crate) mod bench {
     impl Bench {
         /// A bench for a run of an hour with one route.
         pub(crate) fn new() -> Self {
-            let run = crate::architecture::Run {
-                duration: SimDuration::from_secs(3600),
-                warm_up: SimDuration::ZERO,
-                downtime_error_rate: 0.5,
-                metric_delay: SimDuration::from_secs(60),
-                spans: crate::architecture::Spans::default(),
-            };
+            let run = run();
             let shared = Shared {
                 requests: Slab::new(),
                 outbox: Outbox::default(),
@@ -495,6 +554,7 @@ pub(crate) mod bench {
                 metrics: Metrics::default(),
                 streams: Streams::new(1, 0),
                 addresses: Addresses::default(),
+                unreachable: Vec::new(),
             };
             Self { kernel: Kernel::new(), shared }
         }

@@ -3,9 +3,9 @@
 mod common;
 
 use common::*;
-use models::architecture::{Architecture, CacheControl, Catalog};
+use models::architecture::{Architecture, CacheHeaders, Catalog};
 use models::client::{Jitter, Retry, Route};
-use models::cloudfront::{Behavior, CachePolicy, Edge, Regional};
+use models::cloudfront::{Behavior, CachePolicy, Edge, Origin, Regional};
 use models::ecs::StepAction;
 use models::request::Method;
 use models::route53::{Answer, HealthCheck, Record, Resolvers, RoutingPolicy};
@@ -31,7 +31,7 @@ const OPTIMIZED: CachePolicy = CachePolicy {
 fn distribution(origin: Endpoint) -> cloudfront::Settings {
     cloudfront::Settings {
         name: "site".into(),
-        behaviors: vec![Behavior { path_pattern: "*".into(), origin, cache_policy: OPTIMIZED }],
+        behaviors: vec![Behavior::new("*", 0, OPTIMIZED)],
         behavior_of_path: vec![0],
         edges: vec![Edge {
             name: "tokyo".into(),
@@ -43,8 +43,10 @@ fn distribution(origin: Endpoint) -> cloudfront::Settings {
         }],
         edge_of_place: vec![0],
         regionals: vec![Regional { name: "japan".into(), capacity: 1 << 30, origin_rtt: millis(100) }],
+        origins: vec![Origin::new("origin", origin)],
         error_caching_min_ttl: secs(10),
-        origin_read_timeout: secs(30),
+        error_pages: vec![],
+        invalidations: vec![],
     }
 }
 
@@ -74,14 +76,7 @@ fn static_paths_come_from_the_edge_and_posts_from_the_origin() {
     a.cloudfront.push(distribution(Endpoint::Station(StationId(0))));
     a.stations
         .push(station::Settings { response_bytes: 300, ..station::Settings::new("origin", None, constant(0.05)) });
-    let size = exponential(20_000.0);
-    a.catalogs.push(Catalog {
-        name: "images".into(),
-        objects: 500,
-        zipf: 0.8,
-        size,
-        cache_control: CacheControl::Absent,
-    });
+    a.catalogs.push(Catalog::new("images", 500, 0.8, exponential(20_000.0)));
     a.routes.push("users POST".into());
     let get = &mut a.traffic[0].routes[0];
     get.catalog = Some(CatalogId(0));
@@ -115,11 +110,10 @@ fn no_request_is_lost_or_answered_twice_whoever_gives_up_first() {
                 Retry { max_attempts: 3, backoff: millis(100), max_backoff: secs(1), jitter: Jitter::Full };
             a.traffic[0].routes[0].method = method;
             a.traffic[0].routes[0].catalog = Some(CatalogId(0));
-            let control = CacheControl::MaxAge(secs(1));
-            let size = constant(1000.0);
-            a.catalogs.push(Catalog { name: "it".into(), objects: 2000, zipf: 0.0, size, cache_control: control });
+            let headers = CacheHeaders { max_age: Some(secs(1)), ..CacheHeaders::NONE };
+            a.catalogs.push(Catalog { headers, ..Catalog::new("it", 2000, 0.0, constant(1000.0)) });
             a.cloudfront.push(distribution(Endpoint::Alb(AlbId(0))));
-            a.cloudfront[0].origin_read_timeout = secs(edge);
+            a.cloudfront[0].origins[0].read_timeout = secs(edge);
             a.alb.push(balancer("front", EcsId(0)));
             a.alb[0].idle_timeout = secs(idle);
             // Overloaded by half: waits grow beyond every timeout.

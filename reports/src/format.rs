@@ -16,6 +16,8 @@ pub(crate) enum Unit {
     Rate,
     /// A number of things.
     Count,
+    /// Bytes, shown in B, KB, MB, GB (of 1024).
+    Bytes,
 }
 
 impl Unit {
@@ -36,6 +38,16 @@ impl Unit {
         }
     }
 
+    /// The kind of a table's column by the name of its unit.
+    pub(crate) fn of_column(unit: &str) -> Self {
+        match unit {
+            "share" => Self::Share,
+            "bytes" => Self::Bytes,
+            "s" => Self::Seconds,
+            _ => Self::Count,
+        }
+    }
+
     /// Factor and symbol for a value of this size.
     fn scale(self, value: f64) -> (f64, &'static str) {
         let size = value.abs();
@@ -43,6 +55,10 @@ impl Unit {
             Self::Share => (100.0, "%"),
             Self::Rate => (1.0, "/s"),
             Self::Count => (1.0, ""),
+            Self::Bytes if size < 1024.0 => (1.0, "B"),
+            Self::Bytes if size < 1_048_576.0 => (1.0 / 1024.0, "KB"),
+            Self::Bytes if size < 1_073_741_824.0 => (1.0 / 1_048_576.0, "MB"),
+            Self::Bytes => (1.0 / 1_073_741_824.0, "GB"),
             Self::Seconds if size == 0.0 => (1.0, "s"),
             Self::Seconds if size < 0.999_95e-6 => (1e9, "ns"),
             Self::Seconds if size < 0.999_95e-3 => (1e6, "µs"),

@@ -257,6 +257,8 @@ pub struct Report {
     /// The estimates.
     #[serde(flatten)]
     pub figures: Figures<Estimate, LatencyEstimate>,
+    /// Tables that services hand over, such as the most popular objects of a distribution.
+    pub tables: Vec<TableReport>,
     /// Windows of downtime of replication 0, in order of time.
     pub downtime_windows: Vec<Window>,
     /// What happened when, in replication 0.
@@ -277,6 +279,37 @@ pub struct Report {
     pub series: Vec<SeriesReport>,
     /// The figures of each replication.
     pub per_replication: Vec<Replication>,
+}
+
+/// A table of figures by name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TableReport {
+    /// Such as `Popular objects of cloudfront.shop`.
+    pub title: String,
+    /// What its rows are, such as `object`.
+    pub rows_are: String,
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows.
+    pub rows: Vec<Row>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// `count`, `share` (0..=1), `bytes` or `s`.
+    pub unit: String,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// One figure a column.
+    pub values: Vec<Estimate>,
 }
 
 /// What the intervals are.
@@ -515,6 +548,8 @@ pub enum Group {
     Tasks,
     /// Utilisation of stations.
     Utilisation,
+    /// Share of requests that caches answered.
+    CacheHits,
     /// Published metrics.
     Metric,
 }
@@ -528,6 +563,7 @@ impl Group {
             Self::Requests => "requests",
             Self::Tasks => "tasks",
             Self::Utilisation => "utilisation",
+            Self::CacheHits => "cache_hits",
             Self::Metric => "metric",
         }
     }

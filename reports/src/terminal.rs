@@ -14,6 +14,7 @@ const CAUSES_MOST: usize = 6;
 const WINDOWS_MOST: usize = 5;
 const STATIONS_MOST: usize = 5;
 const CAUTIONS_MOST: usize = 4;
+const TABLE_ROWS_MOST: usize = 8;
 /// Narrower than this nothing can be shown.
 const WIDTH_LEAST: usize = 60;
 
@@ -32,6 +33,7 @@ impl Report {
         page.errors(self);
         page.downtime(self);
         page.stations(self);
+        page.tables(self);
         page.footer(self);
         page.text
     }
@@ -338,6 +340,26 @@ impl Page {
         }
         self.table(&table);
         self.more(stations.len(), STATIONS_MOST, "station");
+    }
+
+    fn tables(&mut self, report: &Report) {
+        for one in &report.tables {
+            // What is nothing in every row is left to the files.
+            let says = |column: &usize| one.rows.iter().any(|row| row.values[*column].value > 0.0);
+            let columns: Vec<usize> = (0..one.columns.len()).filter(says).collect();
+            self.heading(&tame(&one.title), "");
+            let names = columns.iter().map(|&column| one.columns[column].name.as_str());
+            let header: Vec<&str> = [one.rows_are.as_str()].into_iter().chain(names).collect();
+            let mut table = self.new_table(&header, 1);
+            for row in one.rows.iter().take(TABLE_ROWS_MOST) {
+                let cell =
+                    |&column: &usize| plain(Unit::of_column(&one.columns[column].unit), row.values[column].value);
+                let name = shorten(&tame(&row.name), 40);
+                table.add_row([name].into_iter().chain(columns.iter().map(cell)).collect::<Vec<_>>());
+            }
+            self.table(&table);
+            self.more(one.rows.len(), TABLE_ROWS_MOST, "row");
+        }
     }
 
     fn footer(&mut self, report: &Report) {

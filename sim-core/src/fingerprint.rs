@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::math::hash_str;
 use crate::observations::{
     ArrivalWindow, Audit, AuditCheck, Counter, DowntimeWindow, LogEntry, Observations, RouteObservations, Series,
-    StationObservations,
+    StationObservations, Table,
 };
 use crate::tally::Histogram;
 use crate::{SimDuration, SimTime};
@@ -42,7 +42,7 @@ macro_rules! fields {
 
 fields! {
     Observations {
-        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, counters, notes, audit,
+        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, counters, tables, notes, audit,
         in_flight, batches, latency_by_arrival, customers, digest, events,
     }
     ArrivalWindow { count, latency_sum_nanos }
@@ -54,6 +54,7 @@ fields! {
     LogEntry { at, until, kind, subject, what }
     DowntimeWindow { route, from, until, lost, started, cause, blamed_on }
     Counter { subject, name, value }
+    Table { title, rows_are, columns, rows, ranked }
     Audit { checks }
     AuditCheck { law, found, holds }
     Series { group, name, unit, bin, values }
@@ -178,6 +179,10 @@ mod tests {
             log_dropped: 0,
             downtime: Vec::new(),
             counters: vec![Counter { subject: text("edge"), name: text("hits"), value: 7.0 }],
+            tables: vec![Table {
+                rows: vec![(text("logo"), vec![3.0])],
+                ..Table::new("objects", "object", &[("n", "count")])
+            }],
             notes: vec![text("a note")],
             audit: Audit { checks: vec![AuditCheck { law: text("law"), found: text("1 = 1"), holds: true }] },
             in_flight: vec![1],
@@ -195,6 +200,7 @@ mod tests {
         let changes: &[fn(&mut Observations)] = &[
             |it| it.horizon = SimTime::from_nanos(it.horizon.as_nanos() + 1),
             |it| it.routes[0].failed[0].1 += 1,
+            |it| it.tables[0].rows[0].1[0] += 1.0,
             |it| it.routes[0].latency.record(SimDuration::from_millis(20)),
             |it| it.routes[0].latency_failed.record(SimDuration::ZERO),
             |it| it.stations[0].mean_wait = f64::from_bits(it.stations[0].mean_wait.to_bits() ^ 1),

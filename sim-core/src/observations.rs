@@ -29,6 +29,8 @@ pub struct Observations {
     pub downtime: Vec<DowntimeWindow>,
     /// Totals by name, such as `cloudfront.edge hits`; a report shows them as they are.
     pub counters: Vec<Counter>,
+    /// Tables that a service hands over, such as its most popular objects.
+    pub tables: Vec<Table>,
     /// Assumptions and repairs the reader of a report must know ("one-second stamps were spread inside their second").
     pub notes: Vec<String>,
     /// The self-audit.
@@ -125,6 +127,8 @@ pub enum SeriesGroup {
     Tasks,
     /// Utilisation of stations, 0..=1.
     Utilisation,
+    /// Share of requests that a cache answered, 0..=1.
+    CacheHits,
     /// Published metrics, named as CloudWatch does: `AWS/ECS CPUUtilization ecs.web`.
     Metric,
 }
@@ -207,6 +211,30 @@ pub struct Counter {
     pub name: String,
     /// The total.
     pub value: f64,
+}
+
+/// A table of figures by name.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// Such as `Popular objects of cloudfront.shop`.
+    pub title: String,
+    /// What its rows are, such as `object`.
+    pub rows_are: String,
+    /// Names and units (`count`, `share`, `bytes`, `s`) of its columns.
+    pub columns: Vec<(String, String)>,
+    /// Names and values of its rows, one value a column; NaN where there is none.
+    pub rows: Vec<(String, Vec<f64>)>,
+    /// Whether the rows are in descending order of the first column.
+    pub ranked: bool,
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(title: impl Into<String>, rows_are: &str, columns: &[(&str, &str)]) -> Self {
+        let columns = columns.iter().map(|&(name, unit)| (name.to_owned(), unit.to_owned())).collect();
+        Self { title: title.into(), rows_are: rows_are.to_owned(), columns, rows: Vec::new(), ranked: false }
+    }
 }
 
 /// The run's check on itself.

@@ -8,9 +8,6 @@ use crate::request::{Request, RequestKey};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flight {
     key: u64,
-    /// Stream of the request that fetches. By this, not by its key, it is known when it returns: who answers in place of a
-    /// silent origin does it with a copy of the request.
-    leader: u64,
     /// Requests that wait, linked by [`Request::next`].
     first: RequestKey,
     last: RequestKey,
@@ -60,21 +57,26 @@ impl Flights {
         true
     }
 
+    /// Whether a key is being fetched.
+    pub(super) fn has(&self, key: u64) -> bool {
+        self.slots[self.find(key)].is_some()
+    }
+
     /// A request fetches a key that nobody fetches yet.
-    pub(super) fn open(&mut self, key: u64, leader: u64) {
+    pub(super) fn open(&mut self, key: u64) {
         if 2 * (self.flights + 1) > self.slots.len() {
             self.grow();
         }
         let at = self.find(key);
         debug_assert!(self.slots[at].is_none(), "one fetch a key");
-        self.slots[at] = Some(Flight { key, leader, first: RequestKey::NONE, last: RequestKey::NONE, waiting: 0 });
+        self.slots[at] = Some(Flight { key, first: RequestKey::NONE, last: RequestKey::NONE, waiting: 0 });
         self.flights += 1;
     }
 
-    /// Ends the fetch of a key if this request is the one that fetched; returns the first of those that waited.
-    pub(super) fn close(&mut self, key: u64, leader: u64) -> Option<RequestKey> {
+    /// Ends the fetch of a key; returns the first of those that waited.
+    pub(super) fn close(&mut self, key: u64) -> Option<RequestKey> {
         let mut vacant = self.find(key);
-        let flight = self.slots[vacant].filter(|flight| flight.leader == leader)?;
+        let flight = self.slots[vacant]?;
         self.flights -= 1;
         // Those further along the probe move up, so that no search ends early.
         let mask = self.slots.len() - 1;
@@ -119,32 +121,31 @@ mod tests {
     fn agrees_with_a_map() {
         let mut requests = Slab::new();
         let mut flights = Flights::new();
-        let mut twin: BTreeMap<u64, (u64, Vec<RequestKey>)> = BTreeMap::new();
+        let mut twin: BTreeMap<u64, Vec<RequestKey>> = BTreeMap::new();
         let mut stream = Stream::from_key(5);
-        for step in 0..20_000u64 {
+        for _ in 0..20_000u64 {
             let key = stream.below(40) * 0x1_0000_0001 % 13 + (stream.below(6) << 32);
             match stream.below(3) {
                 0 if !twin.contains_key(&key) => {
-                    flights.open(key, step);
-                    twin.insert(key, (step, Vec::new()));
+                    flights.open(key);
+                    twin.insert(key, Vec::new());
                 }
                 1 => {
                     let request =
                         requests.insert(Request::new(0, SimTime::ZERO, Holder::Client(TrafficId(0)), Hop::NONE));
                     let waits = flights.wait(key, request, &mut requests);
                     match twin.get_mut(&key) {
-                        Some((_, waiting)) => waiting.push(request),
+                        Some(waiting) => waiting.push(request),
                         None => drop(requests.remove(request)),
                     }
                     assert_eq!(waits, twin.contains_key(&key));
                 }
                 _ => {
-                    assert_eq!(flights.close(key, u64::MAX), None, "only the leader closes");
                     let expected = twin.remove(&key);
-                    let leader = expected.as_ref().map_or(0, |it| it.0);
-                    let mut next = flights.close(key, leader);
+                    assert_eq!(flights.has(key), expected.is_some());
+                    let mut next = flights.close(key);
                     assert_eq!(next.is_some(), expected.is_some());
-                    for request in expected.map_or(Vec::new(), |it| it.1) {
+                    for request in expected.unwrap_or_default() {
                         assert_eq!(next, Some(request));
                         next = requests.remove(request).map(|it| it.next);
                     }
@@ -153,6 +154,6 @@ mod tests {
             }
             assert_eq!(flights.flights, twin.len());
         }
-        assert_eq!(flights.waiting(), twin.values().map(|it| it.1.len() as u64).sum());
+        assert_eq!(flights.waiting(), twin.values().map(|it| it.len() as u64).sum());
     }
 }

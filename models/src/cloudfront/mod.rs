@@ -1,77 +1,119 @@
-//! CloudFront: behaviours, edge locations, regional caches, TTLs, cache keys, request collapsing.
+//! CloudFront: behaviours, edge locations, regional caches, Origin Shield, TTLs, cache keys, request collapsing, origins and their
+//! failover, functions at the edge, invalidations.
 //!
 //! ```text
-//! viewer --viewer_rtt--> edge --regional_rtt--> regional cache --origin_rtt--> origin      (GET, HEAD of cached behaviours)
-//!                          \-------------------origin_rtt---------------------> origin      (everything else)
+//! viewer --viewer_rtt--> edge --regional_rtt--> regional cache [--> Origin Shield] --origin_rtt--> origin     (cached methods)
+//!                          \--------------------------origin_rtt---------------------------------> origin     (everything else)
 //! ```
-//! An answer is kept at each cache on its way back. Its age counts from when the regional cache had it from the origin, so
-//! that an edge's copy expires with the regional one. A request for which a fetch is under way waits for it, at the edge and
-//! again at the regional cache. An expired copy is asked about anew, which takes the whole trip; if the origin fails then, the
-//! stale copy is served.
+//! All caches are one kind of thing: a request that finds nothing waits there for whoever fetches the same, or is passed on to the cache
+//! behind, or to the origin. An answer is kept at each cache on its way back. Its age counts from when the cache next to the origin had it,
+//! so that an edge's copy expires with the regional one. An expired copy is asked about anew, which takes the whole trip; if the origin
+//! fails then, the stale copy is served.
 //!
-//! A request that the origin leaves unanswered is abandoned to it after the read timeout, and a copy of it carries the 504 back
-//! (see [`Request::detach_at`]).
+//! What a cache must remember of a request it sent on stands in the request's frame ([`Trip`]), so that it comes back with the
+//! answer even where that is carried by a copy.
 
 mod flights;
+mod invalidation;
 mod layer;
+mod origin;
+mod popular;
 mod settings;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod ttl;
 
-use sim_core::{LaneId, SimDuration};
+use std::sync::Arc;
 
-use crate::architecture::{CacheControl, Catalog};
+use sim_core::math::mix;
+use sim_core::observations::LogKind;
+use sim_core::random::{Draws, Source as _};
+use sim_core::{SimDuration, SimTime};
+
+use crate::architecture::{Architecture, CacheHeaders};
 use crate::ids::*;
 use crate::request::*;
 use crate::world::{self, Cx};
-use layer::{Answer, Layer, Settled, Stamps};
-pub use settings::{Behavior, CachePolicy, Edge, Regional, Settings};
+use layer::{Answer, Found, Grace, Layer, Settled, Stamps};
+use origin::{OriginState, Pools};
+pub use settings::{
+    Behavior, CachePolicy, Digit, Edge, ErrorPage, Failover, Function, Functions, Invalidation, Methods, Origin,
+    Regional, RouteKey, Settings, ViewerProtocol,
+};
 use tally::{Books, Source, Tally};
+use ttl::VariantKey;
 pub use ttl::{Ttl, ttl};
 
 /// What happens inside a distribution.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A request arrives at the regional cache of its edge.
-    AtRegional(RequestKey),
-    /// The origin has had its time for a request.
-    OriginTimeout(RequestKey),
+    /// A request has been redirected, and the function before the edge's cache is done with it.
+    AtEdge(RequestKey),
+    /// A request arrives at a cache that another cache passed it on to.
+    AtCache(RequestKey, u16),
+    /// The function before the origin is done with a request, and there is a connection.
+    Send(RequestKey),
+    /// A connection was not answered in time.
+    ConnectionTimeout(RequestKey),
+    /// The origin has had its time for a request, the so manieth time that it was sent.
+    OriginTimeout(RequestKey, u8),
+    /// The function behind the origin is done with an answer.
+    FromOrigin(RequestKey),
+    /// The function before the viewer is done with an answer.
+    ToViewer(RequestKey),
+    /// An invalidation is created.
+    Invalidate(u16),
+    /// An invalidation (number, cache) reaches a cache.
+    InvalidationArrives(u16, u16),
 }
 
-/// In [`Request::state`] between edge and regional cache: it goes to the origin by itself, whoever else fetches the same.
-/// On the way back the state is the [`Source`], and [`Request::joined`] is [`Answer::fresh_until`].
-const ALONE: u32 = u32::MAX;
+/// Bits of [`Request::state`] on the way from a cache to the next: it goes on by itself, whoever else fetches the same. On the way back
+/// the state is the [`Source`], and [`Request::joined`] is [`Answer::fresh_until`].
+const ALONE: u32 = 1;
+/// See [`ALONE`]: no viewer waits for it.
+const BACKGROUND: u32 = 2;
+
+/// Bounds of compression: objects of 1,000 to 10,000,000 bytes (CloudFront developer guide, "Serving compressed files").
+const COMPRESSED_BYTES: std::ops::RangeInclusive<u32> = 1_000..=10_000_000;
+
+/// Errors that are kept whatever the origin says, and those that are kept if it sends Cache-Control with them.
+/// Source: CloudFront developer guide, "How CloudFront caches HTTP 4xx and 5xx status codes from your origin".
+const CACHED_ERRORS: [u16; 7] = [404, 414, 500, 501, 502, 503, 504];
+/// See [`CACHED_ERRORS`].
+const CACHED_ERRORS_IF_TOLD: [u16; 5] = [400, 403, 405, 412, 415];
 
 /// A behaviour at work.
 #[derive(Debug)]
 struct BehaviorState {
-    path_pattern: String,
-    origin: Endpoint,
-    policy: CachePolicy,
+    settings: Behavior,
     caches: bool,
-    variant_mask: u64,
+    key: VariantKey,
+    /// Whether something can happen to a request before the edge looks at it.
+    delays: bool,
     tally: Tally,
-    /// What it was when counting started.
+    /// What it was when counting started, and at the end of the last bin of the figures.
     at_warm_up: Tally,
+    at_bin: Tally,
+    figure: Option<crate::observer::FigureId>,
 }
 
-/// An edge location at work.
+/// A cache at work: an edge location or a regional one.
 #[derive(Debug)]
-struct EdgeState {
+struct Cache {
+    name: String,
     layer: Layer,
-    regional: usize,
-    /// One way to the regional cache, and to the origin.
-    to_regional: Hop,
-    to_origin: Hop,
-}
-
-/// A regional cache at work.
-#[derive(Debug)]
-struct RegionalState {
-    layer: Layer,
-    to_origin: Hop,
+    /// For an edge: its regional cache, and one way there.
+    regional: Option<(u16, Hop)>,
+    /// One way to each origin.
+    to_origins: Vec<Hop>,
+    /// One way to each origin's shield.
+    to_shields: Vec<Hop>,
+    /// What a new connection to each origin costs.
+    handshakes: Vec<SimDuration>,
+    connections: Pools,
+    /// Round trip to its viewers.
+    viewer_rtt: SimDuration,
 }
 
 /// A distribution with its caches, which are empty at the start.
@@ -81,52 +123,77 @@ pub struct CloudFront {
     name: String,
     behaviors: Vec<BehaviorState>,
     behavior_of_path: Vec<u16>,
-    edges: Vec<EdgeState>,
+    /// Edge locations, then regional caches.
+    caches: Vec<Cache>,
+    edges: u16,
     edge_of_place: Vec<u16>,
-    regionals: Vec<RegionalState>,
-    /// By catalogue.
-    cache_control: Vec<CacheControl>,
+    origins: Vec<OriginState>,
+    catalogs: Vec<CatalogHeaders>,
     error_ttl: SimDuration,
-    read_timeout: LaneId,
+    error_pages: Vec<ErrorPage>,
+    invalidations: Vec<Arc<Invalidation>>,
+    invalidation_key: u64,
+    /// Share of each source's viewers that come without TLS.
+    http_shares: Vec<f64>,
     came: Stamps,
     books: Books,
+}
+
+/// What an origin sends with the objects of a catalogue.
+#[derive(Clone, Copy, Debug)]
+struct CatalogHeaders {
+    headers: CacheHeaders,
+    error_max_age: Option<SimDuration>,
+    compressed: Option<f64>,
+}
+
+impl CatalogHeaders {
+    const NONE: Self = Self { headers: CacheHeaders::NONE, error_max_age: None, compressed: None };
 }
 
 impl CloudFront {
     /// Builds it.
     #[must_use]
-    pub fn new(id: CloudFrontId, settings: &Settings, catalogs: &[Catalog], cx: &mut Cx<'_>) -> Self {
-        let half = |rtt: SimDuration| SimDuration::from_nanos(rtt.as_nanos() / 2);
+    pub fn new(id: CloudFrontId, settings: &Settings, architecture: &Architecture, cx: &mut Cx<'_>) -> Self {
         let name = format!("cloudfront.{}", settings.name);
+        let origins: Vec<OriginState> = settings.origins.iter().map(|origin| OriginState::new(origin, cx)).collect();
+        let catalogs = architecture.catalogs.iter().map(|catalog| CatalogHeaders {
+            headers: catalog.headers,
+            error_max_age: catalog.error_max_age,
+            compressed: catalog.compressed,
+        });
+        let http_shares: Vec<f64> = architecture.traffic.iter().map(|source| source.http_share).collect();
+        let plain_http = http_shares.iter().any(|&share| share > 0.0);
+        let many = settings.behaviors.len() > 1;
+        let books = Books::new(&name, architecture, cx);
         Self {
             id,
-            behaviors: settings.behaviors.iter().map(BehaviorState::new).collect(),
+            behaviors: settings
+                .behaviors
+                .iter()
+                .map(|behavior| BehaviorState::new(behavior, plain_http, &name, many, cx))
+                .collect(),
             behavior_of_path: settings.behavior_of_path.clone(),
-            edges: settings
-                .edges
-                .iter()
-                .map(|edge| EdgeState {
-                    layer: Layer::new(edge.capacity),
-                    regional: usize::from(edge.regional),
-                    to_regional: cx.hop(half(edge.regional_rtt)),
-                    to_origin: cx.hop(half(edge.origin_rtt)),
-                })
-                .collect(),
+            caches: caches(settings, cx),
+            edges: settings.edges.len() as u16,
             edge_of_place: edge_of_place(settings),
-            regionals: settings
-                .regionals
-                .iter()
-                .map(|regional| RegionalState {
-                    layer: Layer::new(regional.capacity),
-                    to_origin: cx.hop(half(regional.origin_rtt)),
-                })
-                .collect(),
-            cache_control: catalogs.iter().map(|catalog| catalog.cache_control).collect(),
+            origins,
+            catalogs: catalogs.collect(),
             error_ttl: settings.error_caching_min_ttl,
-            read_timeout: cx.kernel.lane(settings.origin_read_timeout),
+            error_pages: settings.error_pages.clone(),
+            invalidations: settings.invalidations.iter().cloned().map(Arc::new).collect(),
+            invalidation_key: cx.shared.streams.key(&name, "invalidations"),
+            http_shares,
             came: Stamps::default(),
-            books: Books::new(&name, cx),
+            books,
             name,
+        }
+    }
+
+    /// Schedules its invalidations.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        for (number, invalidation) in self.invalidations.iter().enumerate() {
+            cx.kernel.schedule_at(invalidation.at, self.event(Event::Invalidate(number as u16)));
         }
     }
 
@@ -134,130 +201,226 @@ impl CloudFront {
     #[inline]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         self.books.requests += 1;
-        let now = cx.now();
         let request = cx.request(key);
-        let edge = usize::from(self.edge_of_place[request.place.index()]);
-        let behavior = usize::from(self.behavior_of_path[request.path.index()]);
-        let Some(cache_key) = self.cache_key(behavior, request) else {
-            self.came.put(key.slot, request, now);
-            return self.skip_caches(key, edge, behavior, cx);
-        };
-        match self.edges[edge].layer.fresh(cache_key, now) {
-            Some(copy) => self.answer(key, behavior, copy, Source::Edge, cx),
-            None => self.fetch_at_edge(key, edge, cache_key, cx),
+        let behavior = self.behavior_of(request);
+        if self.behaviors[behavior].delays {
+            self.before_edge(key, behavior, cx);
+        } else {
+            self.at_edge(key, behavior, cx);
         }
     }
 
-    /// A request comes back to the edge location that forwarded it; its frame has been taken off.
-    pub fn on_reply_to_edge(&mut self, key: RequestKey, edge: u16, cx: &mut Cx<'_>) {
-        if !self.is_late(key, cx) {
-            self.back_at_edge(key, usize::from(edge), cx);
-        }
-    }
-
-    /// A request comes back to the regional cache that forwarded it; its frame has been taken off.
-    pub fn on_reply_to_regional(&mut self, key: RequestKey, regional: u16, cx: &mut Cx<'_>) {
-        if !self.is_late(key, cx) {
-            self.back_at_regional(key, usize::from(regional), cx);
+    /// A request comes back to a cache that sent it on; its frame has been taken off.
+    pub fn on_reply(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
+        // The original of a request whose timeout was answered for it ends here.
+        if cx.request(key).depth() == 0 && !trip.background {
+            cx.shared.requests.remove(key);
+        } else if trip.stage == Stage::ToCache {
+            self.back_from_cache(key, cache, trip, cx);
+        } else {
+            self.heard_from_origin(key, cache, trip, cx);
         }
     }
 
     /// Handles one of its events.
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::AtRegional(key) => self.at_regional(key, cx),
-            Event::OriginTimeout(key) => self.time_out(key, cx),
+            Event::AtEdge(key) => {
+                self.books.before_edge -= 1;
+                let behavior = self.behavior_of(cx.request(key));
+                self.at_edge(key, behavior, cx);
+            }
+            Event::AtCache(key, cache) => self.at_cache(key, cache, cx),
+            Event::Send(key) => self.send(key, cx),
+            Event::ConnectionTimeout(key) => self.connection_timeout(key, cx),
+            Event::OriginTimeout(key, serial) => self.origin_timeout(key, serial, cx),
+            Event::FromOrigin(key) => self.function_done(key, cx),
+            Event::ToViewer(key) => self.to_viewer(key, cx),
+            Event::Invalidate(number) => self.invalidate(number, cx),
+            Event::InvalidationArrives(number, cache) => {
+                let invalidation = &self.invalidations[usize::from(number)];
+                self.caches[usize::from(cache)].layer.applied.add(invalidation);
+            }
         }
     }
 
-    /// The key a request's answer is kept under; `None` if it is not.
-    #[inline]
-    fn cache_key(&self, behavior: usize, request: &Request) -> Option<u64> {
-        let behavior = &self.behaviors[behavior];
-        (behavior.caches && request.method.is_cacheable()).then(|| ttl::cache_key(request, behavior.variant_mask))
+    fn event(&self, event: Event) -> world::Event {
+        world::Event::CloudFront(self.id, event)
     }
 
     fn behavior_of(&self, request: &Request) -> usize {
         usize::from(self.behavior_of_path[request.path.index()])
     }
 
-    /// Not in the cache: waits for whoever fetches the same at this edge, or fetches.
-    fn fetch_at_edge(&mut self, key: RequestKey, edge: usize, cache_key: u64, cx: &mut Cx<'_>) {
+    fn edge_of(&self, request: &Request) -> u16 {
+        self.edge_of_place[request.place.index()]
+    }
+
+    fn headers_of(&self, request: &Request) -> &CatalogHeaders {
+        self.catalogs.get(usize::from(request.catalog)).unwrap_or(&CatalogHeaders::NONE)
+    }
+
+    /// The key a request's answer is kept under; `None` if it is not.
+    #[inline]
+    fn cache_key(&self, behavior: usize, request: &Request) -> Option<u64> {
+        let behavior = &self.behaviors[behavior];
+        (behavior.caches && behavior.settings.cached.has(request.method))
+            .then(|| ttl::cache_key(request, &behavior.key))
+    }
+
+    /// What takes time before the edge looks at a request: a redirect to HTTPS and the second request it causes, and a function.
+    fn before_edge(&mut self, key: RequestKey, behavior: usize, cx: &mut Cx<'_>) {
+        let request = cx.request(key);
+        let settings = &self.behaviors[behavior].settings;
+        let http = self.comes_without_tls(request);
+        if http && settings.viewer_protocol == ViewerProtocol::HttpsOnly {
+            let refused = Answer::new(Answer::NOT_REUSED, 0, Outcome::failed(403, Cause::CloudFrontForbidden));
+            return self.answer(key, behavior, refused, Source::Refused, cx);
+        }
+        let mut delay = SimDuration::ZERO;
+        if http && settings.viewer_protocol == ViewerProtocol::RedirectToHttps {
+            self.books.redirects += 1;
+            delay = self.caches[usize::from(self.edge_of(request))].viewer_rtt;
+        }
+        if let Some(function) = &settings.functions.viewer_request {
+            delay = delay + function.time_of(request, purpose::VIEWER_REQUEST).0;
+        }
+        self.books.before_edge += 1;
+        cx.kernel.schedule_in(delay, self.event(Event::AtEdge(key)));
+    }
+
+    fn comes_without_tls(&self, request: &Request) -> bool {
+        let share = self.http_shares.get(request.traffic.index()).copied().unwrap_or(0.0);
+        share > 0.0 && request.draws(purpose::SCHEME).uniform() < share
+    }
+
+    #[inline]
+    fn at_edge(&mut self, key: RequestKey, behavior: usize, cx: &mut Cx<'_>) {
+        let request = cx.request(key);
+        let settings = &self.behaviors[behavior].settings;
+        let failed = |status, cause| Answer::new(Answer::NOT_REUSED, 0, Outcome::failed(status, cause));
+        if !settings.allowed.has(request.method) {
+            let refused = failed(403, Cause::CloudFrontForbidden);
+            return self.answer(key, behavior, refused, Source::Refused, cx);
+        }
+        if let Some(function) = &settings.functions.viewer_request
+            && function.time_of(request, purpose::VIEWER_REQUEST).1
+        {
+            return self.answer(key, behavior, failed(503, Cause::EdgeFunction), Source::Refused, cx);
+        }
+        let edge = self.edge_of(request);
+        if self.cache_key(behavior, request).is_some() {
+            request.state = 0;
+            return self.at_cache(key, edge, cx);
+        }
+        // "Dynamic requests, and the methods PUT, POST, PATCH, OPTIONS and DELETE, go directly to the origin" (CloudFront developer
+        // guide, "How CloudFront delivers content").
         let now = cx.now();
-        let layer = &mut self.edges[edge].layer;
-        if layer.flights.wait(cache_key, key, &mut cx.shared.requests) {
+        self.came.put(key.slot, cx.request(key), now);
+        self.books.beyond_edge += 1;
+        self.ask_origin(key, edge, Trip::default(), cx);
+    }
+
+    /// A request looks for a copy at a cache.
+    fn at_cache(&mut self, key: RequestKey, cache: u16, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
+        let behavior = self.behavior_of(request);
+        let Some(cache_key) = self.cache_key(behavior, request) else {
+            unreachable!("only what may be cached asks a cache");
+        };
+        let while_revalidating = match request.catalog {
+            Request::NO_CATALOG => SimDuration::ZERO,
+            _ => self.headers_of(request).headers.stale_while_revalidate,
+        };
+        let layer = &mut self.caches[usize::from(cache)].layer;
+        match layer.find(cache_key, request, while_revalidating, now) {
+            Found::Fresh(copy) => {
+                let source = self.source_of_copy(cache);
+                self.give(key, cache, copy, source, cx);
+            }
+            Found::Revalidating(copy) if request.state & BACKGROUND == 0 => {
+                if !layer.flights.has(cache_key) {
+                    self.revalidate(key, cache, cache_key, cx);
+                }
+                self.give(key, cache, copy, Source::Revalidating, cx);
+            }
+            Found::Revalidating(_) | Found::Nothing => self.fetch(key, cache, cache_key, behavior, cx),
+        }
+    }
+
+    fn is_edge(&self, cache: u16) -> bool {
+        cache < self.edges
+    }
+
+    fn source_of_copy(&self, cache: u16) -> Source {
+        if self.is_edge(cache) { Source::Edge } else { Source::Regional }
+    }
+
+    /// Not in the cache: waits for whoever fetches the same, or fetches.
+    fn fetch(&mut self, key: RequestKey, cache: u16, cache_key: u64, behavior: usize, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let collapsing = self.behaviors[behavior].settings.collapsing;
+        let alone = !collapsing || cx.request(key).state & ALONE != 0;
+        let layer = &mut self.caches[usize::from(cache)].layer;
+        if !alone && layer.flights.wait(cache_key, key, &mut cx.shared.requests) {
             layer.collapsed += 1;
             cx.request(key).joined = now;
             return;
         }
-        let request = cx.request(key);
-        layer.flights.open(cache_key, request.stream);
-        self.came.put(key.slot, request, now);
-        self.send_to_regional(key, edge, 0, cx);
-    }
-
-    fn send_to_regional(&mut self, key: RequestKey, edge: usize, state: u32, cx: &mut Cx<'_>) {
-        self.books.beyond_edge += 1;
-        let hop = self.edges[edge].to_regional;
-        let request = cx.request(key);
-        request.push(Holder::Edge(self.id, edge as u16), hop);
-        request.state = state;
-        match hop.lane() {
-            None => self.at_regional(key, cx),
-            Some(lane) => {
-                cx.kernel.schedule_lane(lane, world::Event::CloudFront(self.id, Event::AtRegional(key)));
-            }
-        }
-    }
-
-    /// What is never cached goes from the edge straight to the origin ("dynamic requests, and the methods PUT, POST, PATCH,
-    /// OPTIONS and DELETE, go directly to the origin", CloudFront developer guide, "How CloudFront delivers content").
-    fn skip_caches(&mut self, key: RequestKey, edge: usize, behavior: usize, cx: &mut Cx<'_>) {
-        self.books.beyond_edge += 1;
-        let hop = self.edges[edge].to_origin;
-        self.send_to_origin(key, behavior, Holder::Edge(self.id, edge as u16), hop, cx);
-    }
-
-    fn send_to_origin(&mut self, key: RequestKey, behavior: usize, holder: Holder, hop: Hop, cx: &mut Cx<'_>) {
-        self.books.to_origin += 1;
-        cx.request(key).push(holder, hop);
-        let timeout = Event::OriginTimeout(key);
-        cx.kernel.schedule_lane(self.read_timeout, world::Event::CloudFront(self.id, timeout));
-        cx.offer(self.behaviors[behavior].origin, key, hop);
-    }
-
-    /// A request arrives at the regional cache of its edge.
-    fn at_regional(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        let request = cx.request(key);
-        let edge = usize::from(self.edge_of_place[request.place.index()]);
-        let regional = self.edges[edge].regional;
-        let behavior = self.behavior_of(request);
-        let Some(cache_key) = self.cache_key(behavior, request) else {
-            unreachable!("only what may be cached asks a regional cache");
-        };
-        let layer = &mut self.regionals[regional].layer;
-        if let Some(copy) = layer.fresh(cache_key, now) {
-            return self.reply_to_edge(key, copy, Source::Regional, cx);
-        }
-        let (alone, stream) = (request.state == ALONE, request.stream);
         if !alone {
-            if layer.flights.wait(cache_key, key, &mut cx.shared.requests) {
-                layer.collapsed += 1;
-                return;
-            }
-            layer.flights.open(cache_key, stream);
+            layer.flights.open(cache_key);
         }
-        self.regional_to_origin(key, regional, behavior, cx);
+        if self.is_edge(cache) {
+            self.came.put(key.slot, cx.request(key), now);
+            self.books.beyond_edge += 1;
+        }
+        self.pass_on(key, cache, Trip { leads: !alone, ..Trip::default() }, cx);
     }
 
-    fn regional_to_origin(&mut self, key: RequestKey, regional: usize, behavior: usize, cx: &mut Cx<'_>) {
-        let hop = self.regionals[regional].to_origin;
-        self.send_to_origin(key, behavior, Holder::Regional(self.id, regional as u16), hop, cx);
+    /// Fetches in the background what a stale copy stands in for meanwhile.
+    fn revalidate(&mut self, key: RequestKey, cache: u16, cache_key: u64, cx: &mut Cx<'_>) {
+        self.caches[usize::from(cache)].layer.flights.open(cache_key);
+        let mut fetch = cx.request(key).without_frames();
+        fetch.stream = mix(fetch.stream, purpose::REVALIDATION);
+        fetch.state = BACKGROUND;
+        self.books.revalidations += 1;
+        let key = cx.shared.requests.insert(fetch);
+        self.pass_on(key, cache, Trip { leads: true, background: true, ..Trip::default() }, cx);
     }
 
-    /// A regional cache answers the edge.
-    fn reply_to_edge(&mut self, key: RequestKey, answer: Answer, source: Source, cx: &mut Cx<'_>) {
+    /// To the cache behind, or to the origin.
+    fn pass_on(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
+        let behavior = self.behavior_of(cx.request(key));
+        let Some((next, hop)) = self.behind(cache, behavior) else {
+            return self.ask_origin(key, cache, trip, cx);
+        };
+        let request = cx.request(key);
+        request.push(Holder::Cache(self.id, cache, trip), hop);
+        request.state = request.state & BACKGROUND | if trip.leads { 0 } else { ALONE };
+        match hop.lane() {
+            None => self.at_cache(key, next, cx),
+            Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::AtCache(key, next))),
+        }
+    }
+
+    /// The cache that a cache asks: an edge its regional cache, that the origin's shield, the shield nobody.
+    fn behind(&self, cache: u16, behavior: usize) -> Option<(u16, Hop)> {
+        let here = &self.caches[usize::from(cache)];
+        if here.regional.is_some() {
+            return here.regional;
+        }
+        let origin = usize::from(self.behaviors[behavior].settings.origin);
+        let shield = self.edges + self.origins[origin].settings.shield?.0;
+        (shield != cache).then(|| (shield, here.to_shields[origin]))
+    }
+
+    /// A cache has an answer for a request: a viewer gets it, or the cache in front.
+    fn give(&mut self, key: RequestKey, cache: u16, answer: Answer, source: Source, cx: &mut Cx<'_>) {
+        if self.is_edge(cache) {
+            let behavior = self.behavior_of(cx.request(key));
+            return self.answer(key, behavior, answer, source, cx);
+        }
         let request = cx.request(key);
         request.joined = answer.fresh_until;
         request.state = source as u32;
@@ -265,157 +428,215 @@ impl CloudFront {
         cx.reply(key, answer.outcome);
     }
 
-    /// The origin's answer, as a cache behind the edge sees it. No answer (a broken connection) is a 502.
-    fn heard_from_origin(&mut self, key: RequestKey, cx: &mut Cx<'_>) -> Answer {
-        self.books.from_origin += 1;
-        let now = cx.now();
+    /// The answer of the cache behind has come back to a cache.
+    fn back_from_cache(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
         let request = cx.request(key);
-        let outcome = match request.outcome {
-            Outcome { status: 0, cause: Cause::None } => Outcome::failed(502, Cause::CloudFrontOrigin),
-            Outcome { status: 0, cause } => Outcome::failed(502, cause),
-            outcome => outcome,
-        };
-        if !outcome.is_ok() {
-            return Answer::failure(outcome, self.error_ttl, now);
+        let source = Source::ALL[request.state as usize];
+        let bytes = if request.outcome.is_ok() { request.bytes } else { 0 };
+        let answer = Answer::new(request.joined, bytes, request.outcome);
+        self.settle(key, cache, trip, answer, source, cx);
+    }
+
+    /// An answer is at a cache that waited for it: it is kept and handed on, to those too that waited with it.
+    fn settle(&mut self, key: RequestKey, cache: u16, trip: Trip, answer: Answer, source: Source, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let edge = self.is_edge(cache);
+        if edge && !trip.background {
+            self.books.beyond_edge -= 1;
         }
-        let policy = &self.behaviors[usize::from(self.behavior_of_path[request.path.index()])].policy;
-        let cache_control = self.cache_control.get(usize::from(request.catalog)).copied().unwrap_or_default();
-        let fresh_until = match ttl(policy, cache_control) {
-            Ttl::Fresh(span) => now + span,
-            Ttl::NotReused => Answer::NOT_REUSED,
-        };
-        Answer { fresh_until, bytes: request.bytes, outcome }
-    }
-
-    /// The origin's answer is at the regional cache.
-    fn back_at_regional(&mut self, key: RequestKey, regional: usize, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        let answer = self.heard_from_origin(key, cx);
         let request = cx.request(key);
-        let (behavior, stream) = (self.behavior_of(request), request.stream);
+        let behavior = self.behavior_of(request);
+        let came = if edge { self.came.get(key.slot, request) } else { None };
         let Some(cache_key) = self.cache_key(behavior, request) else {
-            unreachable!("only what may be cached went through a regional cache");
-        };
-        let layer = &mut self.regionals[regional].layer;
-        let (answer, settled) = layer.settle(cache_key, answer, self.error_ttl, now);
-        let waiting = layer.flights.close(cache_key, stream);
-        let source = match settled {
-            Settled::New => Source::Origin,
-            Settled::Renewed => Source::Refresh,
-            Settled::Stale => Source::Stale,
-        };
-        self.reply_to_edge(key, answer, source, cx);
-        for_each_waiting(waiting, cx, |waiter, cx| {
-            if answer.is_fresh(now) {
-                self.reply_to_edge(waiter, answer, Source::Regional, cx);
-            } else {
-                self.regional_to_origin(waiter, regional, behavior, cx);
-            }
-        });
-    }
-
-    /// The regional cache's or, for what skips it, the origin's answer is at the edge.
-    fn back_at_edge(&mut self, key: RequestKey, edge: usize, cx: &mut Cx<'_>) {
-        self.books.beyond_edge -= 1;
-        let now = cx.now();
-        let request = cx.request(key);
-        let (behavior, stream) = (self.behavior_of(request), request.stream);
-        let came = self.came.get(key.slot, request);
-        let Some(cache_key) = self.cache_key(behavior, request) else {
-            let answer = self.heard_from_origin(key, cx);
             self.books.served_by_origin(came, now);
             return self.answer(key, behavior, answer, Source::Uncached, cx);
         };
-        let from_regional = Source::ALL[request.state as usize];
-        let bytes = if request.outcome.is_ok() { request.bytes } else { 0 };
-        let answer = Answer { fresh_until: request.joined, bytes, outcome: request.outcome };
-        let layer = &mut self.edges[edge].layer;
-        let (answer, settled) = layer.settle(cache_key, answer, self.error_ttl, now);
-        let waiting = layer.flights.close(cache_key, stream);
-        let source = match (from_regional, settled) {
+        let grace = self.grace(request, answer.outcome.status);
+        let layer = &mut self.caches[usize::from(cache)].layer;
+        let (answer, settled) = layer.settle(cache_key, request, answer, grace, now);
+        let waiting = if trip.leads { layer.flights.close(cache_key) } else { None };
+        let source = match (source, settled) {
             (_, Settled::Stale) => Source::Stale,
             (Source::Origin, Settled::Renewed) => Source::Refresh,
             (source, _) => source,
         };
-        if matches!(source, Source::Origin | Source::Refresh) {
+        if edge && matches!(source, Source::Origin | Source::Refresh) {
             self.books.served_by_origin(came, now);
         }
-        self.answer(key, behavior, answer, source, cx);
+        if trip.background {
+            cx.shared.requests.remove(key);
+        } else {
+            self.give(key, cache, answer, source, cx);
+        }
+        let to_others = if edge { Source::Collapsed } else { Source::Regional };
         for_each_waiting(waiting, cx, |waiter, cx| {
             if answer.is_fresh(now) {
-                self.answer(waiter, behavior, answer, Source::Collapsed, cx);
+                self.give(waiter, cache, answer, to_others, cx);
             } else {
-                // Not to be given to others: each asks for itself, having waited for nothing.
-                let request = cx.request(waiter);
-                let came = request.joined;
-                self.came.put(waiter.slot, request, came);
-                self.send_to_regional(waiter, edge, ALONE, cx);
+                self.ask_alone(waiter, cache, cx);
             }
         });
+    }
+
+    /// What others got is not to be given to this one: it asks for itself, having waited for nothing.
+    fn ask_alone(&mut self, key: RequestKey, cache: u16, cx: &mut Cx<'_>) {
+        if self.is_edge(cache) {
+            let request = cx.request(key);
+            let came = request.joined;
+            self.came.put(key.slot, request, came);
+            self.books.beyond_edge += 1;
+        }
+        self.pass_on(key, cache, Trip::default(), cx);
+    }
+
+    fn grace(&self, request: &Request, status: u16) -> Grace {
+        let headers = &self.headers_of(request).headers;
+        Grace { if_error: headers.stale_if_error, retry_after: self.error_ttl_of(status) }
+    }
+
+    fn error_page(&self, status: u16) -> Option<&ErrorPage> {
+        self.error_pages.iter().find(|page| page.error_code == status)
+    }
+
+    fn error_ttl_of(&self, status: u16) -> SimDuration {
+        self.error_page(status).map_or(self.error_ttl, |page| page.caching_min_ttl)
     }
 
     /// Answers a viewer.
     #[inline]
     fn answer(&mut self, key: RequestKey, behavior: usize, answer: Answer, source: Source, cx: &mut Cx<'_>) {
-        self.books.answers += 1;
-        self.behaviors[behavior].tally.count(answer.outcome, answer.bytes, source);
-        give(cx.request(key), answer);
+        let request = cx.request(key);
+        let mut answer = answer;
+        if !answer.outcome.is_ok() {
+            answer = self.with_error_page(answer);
+        } else if let Some(function) = &self.behaviors[behavior].settings.functions.viewer_response {
+            let (time, failed) = function.time_of(request, purpose::VIEWER_RESPONSE);
+            if failed {
+                answer = Answer::new(Answer::NOT_REUSED, 0, Outcome::failed(503, Cause::EdgeFunction));
+            }
+            self.books.answered(request, answer, source);
+            self.behaviors[behavior].tally.count(answer, source);
+            self.books.after_edge += 1;
+            give(request, answer);
+            request.outcome = answer.outcome;
+            return cx.kernel.schedule_in(time, self.event(Event::ToViewer(key)));
+        }
+        self.books.answered(request, answer, source);
+        self.behaviors[behavior].tally.count(answer, source);
+        give(request, answer);
         cx.reply(key, answer.outcome);
     }
 
-    /// The origin has had its time for a request: 504, unless it has been answered. (AWS tries a GET or HEAD again, up to
-    /// three times; not modelled.)
-    fn time_out(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        // Most are stale: the request was answered and is gone, or is on its way back to the viewer.
-        let Some(request) = cx.shared.requests.get_mut(key) else { return };
-        let id = self.id;
-        let behavior = self.behavior_of(request);
-        let edge = usize::from(self.edge_of_place[request.place.index()]);
-        let through_regional = self.cache_key(behavior, request).is_some();
-        let asked = request.place_of(|holder| match holder {
-            Holder::Regional(whose, _) => through_regional && whose == id,
-            Holder::Edge(whose, _) => !through_regional && whose == id,
-            _ => false,
-        });
-        // At place 0 it has been abandoned before.
-        let Some(place) = asked.filter(|&place| place > 0) else { return };
-        let mut copy = request.detach_at(place);
-        copy.outcome = Outcome::failed(504, Cause::CloudFrontOrigin);
-        let came = self.came.get(key.slot, &copy);
-        let key = cx.shared.requests.insert(copy);
-        if let Some(came) = came {
-            self.came.put(key.slot, &cx.shared.requests[key], came);
-        }
-        self.books.timed_out += 1;
-        if through_regional {
-            self.back_at_regional(key, self.edges[edge].regional, cx);
-        } else {
-            self.back_at_edge(key, edge, cx);
-        }
+    fn to_viewer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        self.books.after_edge -= 1;
+        let outcome = cx.request(key).outcome;
+        cx.reply(key, outcome);
     }
 
-    /// Whether this is the original of a request whose read timeout was answered for it: it ends here.
-    fn is_late(&mut self, key: RequestKey, cx: &mut Cx<'_>) -> bool {
-        let late = cx.request(key).depth() == 0;
-        if late {
-            cx.shared.requests.remove(key);
+    /// A custom error response in place of an error. An error of the viewer's own making that is answered as good is good (a single-page
+    /// application's 404); a failure of the origin stays a failure, however friendly its page.
+    fn with_error_page(&self, answer: Answer) -> Answer {
+        let Some((page, bytes)) = self.error_page(answer.outcome.status).and_then(|page| Some((page, page.bytes?)))
+        else {
+            return answer;
+        };
+        let good = page.response_code < 400 && answer.outcome.status < 500;
+        let cause = if good { Cause::None } else { answer.outcome.cause };
+        Answer::new(answer.fresh_until, bytes, Outcome { status: page.response_code, cause })
+    }
+
+    /// An invalidation begins: every cache has it at an instant of its own before it is over (assumption A5; AWS says nothing of
+    /// how long it takes or of the order).
+    fn invalidate(&mut self, number: u16, cx: &mut Cx<'_>) {
+        let invalidation = Arc::clone(&self.invalidations[usize::from(number)]);
+        let until = cx.now() + invalidation.takes;
+        let what = format!("invalidation of {}", invalidation.paths.join(", "));
+        cx.shared.observer.log_span(cx.kernel.now(), Some(until), LogKind::Deployment, &self.name, what.as_str());
+        self.books.invalidations += 1;
+        let mut draws = Draws::new(self.invalidation_key, number.into());
+        for cache in 0..self.caches.len() as u16 {
+            let after = invalidation.takes.scale(draws.uniform());
+            cx.kernel.schedule_in(after, self.event(Event::InvalidationArrives(number, cache)));
         }
-        late
     }
 }
 
 impl BehaviorState {
-    fn new(settings: &Behavior) -> Self {
+    fn new(settings: &Behavior, plain_http: bool, distribution: &str, many: bool, cx: &mut Cx<'_>) -> Self {
+        let policy = &settings.cache_policy;
+        let mask = policy.variant_mask();
+        let key = match settings.named_key.is_empty() {
+            true => VariantKey::Mask(mask),
+            false => VariantKey::Named(settings.named_key.clone(), mask),
+        };
+        let redirects = plain_http && settings.viewer_protocol != ViewerProtocol::AllowAll;
+        let figure = policy.caches().then(|| {
+            let name = if many { format!("{distribution} {}", settings.path_pattern) } else { distribution.to_owned() };
+            cx.shared.observer.figures.register(sim_core::observations::SeriesGroup::CacheHits, name, "share")
+        });
         Self {
-            path_pattern: settings.path_pattern.clone(),
-            origin: settings.origin,
-            policy: settings.cache_policy,
-            caches: settings.cache_policy.caches(),
-            variant_mask: settings.cache_policy.variant_mask(),
+            caches: policy.caches(),
+            key,
+            delays: redirects || settings.functions.viewer_request.is_some(),
+            settings: settings.clone(),
             tally: Tally::default(),
             at_warm_up: Tally::default(),
+            at_bin: Tally::default(),
+            figure,
         }
     }
+}
+
+impl Function {
+    /// How long it takes for a request, and whether it fails.
+    fn time_of(&self, request: &Request, purpose: u64) -> (SimDuration, bool) {
+        let mut draws = request.draws(purpose);
+        let time = self.time.sample_duration(&mut draws);
+        (time.min(self.limit), time > self.limit || draws.uniform() < self.error_rate)
+    }
+}
+
+fn half(rtt: SimDuration) -> SimDuration {
+    SimDuration::from_nanos(rtt.as_nanos() / 2)
+}
+
+/// Edge locations, then regional caches.
+fn caches(settings: &Settings, cx: &mut Cx<'_>) -> Vec<Cache> {
+    let edges = settings.edges.len() as u16;
+    let to_origins = |rtt: SimDuration, cx: &mut Cx<'_>| -> Vec<Hop> {
+        settings.origins.iter().map(|origin| cx.hop(half(origin.rtt.unwrap_or(rtt)))).collect()
+    };
+    let handshakes = |rtt: SimDuration| {
+        let of = |origin: &Origin| origin.rtt.unwrap_or(rtt).times(origin.handshake_round_trips.into());
+        settings.origins.iter().map(of).collect::<Vec<_>>()
+    };
+    let mut caches: Vec<Cache> = Vec::new();
+    for edge in &settings.edges {
+        caches.push(Cache {
+            name: edge.name.clone(),
+            layer: Layer::new(edge.capacity),
+            regional: Some((edges + edge.regional, cx.hop(half(edge.regional_rtt)))),
+            to_origins: to_origins(edge.origin_rtt, cx),
+            to_shields: Vec::new(),
+            handshakes: handshakes(edge.origin_rtt),
+            connections: Pools::new(settings.origins.len()),
+            viewer_rtt: edge.viewer_rtt,
+        });
+    }
+    for regional in &settings.regionals {
+        let shield_rtt = |origin: &Origin| origin.shield.map_or(SimDuration::ZERO, |(_, rtt)| rtt);
+        caches.push(Cache {
+            name: regional.name.clone(),
+            layer: Layer::new(regional.capacity),
+            regional: None,
+            to_origins: to_origins(regional.origin_rtt, cx),
+            to_shields: settings.origins.iter().map(|origin| cx.hop(half(shield_rtt(origin)))).collect(),
+            handshakes: handshakes(regional.origin_rtt),
+            connections: Pools::new(settings.origins.len()),
+            viewer_rtt: SimDuration::ZERO,
+        });
+    }
+    caches
 }
 
 /// Which edge each place goes to. Places whose viewers never come here may have none, but a health check asks from place 0
@@ -443,5 +664,13 @@ fn for_each_waiting(first: Option<RequestKey>, cx: &mut Cx<'_>, mut visit: impl 
         let waiter = next;
         next = std::mem::replace(&mut cx.request(waiter).next, RequestKey::NONE);
         visit(waiter, cx);
+    }
+}
+
+/// When a copy ends that is fresh for so long.
+fn until(now: SimTime, ttl: Ttl) -> SimTime {
+    match ttl {
+        Ttl::Fresh(span) => now + span,
+        Ttl::NotReused => Answer::NOT_REUSED,
     }
 }

@@ -417,7 +417,9 @@ impl Ecs {
                     self.tasks[task].slowdown = if begins { factor } else { 1.0 };
                 }
             }
-            FaultAction::FailoverDbCluster(_) | FaultAction::ZonalShift { .. } => {}
+            FaultAction::FailoverDbCluster(_)
+            | FaultAction::ZonalShift { .. }
+            | FaultAction::DisruptConnectivity(_) => {}
         }
     }
 

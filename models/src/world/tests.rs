@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::alb::{Algorithm, HealthCheck, TargetGroup, Targets};
-use crate::architecture::{CacheControl, Catalog};
+use crate::architecture::Catalog;
 use crate::client::{Jitter, Retry};
 use crate::ecs::{Call, StepAction};
 
@@ -83,13 +83,7 @@ fn shop(algorithm: Algorithm, tasks: u32) -> Architecture {
         jitter: Jitter::Full,
     };
     let mut a = poisson(60.0, Endpoint::Alb(AlbId(0)), secs(30), SimDuration::ZERO);
-    a.catalogs.push(Catalog {
-        name: "things".into(),
-        objects: 500,
-        zipf: 0.8,
-        size: exponential(20_000.0),
-        cache_control: CacheControl::Absent,
-    });
+    a.catalogs.push(Catalog::new("things", 500, 0.8, exponential(20_000.0)));
     a.traffic[0].routes[0].catalog = Some(CatalogId(0));
     a.traffic[0].timeout = Some(SimDuration::from_millis(150));
     a.traffic[0].retry = retry(3);

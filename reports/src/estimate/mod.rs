@@ -4,6 +4,7 @@ mod bottleneck;
 mod figures;
 mod interval;
 mod series;
+mod tables;
 mod trust;
 
 use sim_core::observations::{LogEntry, LogKind, Observations};
@@ -69,6 +70,7 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
         expectations,
         bottleneck: bottleneck::find(&figures, &raws, &numbers, level),
         figures,
+        tables: tables::over(all, level),
         downtime_windows: first.map(windows).unwrap_or_default(),
         events: first.map(events).unwrap_or_default(),
         later_events: all.iter().skip(1).flat_map(events).collect(),

@@ -12,6 +12,7 @@ impl From<SeriesGroup> for Group {
             SeriesGroup::Requests => Self::Requests,
             SeriesGroup::Tasks => Self::Tasks,
             SeriesGroup::Utilisation => Self::Utilisation,
+            SeriesGroup::CacheHits => Self::CacheHits,
             SeriesGroup::Metric => Self::Metric,
         }
     }

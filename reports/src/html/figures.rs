@@ -59,6 +59,7 @@ pub(super) fn all(report: &Report) -> Vec<Figure> {
     figures.extend(errors(report, &bands));
     figures.extend(tasks(report, &bands));
     figures.extend(utilisation(report, &bands));
+    figures.extend(cache_hits(report, &bands));
     figures.extend(distribution(report));
     figures
 }
@@ -223,6 +224,12 @@ fn utilisation(report: &Report, bands: &[Band]) -> Option<Figure> {
     let mut series: Vec<_> = of_group(report, Group::Utilisation).into_iter().filter(|one| has_values(one)).collect();
     series.sort_by(|a, b| highest(&[*b]).total_cmp(&highest(&[*a])));
     lines_figure(report, bands, "Utilisation by tier", &series, |_| axes::share("busy share of servers"))
+}
+
+/// Hit ratios over time, by behaviour.
+fn cache_hits(report: &Report, bands: &[Band]) -> Option<Figure> {
+    let series: Vec<_> = of_group(report, Group::CacheHits).into_iter().filter(|one| has_values(one)).collect();
+    lines_figure(report, bands, "Cache hit ratio by behaviour", &series, |_| axes::share("answered without the origin"))
 }
 
 fn lines_figure(

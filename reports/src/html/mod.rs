@@ -12,7 +12,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use self::figures::{Figure, Letter};
 use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, span};
-use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Station};
+use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Row, Station, TableReport};
 use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
 
 pub(crate) use sweep::{figures as sweep_figures, page as sweep_page};
@@ -23,6 +23,8 @@ const STYLE: &str = include_str!("style.css");
 const EVENTS_MOST: usize = 1000;
 /// Longer event logs than this are folded.
 const EVENTS_OPEN: usize = 25;
+/// Longer tables of services than this are folded.
+const TABLE_OPEN: usize = 15;
 
 /// A page from a template, every text in it escaped.
 fn render(template: &str, view: Value) -> String {
@@ -71,6 +73,7 @@ impl Report {
             errors => self.errors_view(),
             downtime => self.downtime_view(),
             stations => self.figures.stations.iter().map(|(name, it)| station_view(name, it)).collect::<Vec<_>>(),
+            tables => self.tables.iter().map(table_view).collect::<Vec<_>>(),
             counters => self.counters_view(),
             metrics => self.metrics_view(),
             events => self.events_view(),
@@ -244,6 +247,21 @@ impl Report {
             context! { at => clock(event.at_s), until, kind => event.kind, subject => event.subject.clone(), what => event.what.clone() }
         };
         self.events.iter().take(EVENTS_MOST).map(view).collect()
+    }
+}
+
+fn table_view(table: &TableReport) -> Value {
+    let row = |row: &Row| {
+        let cells = row.values.iter().zip(&table.columns);
+        let cells = cells.map(|(value, column)| number(Unit::of_column(&column.unit), value)).collect::<Vec<_>>();
+        context! { name => row.name.clone(), cells }
+    };
+    context! {
+        title => table.title.clone(),
+        rows_are => table.rows_are.clone(),
+        columns => table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>(),
+        rows => table.rows.iter().map(row).collect::<Vec<_>>(),
+        long => table.rows.len() > TABLE_OPEN,
     }
 }
 

@@ -3,7 +3,7 @@
 use reports::{Expectation, Experiment};
 use sim_core::observations::{
     Audit, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, Observations, RouteObservations, Series,
-    SeriesGroup, StationObservations,
+    SeriesGroup, StationObservations, Table,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -189,6 +189,7 @@ pub fn observations(replication: u32) -> Observations {
             Counter { subject: "cloudfront.edge".into(), name: "misses".into(), value: 4_000.0 },
             Counter { subject: "cloudfront.edge".into(), name: "hit_ratio".into(), value: 0.9 + dice.share() * 0.001 },
         ],
+        tables: vec![table()],
         notes: vec!["one-second stamps of the trace were spread inside their second".into()],
         audit: Audit {
             checks: vec![
@@ -237,6 +238,17 @@ pub fn experiment(replications: u32) -> Experiment {
     }
 }
 
+fn table() -> Table {
+    let columns = [("requests", "count"), ("hit ratio", "share"), ("stale", "count"), ("bytes", "bytes")];
+    let mut table = Table::new("Popular objects of cloudfront.edge", "object", &columns);
+    table.ranked = true;
+    table.rows = vec![
+        ("/static/logo.png".into(), vec![9_000.0, 0.99, 0.0, 36_000_000.0]),
+        ("/static/<b>.css".into(), vec![1_000.0, 0.5, 0.0, 900.0]),
+    ];
+    table
+}
+
 /// Nothing happened: no requests, no stations, no series.
 pub fn nothing(replication: u32) -> Observations {
     Observations {
@@ -248,6 +260,7 @@ pub fn nothing(replication: u32) -> Observations {
         log: vec![],
         downtime: vec![],
         counters: vec![],
+        tables: vec![],
         notes: vec![],
         audit: Audit::default(),
         ..observations(replication)

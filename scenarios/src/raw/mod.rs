@@ -16,6 +16,7 @@ pub(crate) mod traffic;
 
 use crate::decode::{Named, Sp, table};
 use crate::distributions::SizeDist;
+use crate::units::{Share, Time};
 
 table! {
     /// A scenario: an architecture, its traffic, and what happens to it.
@@ -71,14 +72,24 @@ table! {
     /// A set of objects that viewers ask for.
     Catalog as "[catalog]" {
         /// How many objects there are.
-        required objects: Sp<u64>,
-        /// Exponent of their popularity (Zipf's law): 0 = all alike, around 0.8 for web objects.
+        optional("needed without file", "no default") objects: Sp<u64>,
+        /// Exponent of their popularity (Zipf's law): 0 = all alike, around 0.8 for web objects. Of a file without weights: by its order.
         default(0.8, "assumption: web caches are commonly found between 0.6 and 1.0") zipf: Sp<f64>,
         /// Size of an object. Each object has one size, the same in every run with the seed.
-        required size: Sp<SizeDist>,
-        /// What the origin sends with them: "max-age=SECONDS", "s-maxage=SECONDS" (wins at the edge), or "no-cache", "no-store",
-        /// "private". Without it the behaviour's default TTL applies.
-        optional("no header", "CloudFront guide, Expiration") cache_control: Sp<String>,
+        optional("needed without file", "no default") size: Sp<SizeDist>,
+        /// The objects one by one: a text of lines PATH,SIZE,WEIGHT, with sizes in bytes; it may begin with that heading. Relative to the
+        /// scenario file.
+        optional("objects and sizes follow laws", "no default") file: Sp<String>,
+        /// What the origin sends with them: "max-age=SECONDS", "s-maxage=SECONDS" (wins at the edge), "no-cache", "no-store", "private",
+        /// "stale-while-revalidate=SECONDS", "stale-if-error=SECONDS". Without it the behaviour's default TTL applies.
+        optional("no header", "CF guide, Expiration") cache_control: Sp<String>,
+        /// What the origin's Expires header says, as the time from its answer on. Cache-Control's ages win.
+        optional("no header", "CF guide, Expiration") expires: Sp<Time>,
+        /// What the origin sends with errors: "max-age=SECONDS" or "s-maxage=SECONDS". They are then cached that long if that is longer than
+        /// the error caching minimum TTL, and 400, 403, 405, 412, 415 at all.
+        optional("no header", "CF guide, HTTPStatusCodes") error_cache_control: Sp<String>,
+        /// Size of an object once compressed, as a share of its own. For behaviours with compress = true.
+        optional("of a type that is not compressed", "CF guide, ServingCompressedFiles") compressed_size: Sp<Share>,
     }
 }
 
@@ -129,7 +140,13 @@ mod tests {
             cloudfront::Distribution,
             cloudfront::Behavior,
             cloudfront::Edge,
+            cloudfront::ErrorResponse,
+            cloudfront::FunctionAssociation,
+            cloudfront::Invalidation,
+            cloudfront::Origin,
+            cloudfront::OriginGroup,
             cloudfront::Regional,
+            cloudfront::Shield,
             dynamodb::Table,
             dynamodb::Operation,
             dynamodb::Keys,

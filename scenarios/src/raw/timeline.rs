@@ -54,7 +54,7 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "aurora.orders" or "alb.front".
+        /// What it happens to: "ecs.web", "aurora.orders", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
         required target: Sp<String>,
         /// For how long, where it lasts.
         optional("needed where the action lasts", "FIS") duration: Sp<Time>,
@@ -89,12 +89,14 @@ choice! {
         Blackhole = "aws:ecs:task-network-blackhole-port",
         /// Takes a load balancer's traffic out of a zone (a zonal shift, StartZonalShift, works alike).
         ZonalShift = "aws:arc:start-zonal-autoshift",
+        /// No packet reaches a load balancer or station: connections to it are not answered. What is on it already is.
+        DisruptConnectivity = "aws:network:disrupt-connectivity",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:drain-container-instances", "aws:ecs:task-io-stress", "aws:ecs:task-kill-process",
            "aws:ecs:task-network-packet-loss", "aws:rds:reboot-db-instances",
            "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
-           "aws:network:disrupt-connectivity", "aws:dynamodb:global-table-pause-replication",
+           "aws:dynamodb:global-table-pause-replication",
            "aws:elasticache:replicationgroup-interrupt-az-power",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]
 }

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use crate::decode::{Decode, Decoder, Named, Pair, Sp, choice, table};
 use crate::distributions::TimeDist;
 use crate::tree::{Node, Value};
-use crate::units::{Kind, Rate, Time, quantity_schema};
+use crate::units::{Bytes, Kind, Rate, Share, Time, quantity_schema};
 
 table! {
     /// A source of traffic: who asks, for what, how often, and what they do when it fails.
@@ -45,6 +45,8 @@ table! {
         /// The block of IPv4 addresses its clients have, such as "203.0.113.0/24", for rules of load balancers and web ACLs. Client
         /// after client gets the next address, and they share them where there are fewer.
         optional("addresses of their own, in no block", "assumption") source_ip: Sp<String>,
+        /// Share of operations that begin without TLS, as typed addresses and old links do. CloudFront's behaviours say what becomes of them.
+        default("0%", "assumption: links say https") http_share: Sp<Share>,
         /// How long an attempt may take before the client gives up.
         optional("no timeout: the client waits for ever", "assumption") timeout: Sp<Time>,
         /// What clients do about failed attempts.
@@ -269,11 +271,51 @@ table! {
         default({}, "none that a rule looks at") http_headers: Named<Sp<String>>,
         /// Query string it carries, for listener rules: { version = "2" }.
         default({}, "none that a rule looks at") query: Named<Sp<String>>,
-        /// How many distinct query strings viewers send with it.
-        default(1, "all the same") query_strings: Sp<u32>,
-        /// How many distinct cookie values there are; a client always sends the same.
-        default(1, "all the same") cookies: Sp<u32>,
-        /// How many distinct values of headers there are.
-        default(1, "all the same") headers: Sp<u32>,
+        /// Size of the body that viewers send with it, which CloudFront counts as BytesUploaded.
+        default("0B", "assumption: next to nothing") upload_size: Sp<Bytes>,
+        /// How many distinct query strings viewers send with it; or by name, how many values each parameter has:
+        /// { size = 3, campaign = 50 }.
+        default(1, "all the same") query_strings: Sp<Variants>,
+        /// In how many orders viewers send the parameters. CloudFront takes each for another address.
+        default(1, "all the same") query_string_orders: Sp<u32>,
+        /// In how many ways of upper and lower case viewers write the parameters. CloudFront takes each for another address.
+        default(1, "all the same") query_string_cases: Sp<u32>,
+        /// How many distinct cookie values there are, or by name; a client always sends the same.
+        default(1, "all the same") cookies: Sp<Variants>,
+        /// How many distinct values of headers there are, or by name.
+        default(1, "all the same") headers: Sp<Variants>,
+    }
+}
+
+/// How many variants of something viewers send: of the whole, or of each of its parts by name.
+#[derive(Clone, Debug)]
+pub(crate) enum Variants {
+    Count(u32),
+    Named(Named<Sp<u32>>),
+}
+
+impl Decode for Variants {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match node.value {
+            Value::Table(_) => Named::decode(node, d).map(Self::Named),
+            _ => u32::decode(node, d).map(Self::Count),
+        }
+    }
+    fn stand_in() -> Option<Self> {
+        Some(Self::Count(1))
+    }
+}
+
+impl JsonSchema for Variants {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Variants".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let count = || json_schema!({ "type": "integer", "minimum": 1 });
+        let named = json_schema!({ "type": "object", "additionalProperties": count() });
+        json_schema!({ "anyOf": [count(), named], "x-type": "a number, or a table of numbers by name" })
     }
 }

@@ -301,6 +301,11 @@ impl Check<'_> {
         for distribution in cloudfront.iter_mut().flatten() {
             let patterns: Vec<&str> = distribution.behaviors.iter().map(|it| it.path_pattern.as_str()).collect();
             distribution.behavior_of_path = self.first_matches(&patterns, distribution.behaviors.len() as u16 - 1);
+            for invalidation in &mut distribution.invalidations {
+                let patterns: Vec<&str> = invalidation.paths.iter().map(String::as_str).collect();
+                let of_path = self.first_matches(&patterns, u16::MAX);
+                invalidation.has_path = of_path.into_iter().map(|at| at != u16::MAX).collect();
+            }
         }
         for alb in albs.iter_mut().flatten() {
             self.match_rules(alb);

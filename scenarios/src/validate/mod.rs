@@ -311,12 +311,12 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut run = check.run();
     check.read_geography();
     let network = Network { region_rtt: doc.network.region_rtt.0 };
-    let catalogs = check.catalogs();
+    let catalogs = check.catalogs(base_dir);
     let mut sources = check.traffic_sources(&run);
     let route53 = check.route53();
     check.viewer_rtts(&mut sources, &route53);
     check.target_regions();
-    let mut cloudfront = check.distributions(&cloudfront::Asked::new(&sources.settings, &catalogs));
+    let mut cloudfront = check.distributions(&run, &cloudfront::Asked::new(&sources.settings, &catalogs));
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
     let mut ecs = check.services(&registrations);
@@ -332,6 +332,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let precision = check.precision(&sources);
     check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
+    check.refused_methods(&sources, &cloudfront);
     check.reach(&sources, &route53, &cloudfront, &albs, &ecs, &stations);
     let mut architecture = Architecture {
         run,

@@ -172,8 +172,14 @@ impl Walk<'_, '_, '_> {
         }
         let behavior = distribution.behavior_of_path.get(path.index()).copied().unwrap_or_default();
         let Some(behavior) = distribution.behaviors.get(usize::from(behavior)) else { return };
-        // Edge and regional cache both hold the request.
-        self.visit(behavior.origin, path, frames + 2, place, Some(Endpoint::CloudFront(id)), why);
+        // Edge, regional cache and Origin Shield hold the request.
+        let origins = [Some(behavior.origin), behavior.failover.as_ref().map(|failover| failover.origin)];
+        let held = |origin: &models::cloudfront::Origin| if origin.shield.is_some() { 3 } else { 2 };
+        let Some(held) = distribution.origins.get(usize::from(behavior.origin)).map(held) else { return };
+        for origin in origins.into_iter().flatten() {
+            let Some(origin) = distribution.origins.get(usize::from(origin)) else { continue };
+            self.visit(origin.endpoint, path, frames + held, place, Some(Endpoint::CloudFront(id)), why);
+        }
     }
 
     fn alb(&mut self, id: AlbId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {

@@ -145,7 +145,7 @@ impl Check<'_> {
         let routes = self.doc.traffic.iter().flat_map(|traffic| traffic.routes.iter());
         let objects = |name: &Sp<String>| {
             let found = self.doc.catalog.iter().find(|(_, known, _)| known.value == name.value);
-            found.map_or(1.0, |(_, _, catalog)| catalog.objects.value as f64)
+            found.map_or(1.0, |(_, _, catalog)| catalog.objects.as_ref().map_or(MAX_ENTRIES, |n| n.value as f64))
         };
         routes.map(|route| route.catalog.as_ref().map_or(1.0, objects)).sum()
     }

@@ -38,7 +38,7 @@ impl Check<'_> {
         (deployments, faults)
     }
 
-    fn instant(&mut self, at: &Sp<Time>, run: &Run, what: &str) -> SimTime {
+    pub(super) fn instant(&mut self, at: &Sp<Time>, run: &Run, what: &str) -> SimTime {
         if at.0 >= run.duration {
             let label = format!("the run ends after {}", show(run.duration.as_secs_f64()));
             self.error(at.span, format!("this {what} comes after the end of the run"), label);
@@ -116,6 +116,11 @@ impl Check<'_> {
         if fault.action.value == Action::ZonalShift {
             return self.zonal_shift(fault);
         }
+        if fault.action.value == Action::DisruptConnectivity {
+            let target =
+                self.endpoint(&fault.target, &[Section::Alb, Section::Station], None, "the target of this fault");
+            return (target != BROKEN).then_some(FaultAction::DisruptConnectivity(target));
+        }
         let service = self.service_of(&fault.target, "the target of this fault");
         let desired =
             service.and_then(|id| self.doc.ecs.entries[id.index()].1.as_ref()).map(|it| it.desired_count.value);
@@ -161,7 +166,7 @@ impl Check<'_> {
                 Some(FaultAction::ErrorRate { service: service?, zone, share })
             }
             Action::Blackhole => Some(FaultAction::Blackhole { service: service?, zone }),
-            Action::FailoverDbCluster | Action::ZonalShift => None,
+            Action::FailoverDbCluster | Action::ZonalShift | Action::DisruptConnectivity => None,
         }
     }
 
@@ -349,6 +354,7 @@ fn action_name(action: Action) -> &'static str {
         Action::CpuStress => "aws:ecs:task-cpu-stress",
         Action::Blackhole => "aws:ecs:task-network-blackhole-port",
         Action::ZonalShift => "aws:arc:start-zonal-autoshift",
+        Action::DisruptConnectivity => "aws:network:disrupt-connectivity",
         Action::ErrorRate => "stormglass:error-rate",
     }
 }

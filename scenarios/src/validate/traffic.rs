@@ -1,7 +1,7 @@
 //! Sources of traffic.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use models::architecture::Run;
@@ -30,6 +30,8 @@ const MAX_RATE: f64 = 1e7;
 const MAX_BATCH: u32 = 10_000;
 /// Most changes of a rate that repeats.
 const MAX_POINTS: u64 = 100_000;
+/// Most variants of query strings, and of cookies.
+const MAX_VARIANTS: u64 = 1_000_000_000;
 /// Most operations of a run.
 const MAX_OPERATIONS: f64 = 1e11;
 /// Most sources of traffic, and most routes of all.
@@ -96,6 +98,7 @@ impl Check<'_> {
             routes: self.routes(traffic, sources),
             clients,
             addresses: traffic.source_ip.as_ref().and_then(|block| self.block(block)),
+            http_share: self.share(&traffic.http_share, "http_share"),
             timeout,
             retry: self.retry(&traffic.retry),
         }
@@ -349,23 +352,43 @@ impl Check<'_> {
             let error = Diagnostic::error(route.path.span, title, "whose paths does it stand for?");
             self.note(error.help("add catalog = \"NAME\" and a section [catalog.NAME]"));
         }
-        let query_strings = self.count(&route.query_strings, "query_strings", 1, 1_000_000_000);
-        let cookies = self.count(&route.cookies, "cookies", 1, 1_000_000_000);
-        let headers = self.count(&route.headers, "headers", 1, 1_000_000_000);
-        if u64::from(query_strings).saturating_mul(cookies.into()).saturating_mul(headers.into()) > u32::MAX.into() {
+        let query_strings = self.kinds(&route.query_strings, "query_strings", MAX_VARIANTS)
+            * u64::from(self.count(&route.query_string_orders, "query_string_orders", 1, 1000))
+            * u64::from(self.count(&route.query_string_cases, "query_string_cases", 1, 1000));
+        let cookies = self.kinds(&route.cookies, "cookies", MAX_VARIANTS);
+        let headers = self.kinds(&route.headers, "headers", u16::MAX.into());
+        if query_strings.saturating_mul(cookies).saturating_mul(headers) > u32::MAX.into() {
             let title = "too many variants: query_strings x cookies x headers";
             self.error(route.query_strings.span, title, format!("their product is at most {}", u32::MAX));
         }
+        let [query_strings, cookies, headers] =
+            [query_strings, cookies, headers].map(|n| u32::try_from(n).unwrap_or(1));
         Route {
             id,
             path,
             weight: self.number(&route.weight, "weight", 0.0, 1e9),
             method: method(route.method.value),
             catalog: catalog.map(|n| CatalogId(n as u16)),
+            upload_bytes: self.body(&route.upload_size, "upload_size"),
             query_strings,
             cookies,
             headers,
         }
+    }
+
+    /// How many variants there are in all.
+    fn kinds(&mut self, variants: &Sp<raw::Variants>, what: &str, most: u64) -> u64 {
+        let count = match &variants.value {
+            raw::Variants::Count(count) => u64::from(*count),
+            raw::Variants::Named(parts) => {
+                let mut product = 1u64;
+                for (_, _, values) in parts.iter() {
+                    product = product.saturating_mul(self.count(values, what, 1, u32::MAX).into());
+                }
+                product
+            }
+        };
+        self.count(&Sp { value: count, span: variants.span }, what, 1, most)
     }
 
     pub(super) fn retry(&mut self, retry: &raw::Retry) -> Retry {
@@ -411,9 +434,7 @@ impl Check<'_> {
         base_dir: Option<&Path>,
     ) {
         let speed = self.number(&replay.speed, "speed", 1e-6, 1e6);
-        // What was typed after --set is relative to where it was typed.
-        let base = base_dir.filter(|_| replay.log.span.text == 0);
-        let path = base.map_or_else(|| replay.log.value.clone().into(), |base| base.join(&replay.log.value));
+        let path = self.path_of(&replay.log, base_dir);
         let (seed, limits) = (*self.doc.run.seed, replay::Limits::default());
         let read = match self.options.open_log {
             None => replay::read(&path, seed, &limits),
@@ -486,6 +507,12 @@ impl Check<'_> {
         self.notes.extend(read.notes.iter().map(|note| format!("traffic.{name}: {note}")));
         settings.clients = read.clients.max(1);
         settings.arrivals = Arrivals::Replay(records.into());
+    }
+
+    /// Where a file named in the scenario is. What was typed after --set is relative to where it was typed.
+    pub(super) fn path_of(&self, file: &Sp<String>, base_dir: Option<&Path>) -> PathBuf {
+        let base = base_dir.filter(|_| file.span.text == 0);
+        base.map_or_else(|| file.value.clone().into(), |base| base.join(&file.value))
     }
 
     /// Says which routes there are.

@@ -1,22 +1,29 @@
 //! Distributions.
 
-use models::architecture::Catalog;
+mod keys;
+mod origins;
+
+use models::architecture::{Catalog, Run};
 use models::client;
-use models::cloudfront::{Behavior, CachePolicy, Edge, Regional, Settings};
+use models::cloudfront::{
+    Behavior, CachePolicy, Edge, Function, Functions, Methods, Regional, Settings, ViewerProtocol,
+};
 use models::ids::*;
+use models::request::Method;
 use sim_core::SimDuration;
 
-use super::{Check, Section};
+use super::Check;
+use super::traffic::{Sources, method};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::raw::cloudfront as raw;
 use crate::tree::Span;
 use crate::units::{Bytes, Time};
+use origins::Origins;
 
-const ORIGINS: [Section; 4] = [Section::CloudFront, Section::Alb, Section::Ecs, Section::Station];
 /// Most objects that fit in one cache.
 pub(super) const MAX_ENTRIES: f64 = 5e7;
-const YEARS: f64 = 10.0 * 366.0 * 86_400.0;
+pub(super) const YEARS: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// TTLs of the managed policies (CF guide, using-managed-cache-policies), in seconds.
 pub(crate) const OPTIMIZED: [u64; 3] = [1, 86_400, 31_536_000];
@@ -46,7 +53,7 @@ impl Asked {
 }
 
 impl Check<'_> {
-    pub(super) fn distributions(&mut self, asked: &Asked) -> Vec<Option<Settings>> {
+    pub(super) fn distributions(&mut self, run: &Run, asked: &Asked) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.cloudfront, "cloudfront");
         // Places of explicit edges come after those of traffic, before defaults are filled in.
@@ -62,7 +69,7 @@ impl Check<'_> {
         let mut built = Vec::new();
         for (n, (name, distribution)) in doc.cloudfront.entries.iter().enumerate() {
             let id = CloudFrontId(n as u16);
-            built.push(distribution.as_ref().map(|it| self.distribution(id, name, it, asked)));
+            built.push(distribution.as_ref().map(|it| self.distribution(id, name, it, run, asked)));
         }
         built
     }
@@ -72,8 +79,11 @@ impl Check<'_> {
         id: CloudFrontId,
         name: &Sp<String>,
         distribution: &raw::Distribution,
+        run: &Run,
         asked: &Asked,
     ) -> Settings {
+        let regionals: Vec<&str> = distribution.regional_edge_caches.iter().map(|it| it.name.as_str()).collect();
+        let mut origins = self.origins(id, distribution, &regionals);
         let mut behaviors = Vec::new();
         for behavior in &distribution.cache_behaviors {
             let pattern = match &behavior.path_pattern {
@@ -86,14 +96,14 @@ impl Check<'_> {
                     "*".into()
                 }
             };
-            behaviors.push(self.behavior(id, behavior, pattern));
+            behaviors.push(self.behavior(id, distribution, behavior, &pattern, &mut origins));
         }
         let default = &distribution.default_cache_behavior;
         if let Some(pattern) = &default.path_pattern {
             let title = "the default behaviour has no `path_pattern`";
             self.error(pattern.span, title, "it has all paths that no other behaviour has");
         }
-        behaviors.push(self.behavior(id, default, "*".into()));
+        behaviors.push(self.behavior(id, distribution, default, "*", &mut origins));
         let regionals: Vec<Regional> =
             distribution.regional_edge_caches.iter().map(|it| self.regional(it, asked)).collect();
         if regionals.is_empty() {
@@ -108,6 +118,7 @@ impl Check<'_> {
             edges,
             edge_of_place,
             regionals,
+            origins: origins.all,
             error_caching_min_ttl: self.time(
                 &distribution.error_caching_min_ttl,
                 "error_caching_min_ttl",
@@ -115,19 +126,101 @@ impl Check<'_> {
                 YEARS,
                 "",
             ),
-            origin_read_timeout: self.time(
-                &distribution.origin_read_timeout,
-                "origin_read_timeout",
-                1.0,
-                120.0,
-                "CloudFront",
-            ),
+            error_pages: self.error_pages(distribution),
+            invalidations: self.invalidations(distribution, run),
         }
     }
 
-    fn behavior(&mut self, id: CloudFrontId, behavior: &raw::Behavior, path_pattern: String) -> Behavior {
-        let origin =
-            self.endpoint(&behavior.target_origin, &ORIGINS, Some(Endpoint::CloudFront(id)), "`target_origin`");
+    fn behavior(
+        &mut self,
+        id: CloudFrontId,
+        distribution: &raw::Distribution,
+        behavior: &raw::Behavior,
+        path_pattern: &str,
+        origins: &mut Origins,
+    ) -> Behavior {
+        let (origin, failover) = self.target_origin(id, distribution, &behavior.target_origin, origins);
+        let cache_policy = self.cache_policy(behavior);
+        let allowed = self.methods(&behavior.allowed_methods, "allowed_methods", true);
+        let cached = self.methods(&behavior.cached_methods, "cached_methods", false);
+        if cached.has(Method::Options) && !allowed.has(Method::Options) {
+            self.error(
+                behavior.cached_methods.span,
+                "what is not allowed is not cached",
+                "add OPTIONS to allowed_methods",
+            );
+        }
+        Behavior {
+            failover,
+            named_key: self.named_key(behavior),
+            allowed,
+            cached,
+            viewer_protocol: match behavior.viewer_protocol_policy.value {
+                raw::ViewerProtocolPolicy::AllowAll => ViewerProtocol::AllowAll,
+                raw::ViewerProtocolPolicy::RedirectToHttps => ViewerProtocol::RedirectToHttps,
+                raw::ViewerProtocolPolicy::HttpsOnly => ViewerProtocol::HttpsOnly,
+            },
+            collapsing: behavior.request_collapsing.value,
+            compress: behavior.compress.value,
+            functions: self.functions(behavior),
+            ..Behavior::new(path_pattern, origin, cache_policy)
+        }
+    }
+
+    /// One of the sets of methods that CloudFront knows.
+    fn methods(&mut self, given: &Sp<Vec<crate::raw::traffic::Method>>, what: &str, all: bool) -> Methods {
+        let set = Methods::of(&given.iter().map(|&it| method(it)).collect::<Vec<_>>());
+        let with_options = Methods::of(&[Method::Get, Method::Head, Method::Options]);
+        if set != Methods::get_and_head() && set != with_options && (!all || set != Methods::all()) {
+            let mut sets = vec!["[\"GET\", \"HEAD\"]", "[\"GET\", \"HEAD\", \"OPTIONS\"]"];
+            if all {
+                sets.push("[\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]");
+            }
+            self.error(
+                given.span,
+                format!("CloudFront knows no such set of {what}"),
+                format!("one of {}", sets.join(", ")),
+            );
+        }
+        set
+    }
+
+    fn functions(&mut self, behavior: &raw::Behavior) -> Functions {
+        let mut functions = Functions::default();
+        let kinds = [(&behavior.function_associations, false), (&behavior.lambda_function_associations, true)];
+        for (associations, lambda) in kinds {
+            for association in associations.iter() {
+                let event = association.event_type.value;
+                let at_origin = matches!(event, raw::EventType::OriginRequest | raw::EventType::OriginResponse);
+                if at_origin && !lambda {
+                    let label = "CloudFront Functions have viewer-request and viewer-response";
+                    self.error(association.event_type.span, "only Lambda@Edge runs at the origin's side", label);
+                }
+                let limit = SimDuration::from_secs(if at_origin { 30 } else { 5 });
+                let function = Function {
+                    time: association.time.0.clone(),
+                    limit: if lambda { limit } else { SimDuration::MAX },
+                    error_rate: self.share(&association.error_rate, "error_rate"),
+                };
+                let place = match event {
+                    raw::EventType::ViewerRequest => &mut functions.viewer_request,
+                    raw::EventType::ViewerResponse => &mut functions.viewer_response,
+                    raw::EventType::OriginRequest => &mut functions.origin_request,
+                    raw::EventType::OriginResponse => &mut functions.origin_response,
+                };
+                if place.replace(function).is_some() {
+                    self.error(
+                        association.span,
+                        "there are two functions for this event",
+                        "at most one, of either kind",
+                    );
+                }
+            }
+        }
+        functions
+    }
+
+    fn cache_policy(&mut self, behavior: &raw::Behavior) -> CachePolicy {
         let disabled = behavior.cache_policy.value == raw::ManagedPolicy::CachingDisabled;
         let [min, default, max] = if disabled { [0; 3] } else { OPTIMIZED }.map(SimDuration::from_secs);
         let mut ttl = |given: &Option<Sp<Time>>, name: &str, otherwise: SimDuration| {
@@ -152,17 +245,38 @@ impl Check<'_> {
             self.error(place(&behavior.max_ttl), "default_ttl is above max_ttl", "min_ttl <= default_ttl <= max_ttl");
         }
         let all = |part: &Sp<raw::KeyPart>| part.value == raw::KeyPart::All;
-        Behavior {
-            path_pattern,
-            origin,
-            cache_policy: CachePolicy {
-                min_ttl,
-                default_ttl,
-                max_ttl,
-                query_strings: all(&behavior.query_string_behavior),
-                cookies: all(&behavior.cookie_behavior),
-                headers: all(&behavior.header_behavior),
-            },
+        let signed = self.has_signed_parameters();
+        CachePolicy {
+            min_ttl,
+            default_ttl,
+            max_ttl,
+            query_strings: all(&behavior.query_string_behavior) && !signed,
+            cookies: all(&behavior.cookie_behavior),
+            headers: all(&behavior.header_behavior),
+        }
+    }
+
+    /// Warns of routes whose method their behaviour refuses.
+    pub(super) fn refused_methods(&mut self, sources: &Sources, distributions: &[Option<Settings>]) {
+        for source in &sources.settings {
+            for (n, distribution) in distributions.iter().enumerate() {
+                let (Some(it), id) = (distribution, Endpoint::CloudFront(CloudFrontId(n as u16))) else { continue };
+                if source.to != id && !self.references.contains_key(&(Some(source.to), id)) {
+                    continue;
+                }
+                for route in &source.routes {
+                    let behavior = it.behavior_of_path.get(route.path.index()).copied().unwrap_or_default();
+                    let Some(behavior) = it.behaviors.get(usize::from(behavior)) else { continue };
+                    if !behavior.allowed.has(route.method) {
+                        let span = sources.route_spans.get(route.id.index()).copied().unwrap_or(Span::NOWHERE);
+                        let text = format!(
+                            "cloudfront.{} answers this method 403: its behaviour `{}` lacks it in allowed_methods",
+                            it.name, behavior.path_pattern
+                        );
+                        self.warnings.push((span, text));
+                    }
+                }
+            }
         }
     }
 
