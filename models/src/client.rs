@@ -452,12 +452,7 @@ impl Client {
         let edge_hops = architecture
             .cloudfront
             .iter()
-            .map(|distribution| {
-                let edge = distribution.edge_of_place[settings.place.index()];
-                // A place that sends no viewers there may have no edge.
-                let edge = distribution.edges.get(usize::from(edge));
-                edge.map_or(Hop::NONE, |edge| cx.hop(half(edge.viewer_rtt)))
-            })
+            .map(|distribution| distribution.viewer_rtt(settings.place).map_or(Hop::NONE, |rtt| cx.hop(half(rtt))))
             .collect();
         let (mut clock, mut modulation, mut batch, mut users) = (None, None, Batch::Single, 0);
         match &settings.arrivals {

@@ -42,6 +42,7 @@ fn distribution(origin: Endpoint) -> cloudfront::Settings {
             origin_rtt: millis(110),
         }],
         edge_of_place: vec![0],
+        viewer_rtts: vec![],
         regionals: vec![Regional { name: "japan".into(), capacity: 1 << 30, origin_rtt: millis(100) }],
         origins: vec![Origin::new("origin", origin)],
         error_caching_min_ttl: secs(10),

@@ -32,7 +32,18 @@ fn a_last_part_alone_tells_all_keys_that_end_so() {
     assert!(text.starts_with("health_check.NAME.request_interval\n"), "{text}");
     let text = explain("error_rate").expect("known");
     let keys: Vec<&str> = text.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect();
-    assert_eq!(keys, ["deploy[].revision.error_rate", "ecs.NAME.error_rate", "fault[].error_rate"]);
+    assert_eq!(
+        keys,
+        [
+            "cloudfront.NAME.cache_behaviors[].function_associations[].error_rate",
+            "cloudfront.NAME.cache_behaviors[].lambda_function_associations[].error_rate",
+            "cloudfront.NAME.default_cache_behavior.function_associations[].error_rate",
+            "cloudfront.NAME.default_cache_behavior.lambda_function_associations[].error_rate",
+            "deploy[].revision.error_rate",
+            "ecs.NAME.error_rate",
+            "fault[].error_rate"
+        ]
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ use layer::{Answer, Found, Grace, Layer, Settled, Stamps};
 use origin::{OriginState, Pools};
 pub use settings::{
     Behavior, CachePolicy, Digit, Edge, ErrorPage, Failover, Function, Functions, Invalidation, Methods, Origin,
-    Regional, RouteKey, Settings, ViewerProtocol,
+    Regional, RouteKey, Settings, Shield, ViewerProtocol,
 };
 use tally::{Books, Source, Tally};
 use ttl::VariantKey;
@@ -112,8 +112,6 @@ struct Cache {
     /// What a new connection to each origin costs.
     handshakes: Vec<SimDuration>,
     connections: Pools,
-    /// Round trip to its viewers.
-    viewer_rtt: SimDuration,
 }
 
 /// A distribution with its caches, which are empty at the start.
@@ -127,6 +125,8 @@ pub struct CloudFront {
     caches: Vec<Cache>,
     edges: u16,
     edge_of_place: Vec<u16>,
+    /// By place.
+    viewer_rtts: Vec<SimDuration>,
     origins: Vec<OriginState>,
     catalogs: Vec<CatalogHeaders>,
     error_ttl: SimDuration,
@@ -177,6 +177,9 @@ impl CloudFront {
             caches: caches(settings, cx),
             edges: settings.edges.len() as u16,
             edge_of_place: edge_of_place(settings),
+            viewer_rtts: (0..settings.edge_of_place.len().max(1))
+                .map(|place| settings.viewer_rtt(PlaceId(place as u16)).unwrap_or(SimDuration::ZERO))
+                .collect(),
             origins,
             catalogs: catalogs.collect(),
             error_ttl: settings.error_caching_min_ttl,
@@ -280,7 +283,7 @@ impl CloudFront {
         let mut delay = SimDuration::ZERO;
         if http && settings.viewer_protocol == ViewerProtocol::RedirectToHttps {
             self.books.redirects += 1;
-            delay = self.caches[usize::from(self.edge_of(request))].viewer_rtt;
+            delay = self.viewer_rtts[request.place.index()];
         }
         if let Some(function) = &settings.functions.viewer_request {
             delay = delay + function.time_of(request, purpose::VIEWER_REQUEST).0;
@@ -411,7 +414,7 @@ impl CloudFront {
             return here.regional;
         }
         let origin = usize::from(self.behaviors[behavior].settings.origin);
-        let shield = self.edges + self.origins[origin].settings.shield?.0;
+        let shield = self.edges + self.origins[origin].settings.shield.as_ref()?.regional;
         (shield != cache).then(|| (shield, here.to_shields[origin]))
     }
 
@@ -602,39 +605,34 @@ fn half(rtt: SimDuration) -> SimDuration {
 
 /// Edge locations, then regional caches.
 fn caches(settings: &Settings, cx: &mut Cx<'_>) -> Vec<Cache> {
-    let edges = settings.edges.len() as u16;
-    let to_origins = |rtt: SimDuration, cx: &mut Cx<'_>| -> Vec<Hop> {
-        settings.origins.iter().map(|origin| cx.hop(half(origin.rtt.unwrap_or(rtt)))).collect()
-    };
-    let handshakes = |rtt: SimDuration| {
-        let of = |origin: &Origin| origin.rtt.unwrap_or(rtt).times(origin.handshake_round_trips.into());
-        settings.origins.iter().map(of).collect::<Vec<_>>()
+    let edges = settings.edges.len();
+    let cache = |number: usize, name: &str, capacity: u64, own_rtt: SimDuration, cx: &mut Cx<'_>| {
+        let rtts = settings.origins.iter().map(|origin| origin.rtts.get(number).copied().unwrap_or(own_rtt));
+        let shield_rtt = |origin: &Origin| {
+            let shield = origin.shield.as_ref().zip(number.checked_sub(edges));
+            shield.and_then(|(shield, regional)| shield.rtts.get(regional).copied()).unwrap_or(SimDuration::ZERO)
+        };
+        let handshake = |(origin, rtt): (&Origin, SimDuration)| rtt.times(origin.handshake_round_trips.into());
+        Cache {
+            name: name.to_owned(),
+            layer: Layer::new(capacity),
+            regional: None,
+            to_origins: rtts.clone().map(|rtt| cx.hop(half(rtt))).collect(),
+            to_shields: settings.origins.iter().map(|origin| cx.hop(half(shield_rtt(origin)))).collect(),
+            handshakes: settings.origins.iter().zip(rtts).map(handshake).collect(),
+            connections: Pools::new(settings.origins.len()),
+        }
     };
     let mut caches: Vec<Cache> = Vec::new();
-    for edge in &settings.edges {
+    for (number, edge) in settings.edges.iter().enumerate() {
+        let there = cx.hop(half(edge.regional_rtt));
         caches.push(Cache {
-            name: edge.name.clone(),
-            layer: Layer::new(edge.capacity),
-            regional: Some((edges + edge.regional, cx.hop(half(edge.regional_rtt)))),
-            to_origins: to_origins(edge.origin_rtt, cx),
-            to_shields: Vec::new(),
-            handshakes: handshakes(edge.origin_rtt),
-            connections: Pools::new(settings.origins.len()),
-            viewer_rtt: edge.viewer_rtt,
+            regional: Some((edges as u16 + edge.regional, there)),
+            ..cache(number, &edge.name, edge.capacity, edge.origin_rtt, cx)
         });
     }
-    for regional in &settings.regionals {
-        let shield_rtt = |origin: &Origin| origin.shield.map_or(SimDuration::ZERO, |(_, rtt)| rtt);
-        caches.push(Cache {
-            name: regional.name.clone(),
-            layer: Layer::new(regional.capacity),
-            regional: None,
-            to_origins: to_origins(regional.origin_rtt, cx),
-            to_shields: settings.origins.iter().map(|origin| cx.hop(half(shield_rtt(origin)))).collect(),
-            handshakes: handshakes(regional.origin_rtt),
-            connections: Pools::new(settings.origins.len()),
-            viewer_rtt: SimDuration::ZERO,
-        });
+    for (number, regional) in settings.regionals.iter().enumerate() {
+        caches.push(cache(edges + number, &regional.name, regional.capacity, regional.origin_rtt, cx));
     }
     caches
 }

@@ -19,6 +19,8 @@ pub struct Settings {
     pub edges: Vec<Edge>,
     /// See `edges`.
     pub edge_of_place: Vec<u16>,
+    /// For each [`PlaceId`]: the round trip to its edge location; empty = the edges' own.
+    pub viewer_rtts: Vec<SimDuration>,
     /// Regional edge caches.
     pub regionals: Vec<Regional>,
     /// Where misses go.
@@ -31,6 +33,15 @@ pub struct Settings {
     pub invalidations: Vec<Invalidation>,
 }
 
+impl Settings {
+    /// Round trip from the viewers of a place to their edge location. A place that sends no viewers here may have none.
+    #[must_use]
+    pub fn viewer_rtt(&self, place: PlaceId) -> Option<SimDuration> {
+        let edge = self.edges.get(usize::from(*self.edge_of_place.get(place.index())?))?;
+        Some(self.viewer_rtts.get(place.index()).copied().unwrap_or(edge.viewer_rtt))
+    }
+}
+
 /// Somewhere misses go, and how it is connected to.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -38,8 +49,8 @@ pub struct Origin {
     pub name: String,
     /// What answers. Never a [`Endpoint::Record`].
     pub endpoint: Endpoint,
-    /// Round trip from any cache; none = the cache's own.
-    pub rtt: Option<SimDuration>,
+    /// Round trip from each cache, edge locations first; empty = the caches' own.
+    pub rtts: Vec<SimDuration>,
     /// `ConnectionAttempts`, 1..=3 (3).
     pub connection_attempts: u8,
     /// `ConnectionTimeout` (10 s).
@@ -50,8 +61,17 @@ pub struct Origin {
     pub keepalive_timeout: SimDuration,
     /// Round trips that a new connection costs; 0 = connections are free.
     pub handshake_round_trips: u8,
-    /// The regional cache that all others ask, and the round trip to it.
-    pub shield: Option<(u16, SimDuration)>,
+    /// The regional cache that all others ask.
+    pub shield: Option<Shield>,
+}
+
+/// Origin Shield.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shield {
+    /// Which regional cache it is.
+    pub regional: u16,
+    /// Round trip from each regional cache to it.
+    pub rtts: Vec<SimDuration>,
 }
 
 impl Origin {
@@ -61,7 +81,7 @@ impl Origin {
         Self {
             name: name.to_owned(),
             endpoint,
-            rtt: None,
+            rtts: Vec::new(),
             connection_attempts: 3,
             connection_timeout: SimDuration::from_secs(10),
             read_timeout: SimDuration::from_secs(30),

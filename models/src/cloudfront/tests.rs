@@ -51,6 +51,7 @@ fn settings(policy: CachePolicy, capacity: u64) -> Settings {
         behavior_of_path: vec![0; 4],
         edges: vec![edge("tokyo"), edge("osaka")],
         edge_of_place: vec![0, 1],
+        viewer_rtts: Vec::new(),
         regionals: vec![Regional { name: "japan".to_owned(), capacity, origin_rtt: millis(100) }],
         origins: vec![Origin::new("primary", ORIGIN)],
         error_caching_min_ttl: secs(10),
@@ -640,7 +641,7 @@ fn origin_shield_makes_one_fetch_of_those_of_all_regional_caches() {
         let mut it = settings(POLICY, LARGE);
         it.regionals.push(Regional { name: "korea".to_owned(), capacity: LARGE, origin_rtt: millis(100) });
         it.edges[1].regional = 1;
-        it.origins[0].shield = shielded.then(|| (0, millis(40)));
+        it.origins[0].shield = shielded.then(|| Shield { regional: 0, rtts: vec![millis(40); 2] });
         let mut stage = Stage::new(&it, SILENT);
         for place in 0..2 {
             stage.ask(secs(0), |request| request.place = PlaceId(place));

@@ -15,6 +15,9 @@ table! {
         default({}, "none: behaviours name what they ask") origin: Named<Origin>,
         /// Pairs of origins of which the second is asked when the first fails, by name: [cloudfront.shop.origin_group.web].
         default({}, "none") origin_group: Named<OriginGroup>,
+        /// Edge locations by geography: one in each known city of the class, viewers go to the nearest, and round trips follow from where
+        /// everything is. In place of edges and regional_edge_caches.
+        optional("edges and regional_edge_caches say where they are", "assumption A4; AWS's own default is PriceClass_All") price_class: Sp<PriceClass>,
         /// Edge locations.
         optional("one for each place that traffic comes from", "assumption A4: nobody documents what a population sees") edges: Sp<Vec<Edge>>,
         /// Regional edge caches.
@@ -28,7 +31,7 @@ table! {
         /// When paths are dropped from all caches.
         default([], "none") invalidations: Sp<Vec<Invalidation>>,
     }
-    not ["price_class", "origins", "web_acl_id", "aliases", "continuous_deployment_policy", "restrictions"]
+    not ["origins", "web_acl_id", "aliases", "continuous_deployment_policy", "restrictions"]
 }
 
 table! {
@@ -37,7 +40,7 @@ table! {
         /// What answers: "alb.front", "station.s3", "ecs.web".
         required target: Sp<String>,
         /// Round trip to it, from any cache.
-        optional("origin_rtt of the edge or regional cache that asks", "assumption") rtt: Sp<Time>,
+        optional("origin_rtt of the edge or regional cache that asks; with a price_class by its Region", "assumption") rtt: Sp<Time>,
         /// How often it is asked, GET and HEAD only where it was connected to but silent, before CloudFront gives up.
         default(3, "API:cloudfront (ConnectionAttempts)") connection_attempts: Sp<u32>,
         /// How long a connection to it may take.
@@ -61,7 +64,7 @@ table! {
         /// Which regional edge cache it is.
         required regional: Sp<String>,
         /// Round trip from the other regional edge caches to it.
-        default("60ms", "assumption") rtt: Sp<Time>,
+        optional("60ms, or with a price_class what follows from where they are", "assumption") rtt: Sp<Time>,
     }
 }
 
@@ -191,6 +194,18 @@ choice! {
         RedirectToHttps = "redirect-to-https",
         /// They are refused with 403.
         HttpsOnly = "https-only",
+    } not []
+}
+
+choice! {
+    /// Which edge locations there are.
+    PriceClass {
+        /// All.
+        All = "PriceClass_All",
+        /// Without South America, Australia, New Zealand and some more.
+        Only200 = "PriceClass_200",
+        /// The USA, Canada, Europe and Israel only.
+        Only100 = "PriceClass_100",
     } not []
 }
 

@@ -21,7 +21,7 @@ const MAX_ROUND_TRIPS: usize = 10_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Geography {
     region: Option<&'static Region>,
-    region_rtt: SimDuration,
+    pub region_rtt: SimDuration,
     route_factor: f64,
     access_rtt: SimDuration,
     /// By the names of both ends, the smaller first.

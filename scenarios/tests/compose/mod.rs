@@ -336,17 +336,41 @@ impl<'a, 'd> Composer<'a, 'd> {
             "edges",
             &["[{ place = \"viewers\", capacity = \"300KB\", viewer_rtt = \"0s\" }, { place = \"moon\" }]"],
         );
+        self.maybe(
+            "custom_error_responses",
+            &["[{ error_code = 503, response_code = 200, response_page_size = \"1KB\" }]"],
+        );
+        self.maybe("invalidations", &["[{ at = \"1s\", paths = [\"/*\"], takes = \"3s\" }]"]);
         let policy = self.dice.one(&[
             "",
             ", cache_policy = \"CachingDisabled\"",
             ", min_ttl = \"0s\", default_ttl = \"1s\", max_ttl = \"5s\"",
             ", cookie_behavior = \"all\", query_string_behavior = \"all\", header_behavior = \"all\"",
+            ", min_ttl = \"0s\", default_ttl = \"1s\", request_collapsing = false, compress = true",
+            ", function_associations = [{ event_type = \"viewer-request\", time = \"1ms\", error_rate = \"5%\" }]",
+            ", lambda_function_associations = [{ event_type = \"origin-response\", time = \"9ms\", error_rate = \"5%\" }]",
         ]);
-        let first = origins[0].clone();
+        let methods = self.dice.one(&[
+            "",
+            ", allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]",
+        ]);
+        let policy = format!("{policy}{methods}");
+        let grouped = self.dice.below(3) == 0;
+        let first = if grouped { "group".to_string() } else { origins[0].clone() };
         self.line(format!("default_cache_behavior = {{ target_origin = \"{first}\"{policy} }}"));
         if self.dice.below(2) == 1 {
             let other = origins[self.dice.below(origins.len())].clone();
             self.line(format!("cache_behaviors = [{{ path_pattern = \"/1*\", target_origin = \"{other}\" }}]"));
+        }
+        if grouped {
+            let other = origins[self.dice.below(origins.len())].clone();
+            self.line("origin_group.group = { primary = \"one\", secondary = \"two\" }");
+            self.line(format!(
+                "origin.one = {{ target = \"{}\", connection_timeout = \"1s\", handshake_round_trips = 2 }}",
+                origins[0]
+            ));
+            let shield = if self.dice.below(2) == 0 { ", rtt = \"3ms\"" } else { "" };
+            self.line(format!("origin.two = {{ target = \"{other}\"{shield} }}"));
         }
         self.distributions.push("cloudfront.c0".into());
     }

@@ -2,11 +2,12 @@
 
 mod keys;
 mod origins;
+mod places;
 
 use models::architecture::{Catalog, Run};
 use models::client;
 use models::cloudfront::{
-    Behavior, CachePolicy, Edge, Function, Functions, Methods, Regional, Settings, ViewerProtocol,
+    Behavior, CachePolicy, Edge, Function, Functions, Methods, Origin, Regional, Settings, ViewerProtocol,
 };
 use models::ids::*;
 use models::request::Method;
@@ -18,8 +19,9 @@ use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::raw::cloudfront as raw;
 use crate::tree::Span;
-use crate::units::{Bytes, Time};
+use crate::units::Time;
 use origins::Origins;
+use places::Layout;
 
 /// Most objects that fit in one cache.
 pub(super) const MAX_ENTRIES: f64 = 5e7;
@@ -82,8 +84,18 @@ impl Check<'_> {
         run: &Run,
         asked: &Asked,
     ) -> Settings {
-        let regionals: Vec<&str> = distribution.regional_edge_caches.iter().map(|it| it.name.as_str()).collect();
-        let mut origins = self.origins(id, distribution, &regionals);
+        let layout = match &distribution.price_class {
+            Some(class) => {
+                if let Some(edges) = &distribution.edges {
+                    let error =
+                        Diagnostic::error(edges.span, "either `edges` or `price_class`, not both", "one too many");
+                    self.note(error.also(class.span, "given here"));
+                }
+                self.layout(class, distribution, asked)
+            }
+            None => self.given_layout(distribution, asked),
+        };
+        let mut origins = self.origins(id, distribution, &layout);
         let mut behaviors = Vec::new();
         for behavior in &distribution.cache_behaviors {
             let pattern = match &behavior.path_pattern {
@@ -104,21 +116,15 @@ impl Check<'_> {
             self.error(pattern.span, title, "it has all paths that no other behaviour has");
         }
         behaviors.push(self.behavior(id, distribution, default, "*", &mut origins));
-        let regionals: Vec<Regional> =
-            distribution.regional_edge_caches.iter().map(|it| self.regional(it, asked)).collect();
-        if regionals.is_empty() {
-            self.error(distribution.regional_edge_caches.span, "there is no regional edge cache", "at least one");
-        }
-        self.distinct(distribution.regional_edge_caches.iter().map(|it| &it.name), "regional edge caches");
-        let (edges, edge_of_place) = self.edges(distribution, asked);
         Settings {
             name: name.value.clone(),
             behaviors,
             behavior_of_path: Vec::new(),
-            edges,
-            edge_of_place,
-            regionals,
-            origins: origins.all,
+            origins: self.with_distances(origins.all, &layout),
+            edges: layout.edges,
+            edge_of_place: layout.edge_of_place,
+            viewer_rtts: layout.viewer_rtts,
+            regionals: layout.regionals,
             error_caching_min_ttl: self.time(
                 &distribution.error_caching_min_ttl,
                 "error_caching_min_ttl",
@@ -129,6 +135,25 @@ impl Check<'_> {
             error_pages: self.error_pages(distribution),
             invalidations: self.invalidations(distribution, run),
         }
+    }
+
+    fn given_layout(&mut self, distribution: &raw::Distribution, asked: &Asked) -> Layout {
+        let regionals: Vec<Regional> =
+            distribution.regional_edge_caches.iter().map(|it| self.regional(it, asked)).collect();
+        if regionals.is_empty() {
+            self.error(distribution.regional_edge_caches.span, "there is no regional edge cache", "at least one");
+        }
+        self.distinct(distribution.regional_edge_caches.iter().map(|it| &it.name), "regional edge caches");
+        let (edges, edge_of_place) = self.edges(distribution, asked);
+        Layout::given(edges, edge_of_place, regionals)
+    }
+
+    /// Origins with the round trips that follow from where they are.
+    fn with_distances(&self, mut origins: Vec<Origin>, layout: &Layout) -> Vec<Origin> {
+        for origin in origins.iter_mut().filter(|origin| origin.rtts.is_empty()) {
+            origin.rtts = self.rtts_to(layout, origin.endpoint);
+        }
+        origins
     }
 
     fn behavior(
@@ -284,19 +309,19 @@ impl Check<'_> {
         self.plain_name(&regional.name);
         Regional {
             name: regional.name.value.clone(),
-            capacity: self.cache(regional.capacity.value, regional.capacity.span, asked),
+            capacity: self.cache(regional.capacity.0, regional.capacity.span, asked),
             origin_rtt: self.delay(&regional.origin_rtt, "origin_rtt"),
         }
     }
 
-    fn cache(&mut self, capacity: Bytes, span: Span, asked: &Asked) -> u64 {
-        let entries = asked.keys.min(capacity.0 as f64 / asked.smallest);
+    fn cache(&mut self, capacity: u64, span: Span, asked: &Asked) -> u64 {
+        let entries = asked.keys.min(capacity as f64 / asked.smallest);
         if entries > MAX_ENTRIES {
             let title = format!("this cache would hold about {entries:.1e} objects");
             let error = Diagnostic::error(span, title, format!("at most {MAX_ENTRIES:.0e} fit in memory"));
             self.note(error.help("lower the capacity, or the number of objects and of their variants"));
         }
-        capacity.0
+        capacity
     }
 
     fn edges(&mut self, distribution: &raw::Distribution, asked: &Asked) -> (Vec<Edge>, Vec<u16>) {
@@ -333,7 +358,7 @@ impl Check<'_> {
         });
         Edge {
             name: edge.place.value.clone(),
-            capacity: self.cache(edge.capacity.value, edge.capacity.span, asked),
+            capacity: self.cache(edge.capacity.0, edge.capacity.span, asked),
             viewer_rtt: self.delay(&edge.viewer_rtt, "viewer_rtt"),
             regional: regional.unwrap_or(0) as u16,
             regional_rtt: self.delay(&edge.regional_rtt, "regional_rtt"),
@@ -344,10 +369,7 @@ impl Check<'_> {
 
 /// The edge of a place that no edge was given for: the defaults of the language.
 fn default_edge(place: &str) -> Edge {
-    let text = format!("{{ place = {} }}", toml::Value::String(place.to_string()));
-    let node = crate::tree::parse_value(&text, 0).expect("a table of one string");
-    let mut decoder = crate::decode::Decoder::default();
-    let edge: raw::Edge = crate::decode::Decode::decode(&node, &mut decoder).expect("defaults are right");
+    let edge: raw::Edge = defaults("place", place);
     Edge {
         name: place.to_string(),
         capacity: edge.capacity.value.0,
@@ -356,4 +378,17 @@ fn default_edge(place: &str) -> Edge {
         regional_rtt: edge.regional_rtt.0,
         origin_rtt: edge.origin_rtt.0,
     }
+}
+
+/// The same of a regional edge cache.
+fn default_regional(name: &str) -> Regional {
+    let regional: raw::Regional = defaults("name", name);
+    Regional { name: name.to_string(), capacity: regional.capacity.0, origin_rtt: regional.origin_rtt.0 }
+}
+
+/// A table with nothing but its name.
+fn defaults<T: crate::decode::Decode>(key: &str, name: &str) -> T {
+    let text = format!("{{ {key} = {} }}", toml::Value::String(name.to_string()));
+    let node = crate::tree::parse_value(&text, 0).expect("a table of one string");
+    T::decode(&node, &mut crate::decode::Decoder::default()).expect("defaults are right")
 }

@@ -1,12 +1,13 @@
 //! Origins, origin groups, error pages and invalidations.
 
 use models::architecture::Run;
-use models::cloudfront::{ErrorPage, Failover, Invalidation, Origin};
+use models::cloudfront::{ErrorPage, Failover, Invalidation, Origin, Shield};
 use models::ids::*;
-use sim_core::SimTime;
+use sim_core::{SimDuration, SimTime};
 
 use super::super::{BROKEN, Check, Section};
 use super::YEARS;
+use super::places::Layout;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
@@ -17,6 +18,8 @@ const TARGETS: [Section; 4] = [Section::CloudFront, Section::Alb, Section::Ecs, 
 /// CustomErrorResponse).
 const FAILOVER_STATUSES: [u16; 8] = [400, 403, 404, 416, 500, 502, 503, 504];
 const PAGE_STATUSES: [u16; 12] = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504, 429];
+/// Round trip to a shield of which nothing is known; also stands in the language's declaration.
+const SHIELD_RTT: SimDuration = SimDuration::from_millis(60);
 /// Invalidations in progress at once, paths and wildcards (CF guide, cloudfront-limits).
 const PATHS_AT_ONCE: usize = 3000;
 const WILDCARDS_AT_ONCE: usize = 15;
@@ -28,18 +31,13 @@ pub(super) struct Origins {
 }
 
 impl Check<'_> {
-    pub(super) fn origins(
-        &mut self,
-        id: CloudFrontId,
-        distribution: &raw::Distribution,
-        regionals: &[&str],
-    ) -> Origins {
+    pub(super) fn origins(&mut self, id: CloudFrontId, distribution: &raw::Distribution, layout: &Layout) -> Origins {
         self.part_names(&distribution.origin, "origin");
         self.part_names(&distribution.origin_group, "origin_group");
         let mut all = Vec::new();
         for (name, origin) in &distribution.origin.entries {
             all.push(match origin {
-                Some(origin) => self.origin(id, name, origin, distribution, regionals),
+                Some(origin) => self.origin(id, name, origin, distribution, layout),
                 None => Origin::new(name, BROKEN),
             });
         }
@@ -61,25 +59,15 @@ impl Check<'_> {
         name: &Sp<String>,
         origin: &raw::Origin,
         distribution: &raw::Distribution,
-        regionals: &[&str],
+        layout: &Layout,
     ) -> Origin {
         let read_timeout = origin.origin_read_timeout.as_ref().unwrap_or(&distribution.origin_read_timeout);
-        let shield = origin.origin_shield.as_ref().and_then(|shield| {
-            let found = regionals.iter().position(|known| *known == shield.regional.as_str());
-            if found.is_none() {
-                let label = advice(&shield.regional, regionals.iter().copied());
-                self.error(
-                    shield.regional.span,
-                    format!("regional edge cache `{}` does not exist", shield.regional.value),
-                    label,
-                );
-            }
-            Some((found? as u16, self.delay(&shield.rtt, "rtt")))
-        });
+        let shield = origin.origin_shield.as_ref().and_then(|shield| self.shield(shield, layout));
+        let caches = layout.edges.len() + layout.regionals.len();
         Origin {
             name: name.value.clone(),
             endpoint: self.endpoint(&origin.target, &TARGETS, Some(Endpoint::CloudFront(id)), "`target`"),
-            rtt: origin.rtt.as_ref().map(|rtt| self.delay(rtt, "rtt")),
+            rtts: origin.rtt.as_ref().map_or(Vec::new(), |rtt| vec![self.delay(rtt, "rtt"); caches]),
             connection_attempts: self.count(&origin.connection_attempts, "connection_attempts", 1, 3) as u8,
             connection_timeout: self.time(&origin.connection_timeout, "connection_timeout", 1.0, 10.0, "CloudFront"),
             read_timeout: self.time(read_timeout, "origin_read_timeout", 1.0, 120.0, "CloudFront"),
@@ -93,6 +81,19 @@ impl Check<'_> {
             handshake_round_trips: self.count(&origin.handshake_round_trips, "handshake_round_trips", 0, 10) as u8,
             shield,
         }
+    }
+
+    fn shield(&mut self, shield: &raw::Shield, layout: &Layout) -> Option<Shield> {
+        let names = || layout.regionals.iter().map(|regional| regional.name.as_str());
+        let Some(regional) = names().position(|known| known == shield.regional.as_str()) else {
+            let title = format!("regional edge cache `{}` does not exist", shield.regional.value);
+            self.error(shield.regional.span, title, advice(&shield.regional, names()));
+            return None;
+        };
+        let given = shield.rtt.as_ref().map(|rtt| vec![self.delay(rtt, "rtt"); layout.regionals.len()]);
+        let by_place = || self.rtts_to_shield(layout, regional);
+        let rtts = given.or_else(by_place).unwrap_or_else(|| vec![SHIELD_RTT; layout.regionals.len()]);
+        Some(Shield { regional: regional as u16, rtts })
     }
 
     /// Which origin a behaviour has, and which other it fails over to.
