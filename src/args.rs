@@ -274,6 +274,9 @@ pub struct Find {
     /// How close the head-room is looked for, in per cent
     #[arg(long, value_name = "PERCENT", default_value_t = 2.0, requires = "saturate", value_parser = percent)]
     pub tolerance: f64,
+    /// Writes find.json and find.html into a directory, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Prints the outcome as JSON instead of the summary
     #[arg(long)]
     pub json: bool,

@@ -9,10 +9,10 @@ use scenarios::{BASE, Scenario};
 
 use crate::args::{Compare, Diff, Subject};
 use crate::failure::{DIFFERENT, Failure};
-use crate::run::check_writable;
+use crate::run::{check_writable, wrote};
 use crate::simulate::{How, audited, simulate};
 use crate::subject;
-use crate::terminal::{self, colour_on_stdout, print, tell};
+use crate::terminal::{self, colour_on_stdout, print};
 
 /// A scenario under the name that it has in the comparison.
 struct Entry {
@@ -47,12 +47,7 @@ pub fn compare(compare: &Compare) -> Result<(), Failure> {
     let comparison = reports::compare(&title, contenders.collect(), &compare.metric)
         .map_err(|error| Failure::Input(error.to_string()))?;
     if let Some(dir) = &compare.out {
-        let written = reports::write_comparison(&comparison, dir)
-            .map_err(|error| Failure::Output(format!("--out {}: {error}", dir.display())))?;
-        if !compare.quiet {
-            let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-            tell(format_args!("wrote {}", names.join(", ")));
-        }
+        wrote(reports::write_comparison(&comparison, dir), dir, compare.quiet)?;
     }
     let text =
         if compare.json { comparison.to_json() } else { comparison.to_terminal(colour_on_stdout(), terminal::width()) };

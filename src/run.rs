@@ -1,7 +1,8 @@
 //! `stormglass run`.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use reports::Report;
@@ -38,15 +39,20 @@ pub fn check_writable(dir: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::Input(format!("--out {}: cannot be written into: {error}", dir.display())))
 }
 
+/// Says what was written into the folder, or why that failed.
+pub fn wrote(written: io::Result<Vec<PathBuf>>, dir: &Path, quiet: bool) -> Result<(), Failure> {
+    let written = written.map_err(|error| Failure::Output(format!("--out {}: {error}", dir.display())))?;
+    if !quiet {
+        let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
+        tell(format_args!("wrote {}", names.join(", ")));
+    }
+    Ok(())
+}
+
 /// Writes the files first: a reader of the summary who goes away does not keep them from being written.
 fn show(report: &Report, run: &Run) -> Result<(), Failure> {
     if let Some(dir) = &run.out {
-        let written = reports::write_all(report, dir)
-            .map_err(|error| Failure::Output(format!("--out {}: {error}", dir.display())))?;
-        if !run.quiet {
-            let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-            tell(format_args!("wrote {}", names.join(", ")));
-        }
+        wrote(reports::write_all(report, dir), dir, run.quiet)?;
     }
     if let Some(path) = &run.junit {
         let written = reports::write_one(path, report.to_junit());

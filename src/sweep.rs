@@ -1,7 +1,6 @@
 //! `stormglass sweep`.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +13,7 @@ use crate::commands::count;
 use crate::failure::Failure;
 use crate::journal::{Finished, Journal, damaged, read, results};
 use crate::points::{self, Text};
-use crate::run::check_writable;
+use crate::run::{check_writable, wrote};
 use crate::simulate::{progress_bar, threads};
 use crate::terminal::{self, colour_on_stdout, print, tell};
 
@@ -80,16 +79,7 @@ pub fn show(plan: &PlanReport, finished: Finished, json: bool) -> Result<ExitCod
 /// Writes the files of all points.
 pub fn write(plan: &PlanReport, finished: &Finished, dir: &Path, quiet: bool) -> Result<(), Failure> {
     let records: Vec<_> = finished.values().cloned().collect();
-    told(write_results(plan, &records, dir), dir, quiet)
-}
-
-fn told(written: io::Result<Vec<PathBuf>>, dir: &Path, quiet: bool) -> Result<(), Failure> {
-    let written = written.map_err(|error| Failure::Output(format!("--out {}: {error}", dir.display())))?;
-    if !quiet {
-        let names: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
-        tell(format_args!("wrote {}", names.join(", ")));
-    }
-    Ok(())
+    wrote(write_results(plan, &records, dir), dir, quiet)
 }
 
 struct Work<'a> {
@@ -117,7 +107,7 @@ impl Work<'_> {
             Some(shard) => {
                 let lines = finished.values().map(|(_, line)| line.as_str());
                 let text = shard_text(self.report, Some(shard.to_string()), lines);
-                told(reports::write_files(dir, &[(&shard_file(shard), text)]), dir, self.args.settings.quiet)?;
+                wrote(reports::write_files(dir, &[(&shard_file(shard), text)]), dir, self.args.settings.quiet)?;
             }
             None => write(self.report, &finished, dir, self.args.settings.quiet)?,
         }

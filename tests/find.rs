@@ -48,6 +48,42 @@ fn the_smallest_number_of_servers_is_that_of_theory() {
     assert!(summary.contains("Why not its neighbours"), "{summary}");
 }
 
+/// Runs a search whose title is hostile with `--out`, and gives its page.
+fn page(folder: &Folder, arguments: &[&str]) -> String {
+    let title = r#"title="<script>alert(1)</script>""#;
+    let output = folder.run(&[&["find", "desk.toml", "--json", "--set", title, "--out", "out"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("wrote out/find.json, out/find.html"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(folder.path("out/find.json")).unwrap(), stdout(&output));
+    let page = std::fs::read_to_string(folder.path("out/find.html")).unwrap();
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+    page
+}
+
+#[test]
+fn the_page_shows_the_answer_the_evidence_and_what_decides() {
+    let folder = counter();
+    let charts = |page: &str| page.matches("<svg class=\"chart\"").count();
+    let smallest = page(&folder, &["--vary", "station.desk.servers=1..8"]);
+    // The figure that is expected, and the stations' utilisation.
+    assert_eq!(charts(&smallest), 2, "{smallest}");
+    for words in
+        ["<h3>latency.mean <small>decides</small></h3>", "Why not its neighbours", "misses latency.mean &lt;= 40ms"]
+    {
+        assert!(smallest.contains(words), "{words}: {smallest}");
+    }
+    let chosen = smallest.lines().find(|line| line.contains("class=\"chosen\"")).unwrap();
+    assert!(chosen.contains("station.desk.servers=4") && chosen.contains(">pass<"), "{chosen}");
+    let room = page(&folder, &["--saturate", "--tolerance", "20"]);
+    assert!(room.contains("What binds first, at traffic x") && room.contains("traffic factor"), "{room}");
+    // Settings of several factors stand at their cost, which no line joins: there is no chart of stations.
+    let dear =
+        ["--vary", "station.desk.servers=4..5", "--vary", "station.desk.discipline=\"fifo\",\"processor_sharing\""];
+    let cost = page(&folder, &[&dear[..], &["--cost", "station.desk.servers=1"]].concat());
+    assert_eq!(charts(&cost), 1, "{cost}");
+    assert!(cost.contains("\ncost\n</text>"), "{cost}");
+}
+
 #[test]
 fn a_response_that_is_not_monotone_is_noticed() {
     let folder = counter();
@@ -96,8 +132,8 @@ fn head_room_is_that_of_theory() {
     let found = search(&folder, 0, &["--saturate"]);
     let factor = found["cases"][0]["rank"].as_f64().unwrap();
     assert!((1.35..1.5).contains(&factor), "{found:#}");
-    let notes = found["cases"][0]["notes"].to_string();
-    assert!(notes.contains("What binds first") && notes.contains("station.desk"), "{notes}");
+    let binds = found["cases"][0]["binds"].as_str().unwrap();
+    assert!(binds.contains("What binds first") && binds.contains("station.desk"), "{binds}");
     // Twice the traffic, half the room; and a range of traffic gives a range of room.
     let ranged = text.replace("rate = \"20/s\"", "rate = { low = \"10/s\", mid = \"20/s\", high = \"40/s\" }");
     let folder = Folder::with("desk.toml", &ranged.replace("replications = 3", "replications = 10"));

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::compare::Comparison;
+use crate::find::Search;
 use crate::model::Report;
 
 /// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv` and `junit.xml` into `dir`, which is made if need be. Each is first
@@ -41,6 +42,15 @@ pub fn write_comparison(comparison: &Comparison, dir: &Path) -> io::Result<Vec<P
             ("compare.html", comparison.to_html()),
         ],
     )
+}
+
+/// Writes `find.json` and `find.html` into `dir` in the same way.
+///
+/// # Errors
+///
+/// Whatever the file system reports.
+pub fn write_search(search: &Search, dir: &Path) -> io::Result<Vec<PathBuf>> {
+    write_files(dir, &[("find.json", search.to_json()), ("find.html", search.to_html())])
 }
 
 /// Writes one file in the same way: whole or not at all.

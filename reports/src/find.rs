@@ -20,7 +20,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
@@ -91,11 +91,22 @@ pub fn contradiction(evidence: &[&Evidence]) -> Option<String> {
     None
 }
 
+/// Where a setting stands among those that were gone through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Level {
+    /// The value as typed, the traffic factor, the cost, or the number in the list.
+    pub text: String,
+    /// The same as a number, in base units; `None` for words.
+    pub amount: Option<f64>,
+}
+
 /// A setting that was run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evidence {
     /// Its values, such as `ecs.web.desired_count=4`, or its traffic, such as `traffic x 1.5`.
     pub setting: String,
+    /// Where it stands among the others.
+    pub level: Level,
     /// What it costs, if settings have costs.
     pub cost: Option<f64>,
     /// Replications it took.
@@ -115,7 +126,7 @@ pub struct Evidence {
 impl Evidence {
     /// What a report says of a setting.
     #[must_use]
-    pub fn new(setting: String, cost: Option<f64>, report: &Report) -> Self {
+    pub fn new(setting: String, level: Level, cost: Option<f64>, report: &Report) -> Self {
         let station = |(name, station): (&str, &crate::model::Station<Estimate>)| {
             (name.to_owned(), station.figures.utilisation_peak.value)
         };
@@ -124,6 +135,7 @@ impl Evidence {
         stations.sort_by(|a, b| b.1.total_cmp(&a.1));
         Self {
             setting,
+            level,
             cost,
             replications: report.replications,
             finding: judge(&report.expectations),
@@ -132,6 +144,11 @@ impl Evidence {
             bound: report.bottleneck.bound,
             stations,
         }
+    }
+
+    /// Utilisation of a station in its busiest minute.
+    pub(crate) fn utilisation(&self, station: &str) -> Option<f64> {
+        self.stations.iter().find(|(name, _)| name == station).map(|(_, utilisation)| *utilisation)
     }
 
     /// Why it is not the answer, if its own figures say so.
@@ -180,8 +197,61 @@ pub struct Found {
     pub evidence: Vec<Evidence>,
     /// Why the answer's neighbours lost.
     pub neighbours: Vec<Neighbour>,
+    /// Which resource binds first as traffic grows, if that was searched for.
+    pub binds: Option<String>,
     /// What else to know, such as how the search went.
     pub notes: Vec<String>,
+}
+
+impl Found {
+    /// The place of the answer among the evidence.
+    pub(crate) fn position(&self) -> Option<usize> {
+        self.evidence.iter().position(|it| Some(&it.setting) == self.answer.as_ref())
+    }
+
+    /// The answer.
+    pub(crate) fn chosen(&self) -> Option<&Evidence> {
+        self.position().map(|at| &self.evidence[at])
+    }
+
+    /// The expectation for which the setting beside the answer lost; if nothing beside it did, the one with the least room.
+    pub(crate) fn decisive(&self) -> Option<usize> {
+        let beside = |it: &&Evidence| self.neighbours.iter().any(|neighbour| neighbour.setting == it.setting);
+        let lost = |it: &Evidence| it.finding != Finding::Pass;
+        let why = |it: &Evidence| it.expectations.iter().position(|one| judge_one(one) == it.finding);
+        let loser = self.evidence.iter().filter(beside).find(|it| lost(it));
+        if let Some(loser) = loser.or_else(|| self.evidence.iter().rfind(|it| self.answer.is_none() && lost(it))) {
+            return why(loser);
+        }
+        let room = |index: &usize| self.chosen().map_or(0.0, |it| slack(&it.expectations[*index..=*index]));
+        let count = self.evidence.first().map_or(0, |it| it.expectations.len());
+        (0..count).min_by(|a, b| room(a).total_cmp(&room(b)))
+    }
+}
+
+/// What settings are told apart by, where they are drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Along {
+    /// The values of the only factor, which has this key.
+    Factor(String),
+    /// The factor of all open traffic.
+    Traffic,
+    /// Their cost.
+    Cost,
+    /// Their number in the list.
+    List,
+}
+
+impl Along {
+    pub(crate) fn title(&self) -> &str {
+        match self {
+            Self::Factor(key) => key,
+            Self::Traffic => "traffic factor",
+            Self::Cost => "cost",
+            Self::List => "number in the list",
+        }
+    }
 }
 
 /// What was searched for.
@@ -207,6 +277,8 @@ pub struct Search {
     pub seed: u64,
     /// What was searched for.
     pub goal: Goal,
+    /// What settings are told apart by.
+    pub along: Along,
     /// The confidence with which all findings hold together.
     pub confidence: f64,
     /// The confidence of each one-sided bound, which that takes.
@@ -254,7 +326,7 @@ impl Search {
         page.text
     }
 
-    fn setting(&self) -> String {
+    pub(crate) fn setting(&self) -> String {
         let of = self.settings.map_or_else(|| "traffic factors".to_owned(), |n| several(n, "setting"));
         format!(
             "{of}, seed {} for all; all findings together hold with {} confidence, each bound with {}",
@@ -284,7 +356,7 @@ impl Search {
             table.add_row(row);
         }
         page.table(&table);
-        if let Some(answer) = case.evidence.iter().find(|it| Some(&it.setting) == case.answer.as_ref()) {
+        if let Some(answer) = case.chosen() {
             page.wrapped(&format!("At the answer: {}", tame(&answer.bottleneck)), 4);
         }
         if !case.neighbours.is_empty() {
@@ -293,10 +365,11 @@ impl Search {
                 page.wrapped(&format!("- {}: {}", tame(&it.setting), tame(&it.why)), 2);
             }
         }
-        if !case.notes.is_empty() {
+        let notes = || case.binds.iter().chain(&case.notes);
+        if notes().next().is_some() {
             page.line("");
         }
-        for note in &case.notes {
+        for note in notes() {
             page.wrapped(&tame(note), 2);
         }
     }
@@ -352,6 +425,7 @@ mod tests {
     fn what_gets_worse_beyond_its_interval_contradicts() {
         let evidence = |name: &str, value: f64| Evidence {
             setting: name.into(),
+            level: Level { text: name.into(), amount: None },
             cost: None,
             replications: 5,
             finding: Finding::Fail,

@@ -29,7 +29,7 @@ use sim_core::observations::Observations;
 pub use compare::{Comparison, Contender, compare};
 pub use estimate::{estimate, measure};
 pub use expectations::{BadExpectation, Expectation, check_metric, metric_paths_hint};
-pub use files::{write_all, write_comparison, write_files, write_one};
+pub use files::{write_all, write_comparison, write_files, write_one, write_search};
 pub use model::{Report, SCHEMA_VERSION};
 pub use named::Named;
 

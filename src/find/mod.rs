@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 
-use reports::find::{Evidence, Finding, Found, Goal, Neighbour, Search, contradiction, slack};
+use reports::find::{Along, Evidence, Finding, Found, Goal, Level, Neighbour, Search, contradiction, slack};
 use scenarios::experiment::{scale_open_traffic, with_threads};
 use scenarios::ranges::Case;
 use scenarios::search::{FACTORS, QUESTIONS, cheapest, first_by_bisection, head_room};
@@ -17,6 +17,7 @@ use self::order::Order;
 use crate::args::Find;
 use crate::failure::{EXPECTATION_FAILED, Failure};
 use crate::points::{self, Setting, Text};
+use crate::run::{check_writable, wrote};
 use crate::simulate::{estimated, experiment_of, threads};
 use crate::terminal::{self, colour_on_stdout, print, tell};
 
@@ -32,9 +33,15 @@ pub fn find(args: &Find) -> Result<ExitCode, Failure> {
             "the scenario expects nothing: `find` needs [[expect]], such as metric = \"latency.p99\", max = \"300ms\"";
         return Err(Failure::Input(why.to_owned()));
     }
+    if let Some(dir) = &args.out {
+        check_writable(dir)?;
+    }
     let threads = threads(args.settings.repetition.threads);
     let search =
         with_threads(threads, || if args.saturate { traffic(args, &plan) } else { setting(args, &plan, threads) })?;
+    if let Some(dir) = &args.out {
+        wrote(reports::write_search(&search, dir), dir, args.settings.quiet)?;
+    }
     let text = if args.json { search.to_json() } else { search.to_terminal(colour_on_stdout(), terminal::width()) };
     print(&text).map_err(Failure::of_stdout)?;
     Ok(if search.succeeded() { ExitCode::SUCCESS } else { ExitCode::from(EXPECTATION_FAILED) })
@@ -46,7 +53,8 @@ fn setting(args: &Find, plan: &Plan<'_>, threads: usize) -> Result<Search, Failu
     let judge = Judge::new(args, plan, plan.points.len() as u32)?;
     let cases: Vec<Found> = plan.cases().map(|case| in_case(&judge, &order, case)).collect::<Result<_, _>>()?;
     let answer = setting_in_words(&cases, &order);
-    Ok(judge.search(Goal::Setting, Some(plan.points.len()), order.method, answer, cases))
+    let along = order.along(plan);
+    Ok(judge.search(Goal::Setting, along, Some(plan.points.len()), order.method, answer, cases))
 }
 
 /// The answer over all cases.
@@ -81,7 +89,7 @@ fn in_case(judge: &Judge<'_>, order: &Order, case: Case) -> Result<Found, Failur
         if let Entry::Vacant(entry) = known.entry(position) {
             let setting = Setting::new(plan, point(position), case);
             let cost = order.priced.then(|| order.costs[position]);
-            entry.insert(judge.evidence(&setting, setting.name(), cost)?);
+            entry.insert(judge.evidence(&setting, setting.name(), order.level(plan, position), cost)?);
         }
         Ok(known[&position].finding == Finding::Pass)
     };
@@ -116,6 +124,7 @@ fn in_case(judge: &Judge<'_>, order: &Order, case: Case) -> Result<Found, Failur
         rank: answer.map(|position| position as f64),
         evidence: known.into_values().collect(),
         neighbours,
+        binds: None,
         notes,
     })
 }
@@ -161,7 +170,7 @@ fn traffic(args: &Find, plan: &Plan<'_>) -> Result<Search, Failure> {
          that less traffic never does worse.",
         args.tolerance
     );
-    Ok(judge.search(Goal::HeadRoom, None, method, answer, cases))
+    Ok(judge.search(Goal::HeadRoom, Along::Traffic, None, method, answer, cases))
 }
 
 fn traffic_in_words(cases: &[Found]) -> String {
@@ -192,15 +201,16 @@ fn traffic_in_case(judge: &Judge<'_>, tolerance: f64, case: Case) -> Result<Foun
     let mut known: Vec<(f64, Evidence)> = Vec::new();
     let room = head_room(tolerance, &mut |factor| {
         let setting = Setting { traffic: factor, ..Setting::new(plan, &as_it_is, case) };
-        let evidence = judge.evidence(&setting, name(factor), None)?;
+        let level = Level { text: factor.to_string(), amount: Some(factor) };
+        let evidence = judge.evidence(&setting, name(factor), level, None)?;
         let passes = evidence.finding == Finding::Pass;
         known.push((factor, evidence));
         Ok::<_, Failure>(passes)
     })?;
     known.sort_by(|a, b| a.0.total_cmp(&b.0));
     let at = |factor: f64| known.iter().find(|(known, _)| *known == factor).map(|(_, evidence)| evidence);
+    let binds = binds_first(&known, room.fails);
     let mut notes = Vec::new();
-    notes.extend(binds_first(&known, room.fails));
     notes.extend(undecided(&known));
     if let Some(why) = contradiction(&known.iter().rev().map(|(_, evidence)| evidence).collect::<Vec<_>>()) {
         notes.push(format!("Beware: less traffic does not always do better: {why}."));
@@ -215,6 +225,7 @@ fn traffic_in_case(judge: &Judge<'_>, tolerance: f64, case: Case) -> Result<Foun
         rank: room.passes,
         neighbours: neighbours.into_iter().collect(),
         evidence: known.into_iter().map(|(_, evidence)| evidence).collect(),
+        binds,
         notes,
     })
 }
@@ -285,7 +296,13 @@ impl<'a> Judge<'a> {
     }
 
     /// Runs a setting until it is decided, or has had its replications.
-    fn evidence(&self, setting: &Setting<'_>, name: String, cost: Option<f64>) -> Result<Evidence, Failure> {
+    fn evidence(
+        &self,
+        setting: &Setting<'_>,
+        name: String,
+        level: Level,
+        cost: Option<f64>,
+    ) -> Result<Evidence, Failure> {
         // How often a setting is run is decided here, by what is expected, and not by `precision`.
         let mut scenario = setting.load()?;
         scenario.precision = None;
@@ -297,7 +314,7 @@ impl<'a> Judge<'a> {
             experiment.replications.extend(setting.observe(&scenario, done..wanted)?);
             done = wanted;
             let report = setting.audited(estimated(&experiment)?)?;
-            let evidence = Evidence::new(name.clone(), cost, &report);
+            let evidence = Evidence::new(name.clone(), level.clone(), cost, &report);
             if evidence.finding != Finding::Undecided || done >= self.most {
                 self.say(&evidence);
                 return Ok(evidence);
@@ -313,7 +330,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn search(&self, goal: Goal, settings: Option<usize>, method: String, answer: String, cases: Vec<Found>) -> Search {
+    fn search(
+        &self,
+        goal: Goal,
+        along: Along,
+        settings: Option<usize>,
+        method: String,
+        answer: String,
+        cases: Vec<Found>,
+    ) -> Search {
         let base = &self.plan.base;
         Search {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -321,6 +346,7 @@ impl<'a> Judge<'a> {
             title: base.title.clone(),
             seed: base.seed,
             goal,
+            along,
             confidence: base.confidence,
             each: self.each,
             settings,

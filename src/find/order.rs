@@ -1,5 +1,6 @@
 //! In which order settings are preferred: by what they cost, by their size, or as they are listed.
 
+use reports::find::{Along, Level};
 use scenarios::sweep::{Plan, Point};
 
 use crate::failure::Failure;
@@ -73,6 +74,32 @@ impl Order {
         points.sort_by(|a, b| cost(&plan.points[*a]).total_cmp(&cost(&plan.points[*b])));
         let costs = points.iter().map(|index| cost(&plan.points[*index])).collect();
         Self { points, costs, priced: false, later, monotone, method }
+    }
+
+    /// What settings are told apart by.
+    pub fn along(&self, plan: &Plan<'_>) -> Along {
+        match plan.factors.as_slice() {
+            [factor] => Along::Factor(factor.key.clone()),
+            _ if self.priced => Along::Cost,
+            _ => Along::List,
+        }
+    }
+
+    /// Where the setting at a position stands among them.
+    pub fn level(&self, plan: &Plan<'_>, position: usize) -> Level {
+        let point = &plan.points[self.points[position]];
+        match plan.factors.as_slice() {
+            [factor] => {
+                let level = point.levels[0];
+                let amount = factor.amounts().map(|(amounts, _)| amounts[level]);
+                Level { text: factor.levels[level].clone(), amount }
+            }
+            _ if self.priced => {
+                let cost = self.costs[position];
+                Level { text: cost.to_string(), amount: Some(cost) }
+            }
+            _ => Level { text: (position + 1).to_string(), amount: None },
+        }
     }
 
     /// The positions of the settings beside one: a level of one factor up or down, or the ones before and after where levels

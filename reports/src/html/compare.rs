@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 
 use super::figures::{self, Letter};
-use super::{STYLE, chart, figure_view, letter_view, number, render};
+use super::{chart, figure_view, letter_view, number, render};
 use crate::compare::{Compared, Comparison, Variant, difference_texts, title_of, verdict};
 use crate::format::{Unit, tame};
 use crate::model::Estimate;
@@ -36,7 +36,6 @@ impl Comparison {
         render(
             TEMPLATE,
             context! {
-                style => Value::from_safe_string(STYLE.to_owned()),
                 title => tame(&self.title),
                 setting => tame(&self.setting()),
                 version => self.version.clone(),

@@ -4,7 +4,9 @@
 mod axes;
 mod chart;
 mod compare;
+mod curve;
 mod figures;
+mod find;
 mod sweep;
 
 use minijinja::syntax::SyntaxConfig;
@@ -17,6 +19,8 @@ use crate::terminal::{caution_text, error_share, expectation_text, setting, wors
 
 pub(crate) use sweep::{figures as sweep_figures, page as sweep_page};
 
+/// What all pages have in common.
+const PAGE: &str = include_str!("page.html");
 const TEMPLATE: &str = include_str!("template.html");
 const STYLE: &str = include_str!("style.css");
 /// Longer event logs are cut; `events.csv` has them whole.
@@ -26,7 +30,7 @@ const EVENTS_OPEN: usize = 25;
 /// Longer tables of services than this are folded.
 const TABLE_OPEN: usize = 15;
 
-/// A page from a template, every text in it escaped.
+/// A page from a template that extends `page.html`, every text in it escaped.
 fn render(template: &str, view: Value) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -35,7 +39,8 @@ fn render(template: &str, view: Value) -> String {
         Ok(syntax) => environment.set_syntax(syntax),
         Err(error) => debug_assert!(false, "the syntax is the usual one: {error}"),
     }
-    let page = environment.render_str(template, view);
+    environment.add_global("style", Value::from_safe_string(STYLE.trim_end().to_owned()));
+    let page = environment.add_template("page.html", PAGE).and_then(|()| environment.render_str(template, view));
     debug_assert!(page.is_ok(), "the template fits its view: {page:?}");
     page.map(|page| page + "\n").unwrap_or_default()
 }
@@ -52,7 +57,6 @@ impl Report {
         let letters: Vec<Value> = letters.into_iter().map(letter_view).collect();
         let figures: Vec<Value> = figures::all(self).into_iter().map(figure_view).collect();
         context! {
-            style => Value::from_safe_string(STYLE.to_owned()),
             title => if self.title.is_empty() { &self.scenario } else { &self.title },
             scenario => self.scenario.clone(),
             description => self.description.clone(),

@@ -3,41 +3,24 @@
 use minijinja::{Value, context};
 use plotters::style::RGBColor;
 
-use super::axes;
-use super::chart::{Area, Axis, Chart, Label, Line, PALETTE, css};
-use super::figures::Key;
-use crate::format::{Parts, Unit, parts, plain, shorten, tame};
-use crate::sweep::{Bound, Factor, Figure, Plan, Record, last_words};
+use super::chart::{Area, Chart, Label, Line, PALETTE, css};
+use super::curve::{Curve, Dot, Scale, axis, below, extent, figure};
+use super::figures::{Figure, Key};
+use crate::format::{Parts, Unit, parts, plain};
+use crate::sweep::{Bound, Factor, Plan, Record};
 
 const TEMPLATE: &str = include_str!("sweep.html");
 /// Points beyond these are left to `points.csv`.
 const ROWS_MOST: usize = 2000;
-/// So many characters of labels stand side by side below an axis.
-const LABELS_WIDE: usize = 54;
 /// Room beside a chart: so many characters of a label, and of the title.
 const BESIDE: (usize, usize) = (7, 34);
-/// Ticks closer than this share of an axis would overlap.
-const TICK_APART: f64 = 0.07;
-/// Values that span more than this are drawn on a logarithmic scale.
-const LOGARITHMIC: f64 = 30.0;
 /// Heat maps with more columns or rows have no numbers in their cells: they would overlap.
 const COLUMNS_NUMBERED: usize = 7;
 const ROWS_NUMBERED: usize = 14;
 
-/// A figure and what is said around it.
-struct Drawn {
-    metric: String,
-    svg: String,
-    legend: Vec<Key>,
-}
-
 /// The page.
 pub(crate) fn page(plan: &Plan, records: &[Record]) -> String {
-    let figures = drawn(plan, records).into_iter().map(|figure| {
-        let legend = figure.legend.into_iter().map(|key| context! { colour => key.colour, name => key.name });
-        // The SVG writer escapes its texts; see the test beside it.
-        context! { title => figure.metric, legend => legend.collect::<Vec<_>>(), svg => Value::from_safe_string(figure.svg) }
-    });
+    let figures = drawn(plan, records).into_iter().map(super::figure_view);
     let factor = |factor: &Factor| context! { key => factor.key.clone(), levels => factor.levels.join(", ") };
     let view = context! {
         title => if plan.title.is_empty() { &plan.scenario } else { &plan.title },
@@ -46,7 +29,6 @@ pub(crate) fn page(plan: &Plan, records: &[Record]) -> String {
         version => plan.version.clone(),
         digest => plan.digest.clone(),
         setting => plan.setting(),
-        style => Value::from_safe_string(super::STYLE.to_owned()),
         factors => plan.factors.iter().map(factor).collect::<Vec<_>>(),
         ranges => plan.ranges.iter().map(crate::sweep::Range::words).collect::<Vec<_>>(),
         figures => figures.collect::<Vec<_>>(),
@@ -62,8 +44,8 @@ pub(crate) fn page(plan: &Plan, records: &[Record]) -> String {
 /// The figures as files: name and text.
 pub(crate) fn figures(plan: &Plan, records: &[Record]) -> Vec<(String, String)> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' };
-    let file = |(index, figure): (usize, Drawn)| {
-        let name: String = figure.metric.chars().map(plain).collect();
+    let file = |(index, figure): (usize, Figure)| {
+        let name: String = figure.title.chars().map(plain).collect();
         (format!("figure-{}-{name}.svg", index + 1), figure.svg)
     };
     drawn(plan, records).into_iter().enumerate().map(file).collect()
@@ -102,7 +84,7 @@ fn row(plan: &Plan, record: &Record) -> Value {
     }
 }
 
-fn drawn(plan: &Plan, records: &[Record]) -> Vec<Drawn> {
+fn drawn(plan: &Plan, records: &[Record]) -> Vec<Figure> {
     match plan.factors.as_slice() {
         [factor] => plan.metrics.iter().filter_map(|metric| curve(plan, factor, records, metric)).collect(),
         // Words need the room that there is below a chart and not beside it.
@@ -122,141 +104,20 @@ fn level(factor: &Factor, record: &Record) -> Option<usize> {
     factor.levels.iter().position(|level| level == text)
 }
 
-/// Where the levels of a factor stand: at their amounts, at the logarithms of those where they grow by a factor, or side by side.
-fn places(factor: &Factor) -> Vec<f64> {
-    let side_by_side = || (0..factor.levels.len()).map(|index| index as f64).collect();
-    let Some(amounts) = &factor.amounts else { return side_by_side() };
-    let ratios: Vec<f64> = amounts.windows(2).map(|pair| pair[1] / pair[0]).collect();
-    let geometric = amounts.len() > 3
-        && amounts.iter().all(|amount| *amount > 0.0)
-        && ratios.iter().all(|ratio| (ratio / ratios[0] - 1.0).abs() < 0.05 && *ratio > 1.2);
-    if geometric { amounts.iter().map(|amount| axes::log10(*amount)).collect() } else { amounts.clone() }
-}
-
-/// The axis of a factor, its levels as ticks with room for so many characters of a label and of its title.
-fn axis(factor: &Factor, places: &[f64], margin: Option<f64>, (most, title): (usize, usize)) -> Axis {
-    let low = places.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = places.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let spread = if high > low { high - low } else { 1.0 };
-    let margin = margin.unwrap_or(spread * 0.04);
-    let label = |level: &String| shorten(&tame(level), most);
-    let mut ticks: Vec<(f64, String)> = places.iter().copied().zip(factor.levels.iter().map(label)).collect();
-    ticks.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let longest = ticks.iter().map(|(_, label)| label.chars().count()).max().unwrap_or(1) as f64;
-    let apart = (spread + 2.0 * margin) * TICK_APART.max(longest / LABELS_WIDE as f64);
-    let mut last = f64::NEG_INFINITY;
-    ticks.retain(|(at, _)| {
-        let keep = *at - last >= apart;
-        if keep {
-            last = *at;
-        }
-        keep
-    });
-    Axis { range: low - margin..high + margin, ticks, title: shorten(&last_words(&[&factor.key])[0], title) }
-}
-
-/// Room below a chart: words have all there is between them; of numbers some are left out.
-fn below(factor: &Factor) -> (usize, usize) {
-    let most = if factor.amounts.is_some() { LABELS_WIDE } else { (LABELS_WIDE / factor.levels.len()).max(8) };
-    (most, LABELS_WIDE)
-}
-
-/// The smallest and the largest of numbers.
-fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.filter(|value| value.is_finite()).fold(None, |extent, value| {
-        Some(extent.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
-    })
-}
-
 /// The bounds that a scenario sets for a figure.
 fn bounds<'a>(plan: &'a Plan, metric: &str) -> impl Iterator<Item = &'a Bound> {
     plan.expectations.iter().filter(move |bound| bound.metric == metric)
 }
 
-fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Option<Drawn> {
-    let places = places(factor);
-    let mut points: Vec<(f64, Figure)> =
-        records.iter().filter_map(|record| Some((places[level(factor, record)?], record.figure(metric)))).collect();
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let value = |it: &Figure| it.value.unwrap_or(f64::NAN);
-    let edges = |it: &Figure| it.half_width.map_or((f64::NAN, f64::NAN), |half| (value(it) - half, value(it) + half));
-    let range = |it: &Figure| (it.low.unwrap_or(f64::NAN), it.high.unwrap_or(f64::NAN));
-    let limits: Vec<f64> = bounds(plan, metric).flat_map(|bound| [bound.min, bound.max]).flatten().collect();
-    let values = || points.iter().map(|(_, it)| value(it));
-    extent(values())?;
-    let ends = points.iter().flat_map(|(_, it)| [edges(it).1, range(it).1]);
-    let (_, high) = extent(values().chain(ends).chain(limits.iter().copied()))?;
-    let scale = Scale::of(Unit::of_path(metric), values().chain(limits.iter().copied()));
-    let y = match scale {
-        Scale::Linear => axes::linear(Unit::of_path(metric), high, ""),
-        Scale::Logarithmic => {
-            let (low, _) = extent(values().chain(limits.iter().copied()).filter(|value| *value > 0.0))?;
-            axes::log_seconds(low, high, "")
-        }
+fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Option<Figure> {
+    let dot = |record: &Record| {
+        let level = level(factor, record)?;
+        Some(Dot { level, figure: record.figure(metric), colour: PALETTE[0] })
     };
-    // Bands end at the axis, not below it.
-    let at = |value: f64| scale.place(value).max(y.range.start);
-    let band = |edges: &dyn Fn(&Figure) -> (f64, f64)| -> Vec<(f64, f64)> {
-        points.iter().map(|(_, it)| edges(it)).map(|(low, high)| (at(low), at(high))).collect()
-    };
-    let line: Vec<(f64, f64)> = points.iter().map(|(x, it)| (*x, at(value(it)))).collect();
-    let (ranges, intervals) = (band(&|it| range(it)), band(&|it| edges(it)));
-    let mut lines = Vec::new();
-    if factor.amounts.is_some() {
-        if !plan.ranges.is_empty() {
-            lines.push(Line { colour: PALETTE[5], points: line.clone(), interval: ranges, weight: 1.0 });
-        }
-        lines.push(Line { colour: PALETTE[0], points: line.clone(), interval: intervals, weight: 2.0 });
-    } else {
-        // There is nothing between words that a line could go through.
-        let bars = |colour, edges: Vec<(f64, f64)>, weight| {
-            let bar = move |((x, _), (low, high)): (&(f64, f64), (f64, f64))| {
-                let points = if low.is_finite() && high.is_finite() { vec![(*x, low), (*x, high)] } else { vec![] };
-                Line { colour, points, interval: vec![], weight }
-            };
-            line.iter().zip(edges).map(bar).collect::<Vec<_>>()
-        };
-        lines.extend(bars(PALETTE[5], ranges, 1.5));
-        lines.extend(bars(PALETTE[0], intervals, 4.0));
-    }
-    lines.extend(line.iter().map(|point| Line {
-        colour: PALETTE[0],
-        points: vec![*point],
-        interval: vec![],
-        weight: 3.0,
-    }));
-    let x = axis(factor, &places, factor.amounts.is_none().then_some(0.5), below(factor));
-    for limit in &limits {
-        let ends = vec![(x.range.start, at(*limit)), (x.range.end, at(*limit))];
-        lines.push(Line { colour: PALETTE[2], points: ends, interval: vec![], weight: 1.5 });
-    }
-    let mut legend = vec![Key { colour: css(PALETTE[0]), name: tame(metric) }];
-    legend.extend(bounds(plan, metric).map(|bound| Key { colour: css(PALETTE[2]), name: tame(&bound.text) }));
-    let svg = Chart { size: (470, 300), x, y, bands: vec![], areas: vec![], lines }.svg();
-    Some(Drawn { metric: metric.to_owned(), svg, legend })
-}
-
-/// How values become heights and colours.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scale {
-    Linear,
-    Logarithmic,
-}
-
-impl Scale {
-    /// Times that span much are shown by their logarithms.
-    fn of(unit: Unit, values: impl Iterator<Item = f64>) -> Self {
-        let positive = extent(values.filter(|value| *value > 0.0));
-        let wide = positive.is_some_and(|(low, high)| high / low > LOGARITHMIC);
-        if unit == Unit::Seconds && wide { Self::Logarithmic } else { Self::Linear }
-    }
-    fn place(self, value: f64) -> f64 {
-        match self {
-            Self::Linear => value,
-            _ if value.is_nan() => value,
-            Self::Logarithmic => axes::log10(value),
-        }
-    }
+    let dots = records.iter().filter_map(dot).collect();
+    let bounds = bounds(plan, metric).collect();
+    // There is nothing between words that a line could go through.
+    Curve { metric, factor, dots, bounds, joined: factor.amounts.is_some(), mark: None }.draw()
 }
 
 /// From pale to dark: five colours of ColorBrewer's YlGnBu, which colour-blind readers can tell apart.
@@ -277,7 +138,7 @@ fn shade(share: f64) -> RGBColor {
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
-fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], metric: &str) -> Option<Drawn> {
+fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], metric: &str) -> Option<Figure> {
     let unit = Unit::of_path(metric);
     let values = || records.iter().filter_map(|record| record.figure(metric).value);
     let scale = Scale::of(unit, values());
@@ -318,5 +179,5 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
     let x = axis(columns, &side_by_side(columns), Some(0.5), below(columns));
     let y = axis(rows, &side_by_side(rows), Some(0.5), BESIDE);
     let svg = Chart { size: (470, 300), x, y, bands: vec![], areas, lines }.svg_with(&labels);
-    Some(Drawn { metric: metric.to_owned(), svg, legend })
+    Some(figure(metric, svg, legend))
 }
