@@ -16,7 +16,7 @@ pub fn arrivals() -> Family {
             Case {
                 name: "batch",
                 law: "M[X]/M/1 with batches of 4 at 60 % load",
-                source: "Gross and Harris (1998), 3.1; percentiles by the Markov chain and the place in the batch",
+                source: "Shortle et al. (2018), 3.1; percentiles by the Markov chain and the place in the batch",
                 scenario: "queue",
                 set: &["traffic.customers.batch=4", "run.duration=21000s"],
                 fast: false,
@@ -34,7 +34,7 @@ pub fn arrivals() -> Family {
             Case {
                 name: "batch-geometric",
                 law: "M[X]/M/1 with geometric batches of 3 on average at 60 % load",
-                source: "Gross and Harris (1998), 3.1: E[X] = 3, E[X^2] = 15",
+                source: "Shortle et al. (2018), 3.1: E[X] = 3, E[X^2] = 15",
                 scenario: "queue",
                 set: &["traffic.customers.batch={ geometric = 3.0 }", "run.duration=8100s"],
                 fast: false,

@@ -49,7 +49,7 @@ pub fn caches() -> Family {
             Case {
                 name: "ttl-sliding",
                 law: "a sliding time to live of 2 s, 500 sessions, 200/s",
-                source: "a hit is a gap shorter than the time to live; Fofack, Nain, Neglia and Towsley (2012), \
+                source: "a hit is a gap shorter than the time to live; Choungmo Fofack, Nain, Neglia and Towsley (2012), \
                          doi:10.4108/valuetools.2012.250250",
                 scenario: "sessions",
                 set: &[],

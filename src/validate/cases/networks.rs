@@ -122,8 +122,8 @@ pub fn networks() -> Family {
             Case {
                 name: "fork-join",
                 law: "fork and join of two M/M/1 at 60 % load",
-                source: "Flatto and Hahn, SIAM J. Appl. Math. 44 (1984), doi:10.1137/0144074; Nelson and Tantawi (1988): \
-                         (12 - rho) / 8 times M/M/1; percentiles by the Markov chain of both queues",
+                source: "Flatto and Hahn, SIAM J. Appl. Math. 44 (1984), doi:10.1137/0144074; Nelson and Tantawi (1988), \
+                         doi:10.1109/12.2213: (12 - rho) / 8 times M/M/1; percentiles by the Markov chain of both queues",
                 scenario: "fork-join",
                 set: &[],
                 fast: false,
@@ -173,7 +173,7 @@ pub fn balancing() -> Family {
             four(
                 "balance-round-robin",
                 "in turn: four E4/M/1",
-                "GI/M/1 with Erlang gaps; Gross and Harris (1998), 5.3",
+                "GI/M/1 with Erlang gaps; Shortle et al. (2018), 5.3",
                 &["alb.front.target_group.web.load_balancing_algorithm=round_robin"],
                 || {
                     let gap = |s: f64| 280.0 / (280.0 + s);
@@ -233,7 +233,7 @@ pub fn balancing() -> Family {
             Case {
                 name: "unequal-round-robin",
                 law: "a server of 50/s and one of 100/s, in turn: E2/M/1 each",
-                source: "GI/M/1 with Erlang gaps; Gross and Harris (1998), 5.3",
+                source: "GI/M/1 with Erlang gaps; Shortle et al. (2018), 5.3",
                 scenario: "unequal",
                 set: &[
                     "alb.front.target_group.web.load_balancing_algorithm=round_robin",

@@ -40,7 +40,8 @@ pub fn patience() -> Family {
             Case {
                 name: "patience-constant",
                 law: "M/M/1+D at 90 % offered load, patience 20 ms",
-                source: "the work in front of an arrival has a density in two pieces; Barrer (1957), Baccelli and Hebuterne (1981)",
+                source: "the work in front of an arrival has a density in two pieces; Barrer, Queuing with Impatient Customers and \
+                         Ordered Service (1957), Baccelli and Hebuterne (1981)",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=90/s",
@@ -182,7 +183,7 @@ pub fn patience() -> Family {
             Case {
                 name: "burst-capacity",
                 law: "a DynamoDB table with 30,000 units kept for bursts and 100/s, asked for 400/s: used up after 100 s",
-                source: "arithmetic, as token-bucket; DynamoDB guide, bp-partition-key-design, for the 300 s that are kept",
+                source: "arithmetic, as token-bucket; DynamoDB guide, burst-adaptive-capacity, for the 300 s that are kept",
                 scenario: "burst",
                 set: &[],
                 fast: true,

@@ -23,7 +23,8 @@ pub fn single() -> Family {
             Case {
                 name: "mm1",
                 law: "M/M/1 at 60 % load",
-                source: "sojourn exponential with rate mu - lambda; Gross and Harris, Fundamentals of Queueing Theory (1998), 2.2",
+                source: "sojourn exponential with rate mu - lambda; Shortle, Thompson, Gross and Harris, Fundamentals of Queueing \
+                         Theory (2018), 2.2",
                 scenario: "queue",
                 set: &[],
                 fast: false,
@@ -60,7 +61,7 @@ pub fn single() -> Family {
             Case {
                 name: "mmc",
                 law: "M/M/4 at 75 % load",
-                source: "Erlang's delay formula C; Gross and Harris (1998), 2.3",
+                source: "Erlang's delay formula C; Shortle et al. (2018), 2.3",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=300/s",
@@ -84,7 +85,7 @@ pub fn single() -> Family {
             Case {
                 name: "mmck",
                 law: "M/M/2/6 at 120 % offered load",
-                source: "truncated birth and death; Gross and Harris (1998), 2.4",
+                source: "truncated birth and death; Shortle et al. (2018), 2.5",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=240/s",
@@ -109,7 +110,7 @@ pub fn single() -> Family {
             Case {
                 name: "md1",
                 law: "M/D/1 at 60 % load",
-                source: "Erlang (1909); Tijms, A First Course in Stochastic Models (2003), 9.6.2",
+                source: "Erlang (1909); Franx, Operations Research Letters 29 (2001) 221-229, doi:10.1016/S0167-6377(01)00108-0",
                 scenario: "queue",
                 set: &["station.desk.service=10ms", "run.duration=3100s"],
                 fast: false,
@@ -125,7 +126,7 @@ pub fn single() -> Family {
             Case {
                 name: "dm1",
                 law: "D/M/1 at 60 % load",
-                source: "GI/M/1, sojourn exponential with rate mu (1 - z), z = A*(mu (1 - z)); Gross and Harris (1998), 5.3",
+                source: "GI/M/1, sojourn exponential with rate mu (1 - z), z = A*(mu (1 - z)); Shortle et al. (2018), 5.3",
                 scenario: "queue",
                 set: &["traffic.customers.arrivals=deterministic", "run.duration=4500s"],
                 fast: false,
@@ -259,7 +260,8 @@ pub fn sharing() -> Family {
             Case {
                 name: "ps-limited",
                 law: "M/M/1 with the core shared by 3 at most, 60 % load",
-                source: "Avi-Itzhak and Halfin (1988); the mean is that of M/M/1, percentiles by the chain of a tagged request",
+                source: "Avi-Itzhak and Halfin, Journal of Applied Probability 24 (1987) 990-1000, doi:10.1017/S0021900200116845; the \
+                         mean is that of M/M/1, percentiles by the chain of a tagged request",
                 scenario: "queue",
                 set: &["station.desk.discipline=processor_sharing", "station.desk.limit=3"],
                 fast: false,

@@ -63,7 +63,7 @@ pub fn fixed_ttl(shares: &[f64], rate: f64, ttl: f64) -> f64 {
 }
 
 /// Hit ratio where every hit renews the time to live: a hit is a gap shorter than it.
-/// (Fofack, Nain, Neglia and Towsley 2012, doi:10.4108/valuetools.2012.250250.)
+/// (Choungmo Fofack, Nain, Neglia and Towsley 2012, doi:10.4108/valuetools.2012.250250.)
 pub fn sliding_ttl(shares: &[f64], rate: f64, ttl: f64) -> f64 {
     shares.iter().map(|share| share * (1.0 - exp(-rate * share * ttl))).sum()
 }

@@ -27,7 +27,7 @@ enum Tagged {
 }
 
 /// The sojourn at a station whose `cores` are shared by up to `limit` requests, with Poisson arrivals and exponential demands:
-/// a tagged request and those around it (Avi-Itzhak and Halfin 1988 for the limit; Coffman, Muntz and Trotter 1970 without).
+/// a tagged request and those around it (Avi-Itzhak and Halfin 1987 for the limit; Coffman, Muntz and Trotter 1970 without).
 pub fn sharing_sojourn(arrivals: f64, service: f64, cores: u32, limit: Option<u32>) -> Absorption {
     let limit = limit.unwrap_or(u32::MAX);
     let speed = move |sharing: u32| service * f64::from(cores.min(sharing)) / f64::from(sharing);

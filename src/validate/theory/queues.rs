@@ -46,7 +46,7 @@ impl Mmc {
         self.mean_wait() + 1.0 / self.service
     }
     /// Chance of a sojourn longer than `t`: service, preceded with probability C by an exponential wait.
-    /// (Gross and Harris, Fundamentals of Queueing Theory, 1998, section 2.3.)
+    /// (Shortle, Thompson, Gross and Harris, Fundamentals of Queueing Theory, 2018, section 2.3.)
     pub fn longer_than(&self, t: f64) -> f64 {
         let (c, mu, drain) = (self.waits(), self.service, self.drain());
         let both = if (drain - mu).abs() < 1e-9 * mu {
@@ -62,7 +62,7 @@ impl Mmc {
     }
 }
 
-/// Shares of time with 0, 1, ... `places` requests present in M/M/c/K. (Gross and Harris 1998, section 2.4.)
+/// Shares of time with 0, 1, ... `places` requests present in M/M/c/K. (Shortle et al. 2018, section 2.5.)
 pub fn mmck(load: f64, servers: u32, places: u32) -> Vec<f64> {
     let mut weights = vec![1.0];
     for n in 1..=places {
@@ -78,7 +78,7 @@ pub fn pollaczek_khinchine(utilisation: f64, mean: f64, cv: f64) -> f64 {
     utilisation * mean * (1.0 + cv * cv) / 2.0 / (1.0 - utilisation)
 }
 
-/// Chance that the wait of M/D/1 is at most `t` (Erlang 1909; Tijms, A First Course in Stochastic Models, 2003, section 9.6.2):
+/// Chance that the wait of M/D/1 is at most `t` (Erlang 1909; Franx 2001, doi:10.1016/S0167-6377(01)00108-0):
 /// `(1 - u) sum over k of (a (k D - t))^k / k! exp(-a (k D - t))`, k up to t / D.
 pub fn md1_wait_at_most(arrivals: f64, service: f64, t: f64) -> f64 {
     let mut sum = 0.0;
@@ -94,7 +94,7 @@ pub fn md1_wait_at_most(arrivals: f64, service: f64, t: f64) -> f64 {
 }
 
 /// The root of `z = A(service (1 - z))` within 0..1, where A is the Laplace transform of the gaps between arrivals: in GI/M/1 a
-/// sojourn is exponential with rate `service (1 - z)`. (Kendall 1953; Gross and Harris 1998, section 5.3.)
+/// sojourn is exponential with rate `service (1 - z)`. (Kendall 1953; Shortle et al. 2018, section 5.3.)
 pub fn gim1_root(service: f64, gaps: impl Fn(f64) -> f64) -> f64 {
     let mut z = 0.5;
     for _ in 0..100_000 {
@@ -115,7 +115,7 @@ pub fn hyperexponential(mean: f64, cv: f64) -> [(f64, f64); 2] {
     [(p, 0.5 * mean / p), (1.0 - p, 0.5 * mean / (1.0 - p))]
 }
 
-/// Mean sojourn in a queue of M\[X\]/M/1 with batches of mean size `size` and mean square `square`. (Gross and Harris 1998,
+/// Mean sojourn in a queue of M\[X\]/M/1 with batches of mean size `size` and mean square `square`. (Shortle et al. 2018,
 /// section 3.1.)
 pub fn batch_mean_sojourn(batches: f64, size: f64, square: f64, service: f64) -> f64 {
     let utilisation = batches * size / service;
