@@ -71,6 +71,9 @@ pub struct Subject {
     /// Sets a value of the scenario, as if the file had it, such as ecs.web.desired_count=20; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Takes one of the scenario's variants instead of the file as it stands
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
 }
 
 /// How often to run something, with which random numbers and on what.
@@ -102,9 +105,6 @@ pub struct Run {
     /// What to run.
     #[command(flatten)]
     pub subject: Subject,
-    /// Runs one of the scenario's variants instead of the file as it stands
-    #[arg(long, value_name = "NAME")]
-    pub variant: Option<String>,
     /// How often to run it.
     #[command(flatten)]
     pub repetition: Repetition,

@@ -15,7 +15,7 @@ use crate::terminal::{print, si, span};
 
 /// `stormglass check`: one line if all is well.
 pub fn check(subject: &Subject) -> Result<(), Failure> {
-    let scenario = subject::load(subject, [], None)?;
+    let scenario = subject::load(subject, [])?;
     let points = if scenario.is_swept() { format!(", {}", sweep::checked(subject)?) } else { String::new() };
     print(&format!("ok: {}{points}\n", sizes(&scenario))).map_err(Failure::of_stdout)
 }

@@ -54,10 +54,17 @@ pub fn compare(compare: &Compare) -> Result<(), Failure> {
     print(&text).map_err(Failure::of_stdout)
 }
 
+fn subject_of(compare: &Compare, scenario: &str, variant: Option<&str>) -> Subject {
+    Subject { scenario: scenario.to_owned(), set: compare.set.clone(), variant: variant.map(str::to_owned) }
+}
+
 /// The variants of one scenario, in its order; the file as it stands comes first, unless a variant that sets nothing is that.
 fn variants_of(compare: &Compare, scenario: &str) -> Result<Vec<Entry>, Failure> {
-    let subject = Subject { scenario: scenario.to_owned(), set: compare.set.clone() };
-    let base = subject::load(&subject, compare.repetition.overrides(), None)?;
+    let load = |variant: Option<&str>| {
+        let subject = subject_of(compare, scenario, variant);
+        subject::load(&subject, compare.repetition.overrides())
+    };
+    let base = load(None)?;
     if base.variants.is_empty() {
         return Err(Failure::Input(format!(
             "{scenario} has no variants to compare: add [[variant]] name = \"...\" set = {{ \"KEY\" = VALUE }}, or name several scenarios"
@@ -69,7 +76,7 @@ fn variants_of(compare: &Compare, scenario: &str) -> Result<Vec<Entry>, Failure>
         entries.push(Entry { name: BASE.to_owned(), description: "the file as it stands".to_owned(), scenario: base });
     }
     for variant in variants {
-        let scenario = subject::load(&subject, compare.repetition.overrides(), Some(&variant.name))?;
+        let scenario = load(Some(&variant.name))?;
         entries.push(Entry { name: variant.name, description: variant.description, scenario });
     }
     // The file as it stands is what the others were made from, wherever it is written.
@@ -86,13 +93,13 @@ fn variants_of(compare: &Compare, scenario: &str) -> Result<Vec<Entry>, Failure>
 fn files(compare: &Compare, names: &[String]) -> Result<Vec<Entry>, Failure> {
     let mut entries: Vec<Entry> = Vec::new();
     for name in names {
-        let subject = Subject { scenario: name.clone(), set: compare.set.clone() };
+        let subject = subject_of(compare, name, None);
         let like_first = entries.first().map(|first| {
             let first = &first.scenario;
             [format!("run.seed={}", first.seed), format!("run.replications={}", first.replications)]
         });
         let overrides = compare.repetition.overrides().into_iter().chain(like_first.into_iter().flatten());
-        let scenario = subject::load(&subject, overrides, None)?;
+        let scenario = subject::load(&subject, overrides)?;
         let own = scenario.name.clone();
         let taken = entries.iter().any(|it| it.name == own);
         let description = scenario.title.clone();

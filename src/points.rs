@@ -47,6 +47,7 @@ impl<'a> Text<'a> {
         let options = LoadOptions {
             base_dir: self.folder.as_deref(),
             check_metric: Some(&reports::check_metric),
+            variant: self.subject.variant.as_deref(),
             ..LoadOptions::default()
         };
         let plan = Plan::new(self.source.clone(), wishes, options, env!("CARGO_PKG_VERSION"))
@@ -193,7 +194,7 @@ pub fn plan_report(plan: &Plan<'_>) -> PlanReport {
         format: reports::sweep::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         digest: plan.digest.clone(),
-        scenario: base.name.clone(),
+        scenario: plan.name(),
         title: base.title.clone(),
         description: base.description.clone(),
         seed: base.seed,

@@ -15,7 +15,7 @@ use crate::terminal::{self, colour_on_stdout, print, tell};
 
 /// Runs a scenario and shows what came of it.
 pub fn run(run: &Run) -> Result<ExitCode, Failure> {
-    let scenario = subject::load(&run.subject, run.repetition.overrides(), run.variant.as_deref())?;
+    let scenario = subject::load(&run.subject, run.repetition.overrides())?;
     if let Some(dir) = &run.out {
         check_writable(dir)?;
     }

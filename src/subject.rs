@@ -13,18 +13,14 @@ use crate::terminal::{colour_on_stderr, tell};
 /// What is longer is some other file: no scenario language would read it.
 const LONGEST: u64 = 16 << 20;
 
-/// Reads and validates a scenario, or a variant of it, with its changes. Warnings go to standard error.
-pub fn load(
-    subject: &Subject,
-    more: impl IntoIterator<Item = String>,
-    variant: Option<&str>,
-) -> Result<Scenario, Failure> {
+/// Reads and validates a scenario, or its variant, with its changes. Warnings go to standard error.
+pub fn load(subject: &Subject, more: impl IntoIterator<Item = String>) -> Result<Scenario, Failure> {
     let (source, folder) = find(&subject.scenario)?;
     let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
     let options = LoadOptions {
         base_dir: folder.as_deref(),
         check_metric: Some(&reports::check_metric),
-        variant,
+        variant: subject.variant.as_deref(),
         ..LoadOptions::default()
     };
     let scenario = load_with(&source, &overrides, &options)

@@ -29,6 +29,36 @@ fn sweep(folder: &Folder, more: &[&str]) -> Output {
 }
 
 #[test]
+fn a_variant_is_swept_and_what_is_varied_wins() {
+    let variant =
+        "[[variant]]\nname = \"calm\"\nset = { \"traffic.people.rate\" = \"10/s\", \"station.desk.servers\" = 9 }\n";
+    let folder = Folder::with("desk.toml", &format!("{DESK}\n{variant}"));
+    let records = |more: &[&str]| -> Vec<serde_json::Value> {
+        let vary = ["sweep", "desk.toml", "--quiet", "--json", "--vary", "station.desk.servers=1,2"];
+        let output = folder.run(&[&vary[..], more].concat());
+        ok(&output);
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (plain, calm) = (records(&[]), records(&["--variant", "calm"]));
+    let by_hand = records(&["--set", "traffic.people.rate=10/s"]);
+    for point in 0..2 {
+        assert_eq!(calm[point]["figures"], by_hand[point]["figures"]);
+        assert_ne!(calm[point]["figures"], plain[point]["figures"]);
+        assert_ne!(calm[point]["plan"], plain[point]["plan"]);
+    }
+    assert_ne!(calm[0]["figures"], calm[1]["figures"]);
+    // As the file stands.
+    assert_eq!(records(&["--variant", "base"])[1]["figures"], plain[1]["figures"]);
+    let output = folder.run(&["sweep", "desk.toml", "--vary", "station.desk.servers=1,2", "--variant", "clam"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `calm`?"), "{}", stderr(&output));
+    // A mistake in what is varied is told at its place, behind the variant too.
+    let output = folder.run(&["sweep", "desk.toml", "--vary", "station.desk.servers=1,x", "--variant", "calm"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--vary:1:"), "{}", stderr(&output));
+}
+
+#[test]
 fn a_sweep_writes_its_points_by_id() {
     let folder = Folder::with("desk.toml", DESK);
     let output = sweep(&folder, &["--out", "all"]);

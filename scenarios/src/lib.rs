@@ -185,61 +185,71 @@ pub fn load(source: &Source, overrides: &[Override], base_dir: Option<&Path>) ->
 /// Everything that is wrong with it.
 pub fn load_with(source: &Source, overrides: &[Override], options: &LoadOptions<'_>) -> Result<Scenario, Diagnostics> {
     let changes: Vec<Source> = overrides.iter().map(Override::source).collect();
-    load_choice(source, &changes, options, Choice::default())
+    load_choice(source, &changes, &[], options, Choice::default())
 }
 
-/// The same with changes that have names of their own, and with a choice of the values of ranges.
+/// The same with changes that have names of their own: those of the file, which a variant is a change of, and later ones, which change
+/// the variant; and with a choice of the values of ranges.
 fn load_choice(
     source: &Source,
     changes: &[Source],
+    later: &[Source],
     options: &LoadOptions<'_>,
     choice: Choice,
 ) -> Result<Scenario, Diagnostics> {
-    let mut texts: Vec<Source> = [source].into_iter().chain(changes).cloned().collect();
-    if let Some(name) = options.variant {
-        texts.push(Source { name: "--variant".into(), text: name.into() });
-    }
-    check(&texts, options, choice).map_err(|list| Diagnostics::new(texts, list))
+    let variant = options.variant.map(|name| Source { name: "--variant".into(), text: name.into() });
+    let texts: Vec<Source> = [source].into_iter().chain(changes).chain(&variant).chain(later).cloned().collect();
+    let named = variant.map(|_| changes.len() + 1);
+    check(&texts, named, options, choice).map_err(|list| Diagnostics::new(texts, list))
 }
 
-fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<Scenario, Vec<Diagnostic>> {
-    let (file, mut overrides) = texts.split_first().expect("there is a file");
-    let mut named = None;
-    if options.variant.is_some() {
-        named = overrides.split_last().map(|(name, _)| (name, Span::new(overrides.len() as u16, 0..name.text.len())));
-        overrides = &overrides[..overrides.len() - 1];
-    }
+/// `named` is the text that names the variant: the changes before it are made before the variant's, the others after them.
+fn check(
+    texts: &[Source],
+    named: Option<usize>,
+    options: &LoadOptions<'_>,
+    choice: Choice,
+) -> Result<Scenario, Vec<Diagnostic>> {
+    let file = &texts[0];
     let start = Span::new(0, 0..0);
     let oversized = |text: &str| text.len() > MAX_TEXT;
-    if texts.iter().any(|source| oversized(&source.text)) || overrides.len() > 10_000 {
+    if texts.iter().any(|source| oversized(&source.text)) || texts.len() > 10_000 {
         let label = format!("at most {} MB of text and 10000 overrides", MAX_TEXT >> 20);
         return Err(vec![Diagnostic::error(start, "this scenario is too large", label)]);
     }
     let mut root = tree::parse_document(&file.text, 0)?;
-    let mut errors = Vec::new();
-    for (number, text) in overrides.iter().enumerate() {
-        if let Err(wrong) = overrides::apply(&mut root, &text.text, number as u16 + 1) {
-            errors.extend(wrong);
-        }
-    }
-    if let Some(span) = tree::too_deep(&root) {
-        errors.push(Diagnostic::error(span, "this is nested too deeply", "no scenario needs that"));
-        return Err(errors);
-    }
+    let before = 1..named.unwrap_or(texts.len());
+    let errors = apply_all(&mut root, texts, before);
     let mut decoder = Decoder { errors };
+    let too_deep = |root: &tree::Node| {
+        let error = |span| Diagnostic::error(span, "this is nested too deeply", "no scenario needs that");
+        tree::too_deep(root).map(error)
+    };
+    if let Some(error) = too_deep(&root) {
+        decoder.error(error);
+        return Err(decoder.errors);
+    }
     let (document, mut ranges) = read(&root, choice, &mut decoder);
     let Some(mut document) = document else { return Err(some(decoder.errors, start)) };
-    if let Some((name, span)) = named {
-        match document.variant.iter().find(|variant| *variant.name == name.text) {
+    if let Some(number) = named {
+        let name = &texts[number].text;
+        match document.variant.iter().find(|variant| *variant.name == *name) {
             Some(variant) => {
                 let applied = overrides::apply_variant(&mut root, &variant.set);
                 decoder.errors.extend(applied.err().unwrap_or_default());
-                let (varied, its_ranges) = read(&root, choice, &mut decoder);
-                (document, ranges) = (varied.unwrap_or(document), its_ranges);
             }
-            None if name.text != BASE => decoder.error(unknown_variant(&document, &name.text, span)),
+            None if name != BASE => {
+                decoder.error(unknown_variant(&document, name, Span::new(number as u16, 0..name.len())));
+            }
             None => {}
         }
+        decoder.errors.extend(apply_all(&mut root, texts, number + 1..texts.len()));
+        if let Some(error) = too_deep(&root) {
+            decoder.error(error);
+            return Err(decoder.errors);
+        }
+        let (varied, its_ranges) = read(&root, choice, &mut decoder);
+        (document, ranges) = (varied.unwrap_or(document), its_ranges);
     }
     let mut errors = decoder.errors;
     let mut check = Check::new(&document, options, errors.is_empty());
@@ -275,6 +285,12 @@ fn check(texts: &[Source], options: &LoadOptions<'_>, choice: Choice) -> Result<
         }
         _ => Err(some(errors, start)),
     }
+}
+
+/// Makes the changes of some texts, and says what is wrong with them.
+fn apply_all(root: &mut tree::Node, texts: &[Source], numbers: std::ops::Range<usize>) -> Vec<Diagnostic> {
+    let one = |number: usize| overrides::apply(root, &texts[number].text, number as u16).err().unwrap_or_default();
+    numbers.flat_map(one).collect()
 }
 
 /// Reads a tree whose ranges take the values chosen, and says which ranges there are.

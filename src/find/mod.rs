@@ -342,7 +342,7 @@ impl<'a> Judge<'a> {
         let base = &self.plan.base;
         Search {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            scenario: base.name.clone(),
+            scenario: self.plan.name(),
             title: base.title.clone(),
             seed: base.seed,
             goal,

@@ -98,7 +98,7 @@ impl<'a> Plan<'a> {
         version: &str,
     ) -> Result<Self, Diagnostics> {
         let changes: Vec<Source> = wishes.sets.iter().map(|set| Override(set.clone()).source()).collect();
-        let base = load_choice(&source, &changes, &options, Choice::default())?;
+        let base = load_choice(&source, &changes, &[], &options, Choice::default())?;
         let (factors, points) = if wishes.vary.is_empty() {
             of_file(&source, &changes, &base.sweep)?
         } else {
@@ -131,9 +131,17 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// What is wrong with the values of its factors.
     pub fn load(&self, point: &Point, choice: Choice) -> Result<Scenario, Diagnostics> {
-        let mut changes = self.changes.clone();
-        changes.extend(self.changes_of(point));
-        load_choice(&self.source, &changes, &self.options, choice)
+        let varied: Vec<Source> = self.changes_of(point).collect();
+        load_choice(&self.source, &self.changes, &varied, &self.options, choice)
+    }
+
+    /// What is run, such as `deployments, variant blue-green`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.options.variant {
+            Some(variant) => format!("{}, variant {variant}", self.base.name),
+            None => self.base.name.clone(),
+        }
     }
 
     /// A point's values by key.
@@ -167,6 +175,10 @@ impl<'a> Plan<'a> {
         digest.text(&self.source.text);
         for change in &self.changes {
             digest.text(&change.text);
+        }
+        if let Some(variant) = self.options.variant {
+            digest.text("variant");
+            digest.text(variant);
         }
         digest.text("points");
         for change in self.points.iter().flat_map(|point| self.changes_of(point)) {
