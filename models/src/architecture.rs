@@ -8,7 +8,7 @@ use sim_core::SimTime;
 use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
-use crate::{alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, route53, station, timeline};
+use crate::{alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, route53, station, timeline, waf};
 
 /// A whole scenario, ready to run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub struct Architecture {
     pub cloudfront: Vec<cloudfront::Settings>,
     /// Load balancers.
     pub alb: Vec<alb::Settings>,
+    /// Web ACLs.
+    pub waf: Vec<waf::Settings>,
+    /// Which web ACL looks at the requests of a load balancer or distribution.
+    pub web_acls: Vec<(crate::ids::Endpoint, crate::ids::WafId)>,
     /// ECS services.
     pub ecs: Vec<ecs::Settings>,
     /// Aurora clusters.

@@ -40,6 +40,8 @@ id! {
     DynamoDbId(u16);
     /// A plain station.
     StationId(u16);
+    /// A web ACL.
+    WafId(u16);
     /// A published CloudWatch metric.
     MetricId(u16);
 }

@@ -21,6 +21,7 @@ pub mod request;
 pub mod route53;
 pub mod station;
 pub mod timeline;
+pub mod waf;
 pub mod world;
 
 /// So that tests inside and outside of the crate share their helpers.

@@ -25,6 +25,7 @@ use crate::request::*;
 use crate::route53::Route53;
 use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
+use crate::waf::Waf;
 use crate::{alb, aurora, client, cloudfront, cloudwatch, dynamodb, ecs, route53, station, timeline};
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
@@ -184,6 +185,9 @@ pub struct Models {
     route53: Route53,
     cloudfronts: Vec<CloudFront>,
     albs: Vec<Alb>,
+    wafs: Vec<Waf>,
+    /// Which of them looks first at what is offered to whom, in order of endpoint.
+    web_acls: Vec<(Endpoint, WafId)>,
     ecs: Vec<Ecs>,
     auroras: Vec<Aurora>,
     tables: Vec<Table>,
@@ -225,6 +229,8 @@ impl Models {
                 CloudFront::new(CloudFrontId(i), s, architecture, &mut cx)
             }),
             albs: build(&architecture.alb, |i, s| Alb::new(AlbId(i), s, &mut cx)),
+            wafs: build(&architecture.waf, |_, s| Waf::new(s, &mut cx)),
+            web_acls: architecture.web_acls.clone(),
             ecs: build(&architecture.ecs, |i, s| Ecs::new(EcsId(i), s, &mut cx)),
             auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
             tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
@@ -289,6 +295,9 @@ impl Models {
 
     #[inline]
     fn offer(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) {
+        if !self.web_acls.is_empty() && self.is_blocked(to, key, kernel) {
+            return;
+        }
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         if !cx.shared.unreachable.is_empty() && cx.shared.unreachable.contains(&to) {
             cx.request(key).outcome = Outcome::failed(0, Cause::Unreachable);
@@ -303,6 +312,23 @@ impl Models {
             Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
             Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
         }
+    }
+
+    /// A web ACL, where there is one, looks at a request before whoever it is offered to; what it blocks is answered in that
+    /// one's name.
+    fn is_blocked(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
+        let Some(&(_, waf)) = self.web_acls.iter().find(|(of, _)| *of == to) else { return false };
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        if self.wafs[waf.index()].lets_pass(key, cx) {
+            return false;
+        }
+        let blocked = Outcome::failed(403, Cause::WafBlocked);
+        match to {
+            Endpoint::Alb(id) => self.albs[id.index()].turn_away(key, blocked, cx),
+            Endpoint::CloudFront(id) => self.cloudfronts[id.index()].turn_away(key, blocked, cx),
+            _ => unreachable!("web ACLs belong to load balancers and distributions"),
+        }
+        true
     }
 
     /// The top holder of a request gets it back, its frame taken off. Whoever is the bottom holder removes it.
@@ -371,6 +397,7 @@ impl Models {
         visit(&mut self.route53, cx);
         self.cloudfronts.iter_mut().for_each(|it| visit(it, cx));
         self.albs.iter_mut().for_each(|it| visit(it, cx));
+        self.wafs.iter_mut().for_each(|it| visit(it, cx));
         self.ecs.iter_mut().for_each(|it| visit(it, cx));
         self.auroras.iter_mut().for_each(|it| visit(it, cx));
         self.tables.iter_mut().for_each(|it| visit(it, cx));

@@ -1,5 +1,8 @@
 //! The load balancer with targets that do as they are told.
 
+mod choices;
+mod nodes;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 

@@ -213,6 +213,13 @@ impl CloudFront {
         }
     }
 
+    /// A web ACL has blocked a request before the distribution looked at it.
+    pub fn turn_away(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        self.books.requests += 1;
+        let behavior = self.behavior_of(cx.request(key));
+        self.answer(key, behavior, Answer::new(Answer::NOT_REUSED, 0, outcome), Source::Refused, cx);
+    }
+
     /// A request comes back to a cache that sent it on; its frame has been taken off.
     pub fn on_reply(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
         // The original of a request whose timeout was answered for it ends here.

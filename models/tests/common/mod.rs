@@ -71,6 +71,8 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
         },
         cloudfront: vec![],
         alb: vec![],
+        waf: vec![],
+        web_acls: vec![],
         ecs: vec![],
         aurora: vec![],
         dynamodb: vec![],
