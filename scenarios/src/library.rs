@@ -10,8 +10,8 @@ macro_rules! files {
 }
 
 /// By name.
-const LIBRARY: &[(&str, &str)] =
-    files!["library": "deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
+const LIBRARY: &[(&str, &str)] = files!["library": "canary-weights", "deployments", "flood", "mm1", "replay", "slow-target", "three-tier", "three-tier-threaded",
+        "web-shop", "zonal-shift"];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

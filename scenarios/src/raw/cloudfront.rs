@@ -28,6 +28,8 @@ table! {
         default([], "none: they get the error") custom_error_responses: Sp<Vec<ErrorResponse>>,
         /// How long an origin may take to answer that does not say it itself.
         default("30s", "API:cloudfront (OriginReadTimeout)") origin_read_timeout: Sp<Time>,
+        /// The web ACL that looks at viewers' requests first: "waf.NAME".
+        optional("no web ACL", "API:cloudfront (WebACLId)") web_acl: Sp<String>,
         /// When paths are dropped from all caches.
         default([], "none") invalidations: Sp<Vec<Invalidation>>,
     }

@@ -13,6 +13,7 @@ pub(crate) mod station;
 pub(crate) mod sweep;
 pub(crate) mod timeline;
 pub(crate) mod traffic;
+pub(crate) mod waf;
 
 use crate::decode::{Named, Sp, table};
 use crate::distributions::SizeDist;
@@ -45,6 +46,8 @@ table! {
         default({}, "none") cloudfront: Named<cloudfront::Distribution>,
         /// Application Load Balancers, by name: [alb.front].
         default({}, "none") alb: Named<alb::Alb>,
+        /// Web ACLs, by name: [waf.edge].
+        default({}, "none") waf: Named<waf::WebAcl>,
         /// ECS services, by name: [ecs.web].
         default({}, "none") ecs: Named<ecs::Service>,
         /// Aurora clusters, by name: [aurora.orders].
@@ -64,7 +67,7 @@ table! {
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
-    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "waf", "s3", "efs",
+    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "s3", "efs",
          "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
 }
 
@@ -181,6 +184,9 @@ mod tests {
             traffic::Replay,
             traffic::Retry,
             traffic::Route,
+            waf::WebAcl,
+            waf::Rule,
+            waf::RateBased,
         );
     }
 

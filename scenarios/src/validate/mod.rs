@@ -17,6 +17,7 @@ mod scaling;
 mod station;
 mod timeline;
 pub(crate) mod traffic;
+mod waf;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -333,6 +334,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
     check.refused_methods(&sources, &cloudfront);
+    let (waf, web_acls) = check.web_acls();
     check.reach(&sources, &route53, &cloudfront, &albs, &ecs, &stations);
     let mut architecture = Architecture {
         run,
@@ -345,6 +347,8 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         route53,
         cloudfront: cloudfront.into_iter().collect::<Option<_>>()?,
         alb: albs.into_iter().collect::<Option<_>>()?,
+        waf,
+        web_acls,
         ecs: ecs.into_iter().collect::<Option<_>>()?,
         aurora: aurora.into_iter().collect::<Option<_>>()?,
         dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,

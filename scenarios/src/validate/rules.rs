@@ -92,7 +92,7 @@ impl Check<'_> {
         }
     }
 
-    fn words(&mut self, words: &Sp<raw::Words>) {
+    pub(super) fn words(&mut self, words: &Sp<raw::Words>) {
         if words.0.is_empty() {
             self.error(words.span, "a condition without values never holds", "at least one");
         }

@@ -69,6 +69,14 @@ fn changes(name: &str) -> &'static [&'static str] {
             "ecs.web.scaling.0.scale_out_datapoints=1",
             "fault.0.at=17m",
         ],
+        "canary-weights" => &["run.duration=5m"],
+        "flood" => {
+            &["run.duration=5m", r#"traffic.flood.rate={ base = "0/s", at = [["2m", "1000/s"], ["4m", "0/s"]] }"#]
+        }
+        "slow-target" => &["run.duration=5m", "fault.0.duration=5m"],
+        "zonal-shift" => {
+            &["run.duration=10m", "fault.0.at=2m", "fault.0.duration=6m", "fault.1.at=4m", "fault.1.duration=3m"]
+        }
         _ => &[],
     }
 }
