@@ -23,8 +23,13 @@ pub fn check(subject: &Subject) -> Result<(), Failure> {
 /// Such as `web-shop: 20 replications of 2 h, 2 traffic sources, 5 services, 4.32 M operations each`.
 fn sizes(scenario: &Scenario) -> String {
     let it = &scenario.architecture;
-    let services =
-        it.cloudfront.len() + it.alb.len() + it.ecs.len() + it.aurora.len() + it.dynamodb.len() + it.stations.len();
+    let services = it.cloudfront.len()
+        + it.global_accelerators.len()
+        + it.alb.len()
+        + it.ecs.len()
+        + it.aurora.len()
+        + it.dynamodb.len()
+        + it.stations.len();
     let users: u64 = it
         .traffic
         .iter()

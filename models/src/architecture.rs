@@ -8,7 +8,9 @@ use sim_core::SimTime;
 use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
-use crate::{alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, route53, station, timeline, waf};
+use crate::{
+    alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, global_accelerator, route53, station, timeline, waf,
+};
 
 /// A whole scenario, ready to run.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Architecture {
     pub route53: route53::Settings,
     /// Distributions.
     pub cloudfront: Vec<cloudfront::Settings>,
+    /// Accelerators.
+    pub global_accelerators: Vec<global_accelerator::Settings>,
     /// Load balancers.
     pub alb: Vec<alb::Settings>,
     /// Web ACLs.

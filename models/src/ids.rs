@@ -28,6 +28,8 @@ id! {
     RecordId(u16);
     /// A distribution.
     CloudFrontId(u16);
+    /// An accelerator.
+    GlobalAcceleratorId(u16);
     /// A load balancer.
     AlbId(u16);
     /// A target group, numbered within its load balancer.
@@ -53,6 +55,8 @@ pub enum Endpoint {
     Record(RecordId),
     /// A distribution.
     CloudFront(CloudFrontId),
+    /// An accelerator.
+    GlobalAccelerator(GlobalAcceleratorId),
     /// A load balancer.
     Alb(AlbId),
     /// An ECS service; [`crate::Request::target`] says which task, or the service picks one in turn.

@@ -14,6 +14,7 @@ pub mod deadlines;
 pub mod dynamodb;
 pub mod ecs;
 pub mod geography;
+pub mod global_accelerator;
 pub mod ids;
 pub mod observer;
 pub mod outbox;

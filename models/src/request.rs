@@ -225,6 +225,10 @@ pub enum Holder {
     TargetProbe(AlbId, TargetKey),
     /// A Route 53 health check: its number, and the checker's number.
     RouteProbe(u16, u16),
+    /// An accelerator that sent the request to its endpoint of this number.
+    Accelerator(GlobalAcceleratorId, u16),
+    /// An accelerator's check of its endpoint of this number.
+    AcceleratorProbe(GlobalAcceleratorId, u16),
     /// A cache of a distribution that sent the request on: its number there, and what it must remember.
     Cache(CloudFrontId, u16, Trip),
     /// A load balancer that forwarded the request to a target.
@@ -550,6 +554,8 @@ pub mod purpose {
     pub const ORIGIN_RESPONSE: u64 = 23;
     /// Whether it comes without TLS.
     pub const SCHEME: u64 = 24;
+    /// Where an accelerator sends it.
+    pub const ACCELERATOR: u64 = 27;
     /// Stream of a fetch that renews a stale copy.
     pub const REVALIDATION: u64 = 25;
     /// Stream of another attempt at an origin.

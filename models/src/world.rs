@@ -18,6 +18,7 @@ use crate::cloudfront::CloudFront;
 use crate::cloudwatch::Metrics;
 use crate::dynamodb::Table;
 use crate::ecs::Ecs;
+use crate::global_accelerator::GlobalAccelerator;
 use crate::ids::*;
 use crate::observer::{Findings, Observed, Observer};
 pub use crate::outbox::{Message, Outbox};
@@ -26,7 +27,9 @@ use crate::route53::Route53;
 use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
 use crate::waf::Waf;
-use crate::{alb, aurora, client, cloudfront, cloudwatch, dynamodb, ecs, route53, station, timeline};
+use crate::{
+    alb, aurora, client, cloudfront, cloudwatch, dynamodb, ecs, global_accelerator, route53, station, timeline,
+};
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
 /// reply, and where no time passes between them through the outbox, not through the event list.
@@ -42,6 +45,8 @@ pub enum Event {
     Route53(route53::Event),
     /// See [`cloudfront::Event`].
     CloudFront(CloudFrontId, cloudfront::Event),
+    /// See [`global_accelerator::Event`].
+    GlobalAccelerator(GlobalAcceleratorId, global_accelerator::Event),
     /// See [`alb::Event`].
     Alb(AlbId, alb::Event),
     /// See [`ecs::Event`].
@@ -76,6 +81,8 @@ pub enum Control {
     Drained(EcsId, TaskKey),
     /// The load balancer's view of a task's health changed.
     TargetHealth(EcsId, TaskKey, bool),
+    /// Whether a load balancer has healthy targets enough, in any zone, for those who go by its health to send requests to it.
+    AliasHealth(AlbId, bool),
     /// ECS blue/green: all traffic of the first group goes to the second from now on, and back at the next deployment.
     SwitchTraffic(AlbId, TargetGroupId, TargetGroupId),
     /// A task is gone: its connections are closed.
@@ -184,6 +191,7 @@ pub struct Models {
     clients: Vec<Client>,
     route53: Route53,
     cloudfronts: Vec<CloudFront>,
+    accelerators: Vec<GlobalAccelerator>,
     albs: Vec<Alb>,
     wafs: Vec<Waf>,
     /// Which of them looks first at what is offered to whom, in order of endpoint.
@@ -228,6 +236,9 @@ impl Models {
             cloudfronts: build(&architecture.cloudfront, |i, s| {
                 CloudFront::new(CloudFrontId(i), s, architecture, &mut cx)
             }),
+            accelerators: build(&architecture.global_accelerators, |i, s| {
+                GlobalAccelerator::new(GlobalAcceleratorId(i), s, &mut cx)
+            }),
             albs: build(&architecture.alb, |i, s| Alb::new(AlbId(i), s, &mut cx)),
             wafs: build(&architecture.waf, |_, s| Waf::new(s, &mut cx)),
             web_acls: architecture.web_acls.clone(),
@@ -266,6 +277,7 @@ impl Models {
         let mut cx = Cx { kernel, shared: &mut self.shared };
         self.route53.start(&mut cx);
         self.cloudfronts.iter_mut().for_each(|distribution| distribution.start(&mut cx));
+        self.accelerators.iter_mut().for_each(|accelerator| accelerator.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
@@ -306,6 +318,7 @@ impl Models {
         match to {
             Endpoint::Record(id) => self.route53.on_offer(id, key, cx),
             Endpoint::CloudFront(id) => self.cloudfronts[id.index()].on_offer(key, cx),
+            Endpoint::GlobalAccelerator(id) => self.accelerators[id.index()].on_offer(key, cx),
             Endpoint::Alb(id) => self.albs[id.index()].on_offer(key, cx),
             Endpoint::Ecs(id) => self.ecs[id.index()].on_offer(key, cx),
             Endpoint::Aurora(id) => self.auroras[id.index()].on_offer(key, cx),
@@ -343,6 +356,8 @@ impl Models {
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
             Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
+            Holder::Accelerator(id, endpoint) => self.accelerators[id.index()].on_reply(key, endpoint, cx),
+            Holder::AcceleratorProbe(id, endpoint) => self.accelerators[id.index()].on_probe_reply(key, endpoint, cx),
             Holder::Cache(id, cache, trip) => self.cloudfronts[id.index()].on_reply(key, cache, trip, cx),
         }
     }
@@ -357,6 +372,9 @@ impl Models {
             Control::TargetGone(alb, group, task) => self.albs[alb.index()].target_gone(group, task, cx),
             Control::Drained(ecs, task) => self.ecs[ecs.index()].drained(task, cx),
             Control::TargetHealth(ecs, task, healthy) => self.ecs[ecs.index()].target_health(task, healthy),
+            Control::AliasHealth(alb, healthy) => {
+                self.accelerators.iter_mut().for_each(|it| it.target_health(alb, healthy, cx));
+            }
             Control::SwitchTraffic(alb, from, to) => self.albs[alb.index()].switch_traffic(from, to, cx),
             Control::TaskGone(ecs, task) => {
                 self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(ecs, task, cx));
@@ -396,6 +414,7 @@ impl Models {
         self.clients.iter_mut().for_each(|it| visit(it, cx));
         visit(&mut self.route53, cx);
         self.cloudfronts.iter_mut().for_each(|it| visit(it, cx));
+        self.accelerators.iter_mut().for_each(|it| visit(it, cx));
         self.albs.iter_mut().for_each(|it| visit(it, cx));
         self.wafs.iter_mut().for_each(|it| visit(it, cx));
         self.ecs.iter_mut().for_each(|it| visit(it, cx));
@@ -484,6 +503,7 @@ impl World for Models {
             Event::Client(id, event) => self.clients[id.index()].on(event, cx),
             Event::Route53(event) => self.route53.on(event, cx),
             Event::CloudFront(id, event) => self.cloudfronts[id.index()].on(event, cx),
+            Event::GlobalAccelerator(id, event) => self.accelerators[id.index()].on(event, cx),
             Event::Alb(id, event) => self.albs[id.index()].on(event, cx),
             Event::Ecs(id, event) => self.ecs[id.index()].on(event, cx),
             Event::Aurora(id, event) => self.auroras[id.index()].on(event, cx),
@@ -542,6 +562,9 @@ pub(crate) mod bench {
                 propagation: SimDuration::ZERO,
             },
             cloudfront: Vec::new(),
+            global_accelerators: Vec::new(),
+            waf: Vec::new(),
+            web_acls: Vec::new(),
             alb: Vec::new(),
             ecs: Vec::new(),
             aurora: Vec::new(),

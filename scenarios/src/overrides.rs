@@ -11,8 +11,18 @@ use crate::nearest::advice;
 use crate::tree::{Key, MAX_DEPTH, Node, Span, Value, parse_value};
 
 /// Sections whose entries have names that the scenario chooses.
-const NAMED: &[&str] =
-    &["catalog", "route53", "health_check", "cloudfront", "alb", "ecs", "aurora", "dynamodb", "station"];
+const NAMED: &[&str] = &[
+    "catalog",
+    "route53",
+    "health_check",
+    "cloudfront",
+    "global_accelerator",
+    "alb",
+    "ecs",
+    "aurora",
+    "dynamodb",
+    "station",
+];
 /// Sections that are lists.
 const LISTS: &[&str] = &["traffic", "deploy", "fault", "expect"];
 /// What a comparison needs alike in all variants: they are to differ in what is compared, not in how it is measured.

@@ -200,16 +200,23 @@ impl Alb {
     /// targets in a zone does not count there: its requests get 503, as documented for zones without targets.
     pub(super) fn review_zones(&mut self, cx: &mut Cx<'_>) {
         let nodes = self.zones.count();
-        if nodes == 1 {
-            return;
-        }
+        let mut fit = false;
         for node in 0..nodes {
+            let mut counting = false;
             let enough = self.books.iter().enumerate().all(|(group, _)| {
                 let room = &self.groups[node * self.books.len() + group];
                 let counts = !room.members.is_empty() && self.rules.forward_to(TargetGroupId(group as u16));
+                counting |= counts;
                 !counts || room.dns_failover.is_met(room.healthy.get() as usize, room.members.len())
             });
             self.zones.set_healthy(node, enough);
+            fit |= enough && counting;
+        }
+        if fit != std::mem::replace(&mut self.fit, fit) {
+            cx.control(Control::AliasHealth(self.id, fit));
+        }
+        if nodes == 1 {
+            return;
         }
         let (left, came) = self.zones.review(cx.now());
         for (zone, name) in self.zones.names.iter().enumerate() {

@@ -141,6 +141,8 @@ pub struct Alb {
     /// Health checks made; each has its own random stream.
     checks: u64,
     check_stream: u64,
+    /// Whether any zone has healthy targets enough.
+    fit: bool,
     counts: Counts,
 }
 
@@ -180,6 +182,7 @@ impl Alb {
             connections: Connections::new(settings.idle_timeout, settings.client_keep_alive),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
+            fit: true,
             counts: Counts::new(id, &name, &zones, cx),
             zones,
             name,

@@ -70,6 +70,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             propagation: secs(5),
         },
         cloudfront: vec![],
+        global_accelerators: vec![],
         alb: vec![],
         waf: vec![],
         web_acls: vec![],

@@ -7,6 +7,7 @@ pub(crate) mod cloudfront;
 pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod geography;
+pub(crate) mod global_accelerator;
 pub(crate) mod route53;
 pub(crate) mod run;
 pub(crate) mod station;
@@ -44,6 +45,8 @@ table! {
         default({}, "every key of [resolvers] has its own default") resolvers: route53::Resolvers,
         /// CloudFront distributions, by name: [cloudfront.shop].
         default({}, "none") cloudfront: Named<cloudfront::Distribution>,
+        /// Accelerators of AWS Global Accelerator, by name: [global_accelerator.shop].
+        default({}, "none") global_accelerator: Named<global_accelerator::Accelerator>,
         /// Application Load Balancers, by name: [alb.front].
         default({}, "none") alb: Named<alb::Alb>,
         /// Web ACLs, by name: [waf.edge].
@@ -68,7 +71,7 @@ table! {
         default([], "none") variant: Vec<run::Variant>,
     }
     not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "s3", "efs",
-         "nat_gateway", "global_accelerator", "eventbridge", "step_functions"]
+         "nat_gateway", "eventbridge", "step_functions"]
 }
 
 table! {
@@ -151,6 +154,9 @@ mod tests {
             cloudfront::Regional,
             cloudfront::Shield,
             dynamodb::Table,
+            global_accelerator::Accelerator,
+            global_accelerator::EndpointGroup,
+            global_accelerator::GroupEndpoint,
             dynamodb::Operation,
             dynamodb::Keys,
             ecs::Service,

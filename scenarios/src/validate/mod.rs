@@ -9,6 +9,7 @@ pub(crate) mod cloudfront;
 mod dynamodb;
 mod ecs;
 pub(crate) mod geography;
+mod global_accelerator;
 mod reach;
 pub(crate) mod route53;
 mod rules;
@@ -74,6 +75,7 @@ pub(crate) struct Checked {
 pub(crate) enum Section {
     Record,
     CloudFront,
+    GlobalAccelerator,
     Alb,
     Ecs,
     Aurora,
@@ -82,14 +84,23 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] =
-        [Self::Record, Self::CloudFront, Self::Alb, Self::Ecs, Self::Aurora, Self::DynamoDb, Self::Station];
+    const ALL: [Self; 8] = [
+        Self::Record,
+        Self::CloudFront,
+        Self::GlobalAccelerator,
+        Self::Alb,
+        Self::Ecs,
+        Self::Aurora,
+        Self::DynamoDb,
+        Self::Station,
+    ];
 
     /// Its name in references; a record of Route 53 is referred to by its own name.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Record => "",
             Self::CloudFront => "cloudfront",
+            Self::GlobalAccelerator => "global_accelerator",
             Self::Alb => "alb",
             Self::Ecs => "ecs",
             Self::Aurora => "aurora",
@@ -101,6 +112,7 @@ impl Section {
         match self {
             Self::Record => "a name of Route 53",
             Self::CloudFront => "a distribution",
+            Self::GlobalAccelerator => "an accelerator",
             Self::Alb => "a load balancer",
             Self::Ecs => "an ECS service",
             Self::Aurora => "an Aurora cluster",
@@ -113,6 +125,7 @@ impl Section {
         match self {
             Self::Record => Endpoint::Record(RecordId(n)),
             Self::CloudFront => Endpoint::CloudFront(CloudFrontId(n)),
+            Self::GlobalAccelerator => Endpoint::GlobalAccelerator(GlobalAcceleratorId(n)),
             Self::Alb => Endpoint::Alb(AlbId(n)),
             Self::Ecs => Endpoint::Ecs(EcsId(n)),
             Self::Aurora => Endpoint::Aurora(AuroraId(n)),
@@ -163,6 +176,7 @@ impl<'a> Check<'a> {
         let (section, index) = match endpoint {
             Endpoint::Record(id) => (Section::Record, id.index()),
             Endpoint::CloudFront(id) => (Section::CloudFront, id.index()),
+            Endpoint::GlobalAccelerator(id) => (Section::GlobalAccelerator, id.index()),
             Endpoint::Alb(id) => (Section::Alb, id.index()),
             Endpoint::Ecs(id) => (Section::Ecs, id.index()),
             Endpoint::Aurora(id) => (Section::Aurora, id.index()),
@@ -318,6 +332,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     check.viewer_rtts(&mut sources, &route53);
     check.target_regions();
     let mut cloudfront = check.distributions(&run, &cloudfront::Asked::new(&sources.settings, &catalogs));
+    let global_accelerators = check.accelerators();
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
     let mut ecs = check.services(&registrations);
@@ -335,7 +350,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
     check.refused_methods(&sources, &cloudfront);
     let (waf, web_acls) = check.web_acls();
-    check.reach(&sources, &route53, &cloudfront, &albs, &ecs, &stations);
+    check.reach(&sources, &route53, &cloudfront, &global_accelerators, &albs, &ecs, &stations);
     let mut architecture = Architecture {
         run,
         network,
@@ -346,6 +361,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         traffic: sources.settings,
         route53,
         cloudfront: cloudfront.into_iter().collect::<Option<_>>()?,
+        global_accelerators: global_accelerators.into_iter().collect::<Option<_>>()?,
         alb: albs.into_iter().collect::<Option<_>>()?,
         waf,
         web_acls,
@@ -377,6 +393,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
     match section {
         Section::Record => doc.route53.names().collect(),
         Section::CloudFront => doc.cloudfront.names().collect(),
+        Section::GlobalAccelerator => doc.global_accelerator.names().collect(),
         Section::Alb => doc.alb.names().collect(),
         Section::Ecs => doc.ecs.names().collect(),
         Section::Aurora => doc.aurora.names().collect(),

@@ -7,6 +7,7 @@ use models::alb::{self, Action};
 use models::client::{Arrivals, Recorded};
 use models::cloudfront;
 use models::ecs::{self, StepAction};
+use models::global_accelerator;
 use models::ids::*;
 use models::request::MAX_FRAMES;
 use models::route53::{self, RoutingPolicy};
@@ -29,6 +30,7 @@ struct Walk<'a, 'c, 'd> {
     check: &'c mut Check<'d>,
     route53: &'a route53::Settings,
     cloudfront: &'a [Option<cloudfront::Settings>],
+    accelerators: &'a [Option<global_accelerator::Settings>],
     albs: &'a [Option<alb::Settings>],
     ecs: &'a [Option<ecs::Settings>],
     stations: &'a [Option<station::Settings>],
@@ -49,6 +51,7 @@ impl Check<'_> {
         sources: &Sources,
         route53: &route53::Settings,
         cloudfront: &[Option<cloudfront::Settings>],
+        accelerators: &[Option<global_accelerator::Settings>],
         albs: &[Option<alb::Settings>],
         ecs: &[Option<ecs::Settings>],
         stations: &[Option<station::Settings>],
@@ -57,6 +60,7 @@ impl Check<'_> {
             check: self,
             route53,
             cloudfront,
+            accelerators,
             albs,
             ecs,
             stations,
@@ -137,6 +141,7 @@ impl Walk<'_, '_, '_> {
         match to {
             Endpoint::Record(id) => self.record(id, path, frames, place, why),
             Endpoint::CloudFront(id) => self.distribution(id, path, frames, place, why),
+            Endpoint::GlobalAccelerator(id) => self.accelerator(id, path, frames, place, why),
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
             Endpoint::Ecs(id) => self.service(id, path, why),
             Endpoint::Station(id) => self.station(id, path, frames, place, why),
@@ -179,6 +184,14 @@ impl Walk<'_, '_, '_> {
         for origin in origins.into_iter().flatten() {
             let Some(origin) = distribution.origins.get(usize::from(origin)) else { continue };
             self.visit(origin.endpoint, path, frames + held, place, Some(Endpoint::CloudFront(id)), why);
+        }
+    }
+
+    fn accelerator(&mut self, id: GlobalAcceleratorId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
+        let Some(Some(accelerator)) = self.accelerators.get(id.index()) else { return };
+        for endpoint in accelerator.groups.iter().flat_map(|group| &group.endpoints) {
+            let from = Some(Endpoint::GlobalAccelerator(id));
+            self.visit(endpoint.endpoint, path, frames + 1, place, from, why);
         }
     }
 
@@ -322,6 +335,9 @@ impl Check<'_> {
         let mut parts: Vec<(Endpoint, Span)> = Vec::new();
         parts.extend(spans(&doc.route53).map(|(n, span)| (Endpoint::Record(RecordId(n)), span)));
         parts.extend(spans(&doc.cloudfront).map(|(n, span)| (Endpoint::CloudFront(CloudFrontId(n)), span)));
+        parts.extend(
+            spans(&doc.global_accelerator).map(|(n, span)| (Endpoint::GlobalAccelerator(GlobalAcceleratorId(n)), span)),
+        );
         parts.extend(spans(&doc.alb).map(|(n, span)| (Endpoint::Alb(AlbId(n)), span)));
         parts.extend(spans(&doc.ecs).map(|(n, span)| (Endpoint::Ecs(EcsId(n)), span)));
         parts.extend(spans(&doc.aurora).map(|(n, span)| (Endpoint::Aurora(AuroraId(n)), span)));

@@ -9,7 +9,8 @@ use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::raw::route53 as raw;
 
-const TARGETS: [Section; 4] = [Section::CloudFront, Section::Alb, Section::Ecs, Section::Station];
+const TARGETS: [Section; 5] =
+    [Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
 /// TTL of an alias to a load balancer, and of a record that says nothing; also in the language's declaration.
 pub(crate) const TTL: SimDuration = SimDuration::from_secs(60);
 
@@ -52,7 +53,9 @@ impl Check<'_> {
             RoutingPolicy::Weighted(answers) => answers.iter().map(|answer| answer.endpoint).collect(),
             RoutingPolicy::Failover { primary, secondary } => vec![primary.endpoint, secondary.endpoint],
         };
-        let aws = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Alb(_) | Endpoint::CloudFront(_));
+        let aws = |endpoint: &Endpoint| {
+            matches!(endpoint, Endpoint::Alb(_) | Endpoint::CloudFront(_) | Endpoint::GlobalAccelerator(_))
+        };
         let can_be_alias = endpoints.iter().all(aws);
         let alias = record.alias.as_ref().map_or(can_be_alias, |alias| alias.value);
         if let (Some(wanted), false) = (&record.alias, can_be_alias || endpoints.contains(&BROKEN))

@@ -75,7 +75,14 @@ impl Check<'_> {
     fn traffic(&mut self, traffic: &raw::Traffic, run: &Run, sources: &mut Sources) -> Settings {
         self.label(&traffic.from);
         let place = PlaceId(self.places.insert_full(traffic.from.value.clone()).0 as u16);
-        let allowed = [Section::Record, Section::CloudFront, Section::Alb, Section::Ecs, Section::Station];
+        let allowed = [
+            Section::Record,
+            Section::CloudFront,
+            Section::GlobalAccelerator,
+            Section::Alb,
+            Section::Ecs,
+            Section::Station,
+        ];
         let to = self.endpoint(&traffic.to, &allowed, None, "`to`");
         let (arrivals, clients) = self.arrivals(traffic, run);
         let timeout = traffic.timeout.as_ref().map(|timeout| {

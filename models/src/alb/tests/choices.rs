@@ -52,7 +52,7 @@ fn behind_a_distribution_the_address_is_that_of_the_edge() {
     let mut request = Request::new(1, SimTime::ZERO, Holder::Client(TrafficId(0)), Hop::NONE);
     let blocked = Decision::Answer(Outcome::failed(403, Cause::AlbFixed));
     assert_eq!(rules.decide(&request, &addresses, SimTime::ZERO), blocked);
-    request.push(Holder::Edge(CloudFrontId(0), 0), Hop::NONE);
+    request.push(Holder::Cache(CloudFrontId(0), 0, Trip::default()), Hop::NONE);
     assert_eq!(rules.decide(&request, &addresses, SimTime::ZERO), Decision::Group(TargetGroupId(0)));
 }
 
