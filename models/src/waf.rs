@@ -455,7 +455,9 @@ mod tests {
             let mut stage =
                 Stage::new(vec![Rule { rate: rate(100, 60, 0), forwarded_ip, ..rule("rate", Action::Block) }]);
             let mut at = |second: f64, client: u32| {
-                stage.passes(second, client, |request| request.push(Holder::Cache(CloudFrontId(0), 0, Trip::default()), Hop::NONE))
+                stage.passes(second, client, |request| {
+                    request.push(Holder::Cache(CloudFrontId(0), 0, Trip::default()), Hop::NONE)
+                })
             };
             for n in 0..2000 {
                 at(f64::from(n) / 100.0, 7);

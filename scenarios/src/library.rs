@@ -10,8 +10,22 @@ macro_rules! files {
 }
 
 /// By name.
-const LIBRARY: &[(&str, &str)] = files!["library": "canary-weights", "deployments", "flood", "mm1", "replay", "slow-target", "three-tier", "three-tier-threaded",
-        "web-shop", "zonal-shift"];
+const LIBRARY: &[(&str, &str)] = files!["library":
+    "canary-weights",
+    "cookie-in-cache-key",
+    "deployments",
+    "flood",
+    "invalidation-storm",
+    "mm1",
+    "origin-failover",
+    "replay",
+    "slow-target",
+    "stampede",
+    "three-tier",
+    "three-tier-threaded",
+    "web-shop",
+    "zonal-shift",
+];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

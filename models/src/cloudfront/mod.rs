@@ -555,8 +555,9 @@ impl CloudFront {
         Answer::new(answer.fresh_until, bytes, Outcome { status: page.response_code, cause })
     }
 
-    /// An invalidation begins: every cache has it at an instant of its own before it is over (assumption A5; AWS says nothing of
-    /// how long it takes or of the order).
+    /// An invalidation begins. AWS says nothing of how long it takes or of the order (assumption A5): every cache has it at a random instant,
+    /// shields in the first third of the time, other regional caches in the second, edge locations in the last, so that none fetches an old
+    /// copy once more from a cache behind it.
     fn invalidate(&mut self, number: u16, cx: &mut Cx<'_>) {
         let invalidation = Arc::clone(&self.invalidations[usize::from(number)]);
         let until = cx.now() + invalidation.takes;
@@ -565,9 +566,15 @@ impl CloudFront {
         self.books.invalidations += 1;
         let mut draws = Draws::new(self.invalidation_key, number.into());
         for cache in 0..self.caches.len() as u16 {
-            let after = invalidation.takes.scale(draws.uniform());
+            let third = if self.is_edge(cache) { 2.0 } else { f64::from(u8::from(!self.is_shield(cache))) };
+            let after = invalidation.takes.scale((third + draws.uniform()) / 3.0);
             cx.kernel.schedule_in(after, self.event(Event::InvalidationArrives(number, cache)));
         }
+    }
+
+    fn is_shield(&self, cache: u16) -> bool {
+        let shields = self.origins.iter().filter_map(|origin| origin.settings.shield.as_ref());
+        shields.map(|shield| self.edges + shield.regional).any(|shield| shield == cache)
     }
 }
 

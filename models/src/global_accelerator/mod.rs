@@ -65,8 +65,8 @@ pub struct GroupEndpoint {
     pub weight: u8,
 }
 
-/// A check must be answered within this; AWS does not say (assumption).
-const CHECK_TIMEOUT: SimDuration = SimDuration::from_secs(10);
+/// A check must be answered within this; AWS does not say (assumption). Less than the shortest interval.
+const CHECK_TIMEOUT: SimDuration = SimDuration::from_secs(5);
 
 /// What happens in an accelerator.
 #[derive(Clone, Copy, Debug)]

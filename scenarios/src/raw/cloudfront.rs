@@ -108,7 +108,7 @@ table! {
         required paths: Sp<Vec<Sp<String>>>,
         /// Only these objects of the paths' catalogues, by number from 1, the most popular first.
         optional("all objects", "CF guide, Invalidation") objects: Sp<Vec<Sp<u32>>>,
-        /// How long it takes until the last cache has dropped them; each does at a random instant.
+        /// How long it takes until the last cache has dropped them: each does at a random instant, edge locations in the last third.
         default("60s", "assumption A5: 10-300 s") takes: Sp<Time>,
     }
 }
