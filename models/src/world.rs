@@ -566,8 +566,6 @@ pub(crate) mod bench {
             waf: Vec::new(),
             web_acls: Vec::new(),
             alb: Vec::new(),
-            waf: Vec::new(),
-            web_acls: Vec::new(),
             ecs: Vec::new(),
             aurora: Vec::new(),
             dynamodb: Vec::new(),
