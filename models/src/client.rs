@@ -1,5 +1,20 @@
-//! Clients: where operations come from, what they ask for, how long they wait and how they retry.
+//! Clients: where operations come from, what they ask for, how long they wait, and what they do when it goes badly.
+//!
+//! ```text
+//! operation -> attempt --circuit, own rate limit--> connection, or name and handshakes --> sent --> answer, or time is up
+//!                 ^                                                                                    |
+//!                 +------------------------------ back-off, if the quota allows -----------------------+
+//! ```
+//! A source is a population: what each of its clients remembers (tokens, circuit, rate, connections) is there only if the source
+//! has the feature, and has a size that does not grow with the number of requests.
 
+mod arrivals;
+mod breaker;
+pub(crate) mod connections;
+mod limiter;
+mod retry;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sim_core::distribution::Distribution;
@@ -13,9 +28,17 @@ use crate::address::Block;
 use crate::architecture::{Architecture, Catalog, Listed};
 use crate::deadlines::Deadlines;
 use crate::ids::*;
-use crate::observer::Observed;
+use crate::observer::{Findings, Observed};
 use crate::request::*;
 use crate::world::{self, Cx};
+pub use arrivals::{Arrivals, Batch, Phase, Process, RateProfile, Recorded};
+use arrivals::{Modulation, RateClock};
+use breaker::Circuit;
+pub use breaker::CircuitBreaker;
+pub use connections::Connections;
+use connections::{Claim, NO_CONNECTION, Pool};
+use limiter::Limiter;
+pub use retry::{Jitter, Quota, Retry};
 
 /// A source of traffic.
 #[derive(Clone, Debug)]
@@ -44,115 +67,12 @@ pub struct Settings {
     pub timeout: Option<SimDuration>,
     /// What is done about failed attempts.
     pub retry: Retry,
-}
-
-/// When operations come.
-#[derive(Clone, Debug)]
-pub enum Arrivals {
-    /// Whatever the answers are like.
-    Open {
-        /// Random or evenly spaced.
-        process: Process,
-        /// How many a second, over time.
-        rate: RateProfile,
-        /// How many come at once.
-        batch: Batch,
-    },
-    /// A fixed population: each user thinks, asks, waits for the answer, thinks again.
-    Closed {
-        /// How many users.
-        users: u32,
-        /// Time between an answer and the next question.
-        think_time: Distribution,
-    },
-    /// As recorded, in order of time.
-    Replay(Arc<[Recorded]>),
-}
-
-/// A recorded request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// When, since the start of the run.
-    pub at: SimTime,
-    /// What.
-    pub path: PathId,
-    /// Which of the source's routes it counts for.
-    pub route: u16,
-    /// How.
-    pub method: Method,
-    /// Size of the recorded answer, bytes.
-    pub bytes: u32,
-    /// Who.
-    pub client: u32,
-}
-
-/// How operations are spaced.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub enum Process {
-    /// At random (exponential gaps).
-    #[default]
-    Poisson,
-    /// Evenly.
-    Deterministic,
-    /// At random, with a rate that changes by itself in addition (a Markov-modulated Poisson process): phases that take turns.
-    Modulated(Vec<Phase>),
-}
-
-/// A phase of modulated arrivals.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Phase {
-    /// The rate is so many times the profile's. The mean of the factors over time is 1, so that the profile is the mean rate.
-    pub factor: f64,
-    /// How long it lasts on average; exponentially distributed.
-    pub lasts: SimDuration,
-}
-
-/// How many operations come at once. The rate is that of operations, whatever the batches.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub enum Batch {
-    /// One by one.
-    #[default]
-    Single,
-    /// So many.
-    Fixed(u32),
-    /// One or more, geometrically distributed with this mean.
-    Geometric(f64),
-}
-
-impl Batch {
-    /// Mean number.
-    #[must_use]
-    pub fn mean(self) -> f64 {
-        match self {
-            Self::Single => 1.0,
-            Self::Fixed(size) => f64::from(size),
-            Self::Geometric(mean) => mean,
-        }
-    }
-
-    /// Draws a number; nothing is drawn where there is no choice. Geometric by inversion: `1 + floor(ln u / ln(1 - 1 / mean))`
-    /// (Devroye 1986, X.2).
-    fn sample(self, source: &mut impl Source) -> u32 {
-        match self {
-            Self::Single => 1,
-            Self::Fixed(size) => size,
-            Self::Geometric(mean) if mean > 1.0 => {
-                // The cast saturates and cuts.
-                1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
-            }
-            Self::Geometric(_) => 1,
-        }
-    }
-}
-
-/// Most operations of a batch.
-const MOST_AT_ONCE: f64 = 1e6;
-
-/// A rate over time: straight lines between points; two points at one time are a jump; constant after the last.
-#[derive(Clone, Debug)]
-pub struct RateProfile {
-    /// (when, operations a second), by time; never empty.
-    pub points: Vec<(SimTime, f64)>,
+    /// How clients connect; none = connections are always open, and cost nothing.
+    pub connections: Option<Connections>,
+    /// An attempt that is not answered after so long is sent a second time; the first good answer counts.
+    pub hedge_after: Option<SimDuration>,
+    /// When a client stops asking.
+    pub circuit_breaker: Option<CircuitBreaker>,
 }
 
 /// What clients ask for.
@@ -178,29 +98,6 @@ pub struct Route {
     pub headers: u32,
 }
 
-/// What a caller does about failed attempts.
-#[derive(Clone, Debug)]
-pub struct Retry {
-    /// Attempts in all; 1 = no retry.
-    pub max_attempts: u16,
-    /// Back-off before the first retry; doubles each time.
-    pub backoff: SimDuration,
-    /// Longest back-off.
-    pub max_backoff: SimDuration,
-    /// Randomness of the back-off.
-    pub jitter: Jitter,
-}
-
-/// Randomness of a back-off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Jitter {
-    /// None.
-    None,
-    /// Evenly between nothing and the back-off.
-    #[default]
-    Full,
-}
-
 /// What happens at clients.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
@@ -210,156 +107,14 @@ pub enum Event {
     Thought(u32),
     /// A retry's back-off is over.
     Retry(RequestKey),
+    /// The client's own rate limit lets an attempt go.
+    Admitted(RequestKey),
+    /// The handshakes of an attempt's connection are over.
+    Connected(RequestKey),
+    /// An attempt may be sent a second time.
+    Hedge(RequestKey),
     /// An attempt may have had its time.
     Timeout,
-}
-
-impl Retry {
-    /// Nothing is retried.
-    pub const NEVER: Self =
-        Self { max_attempts: 1, backoff: SimDuration::ZERO, max_backoff: SimDuration::ZERO, jitter: Jitter::None };
-
-    /// How long to wait after failed attempt number `attempt` (from 1): `min(backoff x 2^(attempt - 1), max_backoff)`, with
-    /// full jitter times a uniform `u` of 0..1 (AWS Architecture Blog, "Exponential Backoff And Jitter"; botocore standard.py).
-    #[must_use]
-    pub fn delay(&self, attempt: u16, u: f64) -> SimDuration {
-        let doublings = u32::from(attempt.saturating_sub(1)).min(62);
-        let whole = self.backoff.times(1 << doublings).min(self.max_backoff);
-        match self.jitter {
-            Jitter::None => whole,
-            Jitter::Full => whole.scale(u),
-        }
-    }
-}
-
-/// Where a source stands in its rate profile.
-#[derive(Clone, Debug)]
-struct RateClock {
-    points: Vec<(SimTime, f64)>,
-    /// The last point that is not after the last arrival.
-    segment: usize,
-}
-
-impl RateClock {
-    fn new(profile: &RateProfile) -> Self {
-        Self { points: profile.points.clone(), segment: 0 }
-    }
-
-    /// The instant at which `expected` more arrivals are due on average, counted from `from`: the inverse of the integrated
-    /// rate. With exponential `expected` the arrivals are a Poisson process of exactly this rate (time change of a unit
-    /// Poisson process; Devroye 1986, VI.1.3), with `expected` = 1 they are evenly spaced. One number per arrival, unlike
-    /// thinning, so that a change of rate elsewhere shifts nothing.
-    fn advance(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
-        let mut at = from;
-        loop {
-            let (start, rate_from) = self.points[self.segment];
-            let Some(&(end, rate_to)) = self.points.get(self.segment + 1) else {
-                return (rate_from > 0.0).then(|| at + SimDuration::from_secs_f64(expected / rate_from));
-            };
-            if at < start {
-                // Before the first point the rate is the first point's.
-                let room = start.since(at).as_secs_f64() * rate_from;
-                if expected < room {
-                    return Some(at + SimDuration::from_secs_f64(expected / rate_from));
-                }
-                expected -= room;
-                at = start;
-            }
-            let left = end.since(at).as_secs_f64();
-            let slope = if end > start { (rate_to - rate_from) / end.since(start).as_secs_f64() } else { 0.0 };
-            let rate = rate_from + slope * at.since(start).as_secs_f64();
-            let room = left * (rate + rate_to) / 2.0;
-            if expected < room {
-                // rate t + slope t^2 / 2 = expected, in the form that stays exact for a slope near 0.
-                let t = 2.0 * expected / (rate + (rate * rate + 2.0 * slope * expected).max(0.0).sqrt());
-                return Some((at + SimDuration::from_secs_f64(t)).min(end));
-            }
-            expected -= room;
-            at = end.max(at);
-            self.segment += 1;
-        }
-    }
-
-    /// Whether nothing more comes after an instant.
-    fn is_over(&self, at: SimTime) -> bool {
-        self.points.last().is_none_or(|&(end, rate)| rate <= 0.0 && end <= at)
-    }
-
-    /// Moves on to the segment that an instant lies in.
-    fn pass(&mut self, to: SimTime) {
-        while self.points.get(self.segment + 1).is_some_and(|(end, _)| *end <= to) {
-            self.segment += 1;
-        }
-    }
-
-    /// How many arrivals are due on average between two instants, of which `from` lies in the present segment.
-    fn expected(&self, from: SimTime, to: SimTime) -> f64 {
-        let mut area = 0.0;
-        let mut at = from;
-        for segment in self.segment.. {
-            let (start, rate_from) = self.points[segment];
-            let Some(&(end, rate_to)) = self.points.get(segment + 1) else {
-                return area + rate_from * to.since(at).as_secs_f64();
-            };
-            let slope = if end > start { (rate_to - rate_from) / end.since(start).as_secs_f64() } else { 0.0 };
-            let rate = |t: SimTime| rate_from + slope * t.since(start).as_secs_f64();
-            let until = end.min(to).max(at);
-            area += until.since(at).as_secs_f64() * (rate(at) + rate(until)) / 2.0;
-            if end >= to {
-                return area;
-            }
-            at = until;
-        }
-        area
-    }
-}
-
-/// The phases of modulated arrivals at work. When they change does not depend on the arrivals.
-#[derive(Debug)]
-struct Modulation {
-    phases: Vec<Phase>,
-    stream: Stream,
-    phase: usize,
-    /// When the present phase ends.
-    until: SimTime,
-}
-
-impl Modulation {
-    /// Begins in the steady state: in each phase as likely as it lasts.
-    fn new(phases: &[Phase], mut stream: Stream) -> Self {
-        let lasts: Vec<f64> = phases.iter().map(|phase| phase.lasts.as_secs_f64()).collect();
-        let phase = Weighted::new(&lasts).expect("validated").sample(&mut stream);
-        let mut modulation = Self { phases: phases.to_vec(), stream, phase, until: SimTime::ZERO };
-        modulation.until = SimTime::ZERO + modulation.lasts();
-        modulation
-    }
-
-    fn lasts(&mut self) -> SimDuration {
-        let mean = self.phases[self.phase].lasts;
-        mean.scale(-ln(self.stream.open01()))
-    }
-
-    /// The next arrival after `from` if `expected` more are due, phase by phase.
-    fn advance(&mut self, clock: &mut RateClock, from: SimTime, mut expected: f64) -> Option<SimTime> {
-        let mut at = from;
-        loop {
-            let factor = self.phases[self.phase].factor;
-            let before = clock.segment;
-            let next = if factor > 0.0 { clock.advance(at, expected / factor) } else { None };
-            if next.is_some_and(|next| next <= self.until) {
-                return next;
-            }
-            clock.segment = before;
-            if clock.is_over(at) {
-                return None;
-            }
-            expected = (expected - factor * clock.expected(at, self.until)).max(0.0);
-            at = self.until;
-            clock.pass(at);
-            self.phase = (self.phase + 1) % self.phases.len();
-            self.until = at + self.lasts();
-        }
-    }
 }
 
 /// How the objects of a route's catalogue are drawn.
@@ -406,6 +161,26 @@ impl Objects {
     }
 }
 
+/// The other of two attempts for the same thing.
+#[derive(Clone, Copy, Debug)]
+struct Twin {
+    other: RequestKey,
+    /// Whether this one was sent second.
+    second: bool,
+}
+
+/// Totals since the warm-up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    retries: u64,
+    retries_refused: u64,
+    circuits_opened: u64,
+    attempts_refused: u64,
+    attempts_held_back: u64,
+    hedges: u64,
+    hedges_won: u64,
+}
+
 /// One source of traffic at work.
 #[derive(Debug)]
 pub struct Client {
@@ -427,7 +202,20 @@ pub struct Client {
     far_hops: Vec<(Endpoint, Hop)>,
     /// Hops to the edges of distributions.
     edge_hops: Vec<Hop>,
+    /// And the round trips.
+    edge_rtts: Vec<SimDuration>,
     timeout: Option<Deadlines>,
+    hedge: Hop,
+    /// Tokens of each client's retry quota, if there is one.
+    tokens: Vec<u16>,
+    /// Each client's own rate limit, if it has one.
+    limiters: Vec<Limiter>,
+    /// Each client's circuit, if it has one.
+    circuits: Vec<Circuit>,
+    pool: Option<Pool>,
+    /// Attempts that were sent a second time, both ways.
+    twins: BTreeMap<RequestKey, Twin>,
+    tally: Tally,
     /// Operations of each user of a closed source.
     of_user: Vec<u64>,
     /// Next record of a replay.
@@ -449,12 +237,13 @@ impl Client {
             .collect();
         let weights: Vec<f64> = settings.routes.iter().map(|route| route.weight).collect();
         let half = |rtt: SimDuration| SimDuration::from_nanos(rtt.as_nanos() / 2);
-        let edge_hops = architecture
+        let edge_rtts: Vec<SimDuration> = architecture
             .cloudfront
             .iter()
-            .map(|distribution| distribution.viewer_rtt(settings.place).map_or(Hop::NONE, |rtt| cx.hop(half(rtt))))
+            .map(|distribution| distribution.viewer_rtt(settings.place).unwrap_or(SimDuration::ZERO))
             .collect();
         let (mut clock, mut modulation, mut batch, mut users) = (None, None, Batch::Single, 0);
+        let population = settings.clients.max(1) as usize;
         match &settings.arrivals {
             Arrivals::Open { rate, process, batch: at_once } => {
                 clock = Some(RateClock::new(rate));
@@ -478,8 +267,20 @@ impl Client {
             objects,
             hop: cx.hop(half(settings.rtt)),
             far_hops: settings.rtt_to.iter().map(|&(to, rtt)| (to, cx.hop(half(rtt)))).collect(),
-            edge_hops,
+            edge_hops: edge_rtts.iter().map(|&rtt| cx.hop(half(rtt))).collect(),
+            edge_rtts,
             timeout: settings.timeout.map(Deadlines::new),
+            hedge: settings.hedge_after.map_or(Hop::NONE, |after| cx.hop(after)),
+            tokens: settings.retry.quota.map_or_else(Vec::new, |quota| vec![quota.tokens; population]),
+            limiters: if settings.retry.adaptive { vec![Limiter::default(); population] } else { Vec::new() },
+            circuits: if settings.circuit_breaker.is_some() {
+                vec![Circuit::default(); population]
+            } else {
+                Vec::new()
+            },
+            pool: settings.connections.map(|connections| Pool::new(connections, settings.clients)),
+            twins: BTreeMap::new(),
+            tally: Tally::default(),
             of_user: vec![0; users as usize],
             next_record: 0,
             settings: settings.clone(),
@@ -509,6 +310,9 @@ impl Client {
             }
             Event::Thought(user) => self.operate(Some(user), cx),
             Event::Retry(key) => self.attempt(key, cx),
+            Event::Admitted(key) => self.start_attempt(key, cx),
+            Event::Connected(key) => self.connected(key, cx),
+            Event::Hedge(key) => self.hedge(key, cx),
             Event::Timeout => self.time_out(cx),
         }
     }
@@ -610,9 +414,40 @@ impl Client {
         self.attempt(key, cx);
     }
 
+    /// An attempt is due: made, unless the client itself holds it back.
+    #[inline]
     fn attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        if !self.circuits.is_empty() || !self.limiters.is_empty() {
+            return self.admit(key, cx);
+        }
+        self.start_attempt(key, cx);
+    }
+
+    fn admit(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let client = cx.request(key).client as usize;
+        if let Some(circuit) = of_client(&mut self.circuits, client)
+            && !circuit.lets_through(now)
+        {
+            self.tally.attempts_refused += 1;
+            return self.end_attempt(key, Outcome::failed(0, Cause::CircuitOpen), cx);
+        }
+        let wait = of_client(&mut self.limiters, client).map_or(SimDuration::ZERO, |limiter| limiter.wait(now));
+        if wait.is_zero() {
+            return self.start_attempt(key, cx);
+        }
+        self.tally.attempts_held_back += 1;
+        cx.kernel.schedule_in(wait, self.event(Event::Admitted(key)));
+    }
+
+    fn start_attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
+        if request.abandoned {
+            // Its twin was answered meanwhile.
+            cx.shared.requests.remove(key);
+            return;
+        }
         request.attempted = now;
         let (route, started) = (request.route, request.started);
         cx.shared.observer.attempt(route, started);
@@ -620,14 +455,105 @@ impl Client {
         if let Some(timeout) = &mut self.timeout {
             timeout.watch(key, wake, waits, cx);
         }
+        if let (Some(lane), false) = (self.hedge.lane(), self.twins.contains_key(&key)) {
+            cx.kernel.schedule_lane(lane, self.event(Event::Hedge(key)));
+        }
         self.ask(key, cx);
     }
 
-    /// Asks for what the request names: at first, and again where an answer has sent the client to another path.
+    /// Asks for what the request names: at first, and again where an answer has sent the client to another path, which then goes over
+    /// the same connection.
     fn ask(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let connection = cx.request(key).connection;
+        match &self.pool {
+            None => self.resolve(key, cx),
+            Some(pool) if connection != NO_CONNECTION => {
+                let to = pool.address(connection).expect("it is open");
+                self.send(key, to, cx);
+            }
+            Some(_) => self.connect(key, cx),
+        }
+    }
+
+    /// An attempt takes a connection, opens one, or waits for one.
+    fn connect(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
+        if request.abandoned {
+            cx.shared.requests.remove(key);
+            return;
+        }
+        let pool = self.pool.as_mut().expect("only sources with connections connect");
+        match pool.claim(request.client, key, now) {
+            Claim::Ready(connection, to, ready) => {
+                request.connection = connection;
+                self.send_from(ready, key, to, cx);
+            }
+            Claim::New(connection) => {
+                request.connection = connection;
+                self.resolve(key, cx);
+            }
+            Claim::Waits => {}
+        }
+    }
+
+    fn resolve(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         match self.settings.to {
             record @ Endpoint::Record(_) => cx.offer(record, key, Hop::NONE),
-            endpoint => self.send(key, endpoint, cx),
+            endpoint => self.found(key, endpoint, cx),
+        }
+    }
+
+    /// It is known whom to ask: over a new connection if there are any.
+    fn found(&mut self, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
+        let request = &cx.shared.requests[key];
+        let (connection, client) = (request.connection, request.client);
+        if connection == NO_CONNECTION {
+            return self.send(key, to, cx);
+        }
+        let now = cx.now();
+        let rtt = self.rtt_to(to);
+        let pool = self.pool.as_mut().expect("a connection is of a pool");
+        let ready = pool.opened(connection, to, rtt, now);
+        self.send_from(ready, key, to, cx);
+        self.serve_waiting(client, cx);
+    }
+
+    /// Attempts of a client that wait for a connection go on, as far as there are any.
+    fn serve_waiting(&mut self, client: u32, cx: &mut Cx<'_>) {
+        while let Some(next) = self.pool.as_mut().and_then(|pool| pool.next_waiting(client, cx.now())) {
+            self.connect(next, cx);
+        }
+    }
+
+    fn send_from(&mut self, ready: SimTime, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
+        if ready <= cx.now() {
+            self.send(key, to, cx);
+        } else {
+            cx.kernel.schedule_at(ready, self.event(Event::Connected(key)));
+        }
+    }
+
+    fn connected(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let request = &cx.shared.requests[key];
+        if request.abandoned {
+            cx.shared.requests.remove(key);
+            return;
+        }
+        let to = self.pool.as_ref().and_then(|pool| pool.address(request.connection)).expect("it is open");
+        self.send(key, to, cx);
+    }
+
+    /// A request is over: its connection is free for another, or closed.
+    fn leave_connection(&mut self, key: RequestKey, keep: bool, cx: &mut Cx<'_>) {
+        let Some(pool) = &mut self.pool else { return };
+        let now = cx.kernel.now();
+        let request = &mut cx.shared.requests[key];
+        let connection = std::mem::replace(&mut request.connection, NO_CONNECTION);
+        if connection != NO_CONNECTION {
+            let client = request.client;
+            pool.released(connection, keep, now);
+            self.serve_waiting(client, cx);
         }
     }
 
@@ -635,6 +561,13 @@ impl Client {
         let hop = self.hop_to(to);
         cx.request(key).set_bottom_hop(hop);
         cx.offer(to, key, hop);
+    }
+
+    fn rtt_to(&self, to: Endpoint) -> SimDuration {
+        match to {
+            Endpoint::CloudFront(distribution) => self.edge_rtts[distribution.index()],
+            _ => self.settings.rtt_to.iter().find(|(far, _)| *far == to).map_or(self.settings.rtt, |(_, rtt)| *rtt),
+        }
     }
 
     fn hop_to(&self, to: Endpoint) -> Hop {
@@ -651,7 +584,7 @@ impl Client {
             return;
         }
         match answer {
-            Some(endpoint) => self.send(key, endpoint, cx),
+            Some(endpoint) => self.found(key, endpoint, cx),
             None => self.end_attempt(key, Outcome::failed(0, Cause::Dns), cx),
         }
     }
@@ -674,24 +607,40 @@ impl Client {
     fn time_out(&mut self, cx: &mut Cx<'_>) {
         let wake = self.event(Event::Timeout);
         while let Some(key) = self.timeout.as_mut().and_then(|timeout| timeout.next_due(wake, waits, cx)) {
-            // Whoever has it goes on with it, and it is removed when it comes back.
-            cx.request(key).abandoned = true;
+            self.abandon(key, cx);
             self.after_attempt(key, Outcome::failed(0, Cause::ClientTimeout), cx);
         }
     }
 
+    /// The client no longer waits. Whoever has the request goes on with it, and it is removed when it comes back.
+    fn abandon(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        cx.request(key).abandoned = true;
+        // HTTP/1.1 can only close the connection; a stream is reset alone.
+        let keep = self.settings.connections.is_some_and(|connections| connections.streams > 1);
+        self.leave_connection(key, keep, cx);
+    }
+
     fn end_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        self.leave_connection(key, outcome.status != 0, cx);
         self.after_attempt(key, outcome, cx);
         cx.shared.requests.remove(key);
     }
 
     fn after_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        self.learn(key, outcome, cx);
+        if !self.twins.is_empty() && !self.decides(key, outcome, cx) {
+            return;
+        }
         let retry = &self.settings.retry;
         let request = &cx.shared.requests[key];
-        if !outcome.is_ok() && request.attempt < retry.max_attempts {
-            let delay = retry.delay(request.attempt, request.draws(purpose::BACKOFF).uniform());
-            let mut next = self.operation_again(request);
+        if retry.again(request.attempt, outcome)
+            && let Some(price) = self.pay(request.client, outcome)
+        {
+            let retry = &self.settings.retry;
+            let delay = retry.delay(request.attempt, outcome, request.draws(purpose::BACKOFF).uniform());
+            let mut next = self.operation_again(request, u64::from(request.attempt));
             next.attempt += 1;
+            next.retry_cost = price;
             let key = cx.shared.requests.insert(next);
             cx.kernel.schedule_in(delay, self.event(Event::Retry(key)));
             return;
@@ -703,9 +652,71 @@ impl Client {
         cx.shared.observer.operation_ends(request.route, request.started, cx.kernel.now(), outcome);
     }
 
+    /// What a client learns from the end of an attempt: tokens, its circuit, its rate.
+    fn learn(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
+        if outcome.cause == Cause::CircuitOpen {
+            return;
+        }
+        let now = cx.kernel.now();
+        let request = &cx.shared.requests[key];
+        let client = request.client as usize;
+        if let (Some(quota), true) = (self.settings.retry.quota, outcome.is_ok())
+            && let Some(tokens) = of_client(&mut self.tokens, client)
+        {
+            quota.release(tokens, request.retry_cost);
+        }
+        if let (Some(settings), Some(circuit)) = (&self.settings.circuit_breaker, of_client(&mut self.circuits, client))
+        {
+            self.tally.circuits_opened += u64::from(circuit.ended(outcome.is_ok(), settings, now));
+        }
+        if let Some(limiter) = of_client(&mut self.limiters, client) {
+            limiter.answered(retry::is_throttled(outcome), now);
+        }
+    }
+
+    /// Takes the price of a retry from a client's quota; `None` if it cannot pay.
+    fn pay(&mut self, client: u32, outcome: Outcome) -> Option<u8> {
+        let price = match (self.settings.retry.quota, of_client(&mut self.tokens, client as usize)) {
+            (Some(quota), Some(tokens)) => quota.acquire(tokens, outcome),
+            _ => Some(0),
+        };
+        self.tally.retries += u64::from(price.is_some());
+        self.tally.retries_refused += u64::from(price.is_none());
+        price
+    }
+
+    /// Sends an attempt that is still unanswered a second time.
+    fn hedge(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let Some(request) = cx.shared.requests.get(key).filter(|request| !request.abandoned) else { return };
+        let second = self.operation_again(request, purpose::HEDGE);
+        let second = cx.shared.requests.insert(second);
+        self.tally.hedges += 1;
+        self.twins.insert(key, Twin { other: second, second: false });
+        self.twins.insert(second, Twin { other: key, second: true });
+        self.attempt(second, cx);
+    }
+
+    /// Whether the end of an attempt decides its operation's: not if it failed while its twin is still out. Of two, a good
+    /// answer makes the other one void.
+    fn decides(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) -> bool {
+        let Some(Twin { other, second }) = self.twins.remove(&key) else { return true };
+        self.twins.remove(&other);
+        if outcome.is_ok() {
+            self.tally.hedges_won += u64::from(second);
+            self.abandon(other, cx);
+        }
+        outcome.is_ok()
+    }
+
+    /// Whether a request is the second for its operation, which the first one stands for.
+    #[must_use]
+    pub fn is_second(&self, key: RequestKey) -> bool {
+        self.twins.get(&key).is_some_and(|twin| twin.second)
+    }
+
     /// The same operation once more: what is asked for stays, what it costs is drawn anew from a stream of its own.
-    fn operation_again(&self, request: &Request) -> Request {
-        let stream = mix(request.stream, u64::from(request.attempt));
+    fn operation_again(&self, request: &Request, which: u64) -> Request {
+        let stream = mix(request.stream, which);
         let mut again = Request::new(stream, request.started, Holder::Client(self.id), Hop::NONE);
         again.traffic = request.traffic;
         again.place = request.place;
@@ -729,96 +740,40 @@ fn waits(request: &Request, _since: SimTime) -> bool {
     !request.abandoned
 }
 
-impl Observed for Client {}
+/// What a client remembers, if its source has such a thing. Clients beyond the population (a recorded log may have more than it
+/// said) share with others.
+fn of_client<T>(all: &mut [T], client: usize) -> Option<&mut T> {
+    let population = all.len();
+    all.get_mut(client.checked_rem(population)?)
+}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn clock(points: &[(u64, f64)]) -> RateClock {
-        RateClock::new(&RateProfile { points: points.iter().map(|&(s, rate)| (SimTime::from_secs(s), rate)).collect() })
-    }
-
-    #[test]
-    fn evenly_spaced_arrivals_follow_the_integral_of_a_ramp() {
-        // 0..10 s at 10/s, a ramp to 20/s at 20 s, then constant: 100 + 150 arrivals by 20 s.
-        let mut clock = clock(&[(0, 10.0), (10, 10.0), (20, 20.0)]);
-        let mut at = SimTime::ZERO;
-        let mut seen = Vec::new();
-        while at < SimTime::from_secs(30) {
-            at = clock.advance(at, 1.0).expect("the rate is never 0");
-            seen.push(at);
-        }
-        assert_eq!(seen[99], SimTime::from_secs(10));
-        assert!(seen[249].since(SimTime::from_secs(20)).as_secs_f64().abs() < 1e-6);
-        assert!(seen[449].since(SimTime::from_secs(30)).as_secs_f64() < 1e-6);
-    }
-
-    #[test]
-    fn a_rate_of_zero_is_waited_out_or_ends_the_arrivals() {
-        let mut pause = clock(&[(0, 1.0), (10, 1.0), (10, 0.0), (20, 0.0), (20, 1.0)]);
-        assert_eq!(
-            pause.advance(SimTime::from_secs(10), 0.5),
-            Some(SimTime::from_secs(20) + SimDuration::from_millis(500))
-        );
-        let mut over = clock(&[(0, 1.0), (10, 1.0), (10, 0.0)]);
-        assert_eq!(over.advance(SimTime::from_secs(9), 2.0), None);
-    }
-
-    #[test]
-    fn phases_change_the_rate_and_keep_its_mean() {
-        // Four times as often for 1 s in 4 s, else never: the mean stays. A ramp beneath them makes the clock change segments.
-        let phases = [
-            Phase { factor: 4.0, lasts: SimDuration::from_secs(1) },
-            Phase { factor: 0.0, lasts: SimDuration::from_secs(3) },
-        ];
-        let mut clock =
-            clock(&[(0, 10.0), (10_000, 10.0), (20_000, 30.0), (20_000, 5.0), (30_000, 5.0), (30_000, 0.0)]);
-        let mut modulation = Modulation::new(&phases, Stream::from_key(1));
-        let mut gaps = Stream::from_key(2);
-        let (mut at, mut counts) = (SimTime::ZERO, [0u32; 3]);
-        while let Some(next) = modulation.advance(&mut clock, at, -ln(gaps.open01())) {
-            at = next;
-            counts[(at.as_nanos() / 10_000_000_000_000) as usize] += 1;
-        }
-        // 100,000, 200,000 and 50,000; the phases make the standard deviations 3.5 % or less.
-        for (count, expected) in counts.into_iter().zip([100_000.0, 200_000.0, 50_000.0]) {
-            assert!((f64::from(count) / expected - 1.0).abs() < 0.1, "{counts:?}");
+impl Observed for Client {
+    fn warm_up_over(&mut self, _now: SimTime) {
+        self.tally = Tally::default();
+        if let Some(pool) = &mut self.pool {
+            pool.tally = connections::Tally::default();
         }
     }
 
-    #[test]
-    fn what_is_expected_is_the_area_under_the_rate() {
-        let mut ramp = clock(&[(0, 10.0), (10, 10.0), (20, 20.0), (20, 5.0)]);
-        assert_eq!(ramp.expected(SimTime::from_secs(5), SimTime::from_secs(15)), 50.0 + 62.5);
-        assert_eq!(ramp.expected(SimTime::ZERO, SimTime::from_secs(30)), 100.0 + 150.0 + 50.0);
-        ramp.pass(SimTime::from_secs(20));
-        assert_eq!(ramp.expected(SimTime::from_secs(20), SimTime::from_secs(21)), 5.0);
-    }
-
-    #[test]
-    fn batches_have_their_mean() {
-        let mut source = Stream::from_key(3);
-        let mean = |batch: Batch, source: &mut Stream| {
-            (0..100_000).map(|_| f64::from(batch.sample(source))).sum::<f64>() / 100_000.0
+    fn finish(&mut self, _now: SimTime, findings: &mut Findings) {
+        let subject = format!("traffic.{}", self.settings.name);
+        let mut count = |there: bool, name: &str, total: u64| {
+            if there {
+                findings.count(&subject, name, total as f64);
+            }
         };
-        assert_eq!(mean(Batch::Single, &mut source), 1.0);
-        assert_eq!(mean(Batch::Fixed(7), &mut source), 7.0);
-        assert_eq!(mean(Batch::Geometric(1.0), &mut source), 1.0);
-        assert!((mean(Batch::Geometric(4.0), &mut source) - 4.0).abs() < 0.05);
-    }
-
-    #[test]
-    fn backoff_doubles_up_to_its_cap() {
-        let retry = Retry {
-            max_attempts: 10,
-            backoff: SimDuration::from_millis(100),
-            max_backoff: SimDuration::from_secs(1),
-            jitter: Jitter::None,
-        };
-        let delays: Vec<u64> = (1..6).map(|attempt| retry.delay(attempt, 0.0).as_nanos() / 1_000_000).collect();
-        assert_eq!(delays, [100, 200, 400, 800, 1000]);
-        let jittered = Retry { jitter: Jitter::Full, ..retry };
-        assert_eq!(jittered.delay(2, 0.25).as_nanos(), 50_000_000);
+        let tally = &self.tally;
+        count(self.settings.retry.quota.is_some(), "retries", tally.retries);
+        count(self.settings.retry.quota.is_some(), "retries refused by the quota", tally.retries_refused);
+        count(self.settings.retry.adaptive, "attempts held back by the client's rate limit", tally.attempts_held_back);
+        count(self.settings.circuit_breaker.is_some(), "circuits opened", tally.circuits_opened);
+        count(self.settings.circuit_breaker.is_some(), "attempts refused by open circuits", tally.attempts_refused);
+        count(self.settings.hedge_after.is_some(), "attempts sent a second time", tally.hedges);
+        count(self.settings.hedge_after.is_some(), "second attempts that were first to answer", tally.hedges_won);
+        if let Some(pool) = &self.pool {
+            count(true, "connections opened", pool.tally.opened);
+            count(true, "requests on kept connections", pool.tally.reused);
+            count(true, "requests that waited for a connection", pool.tally.waited);
+        }
     }
 }

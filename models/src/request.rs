@@ -71,6 +71,8 @@ pub enum Cause {
     WafBlocked,
     /// The connection was reset: the network load balancer's target became unhealthy, left, or there was none.
     ConnectionReset,
+    /// The client's own circuit breaker was open: nothing was asked.
+    CircuitOpen,
 }
 
 /// How long it is tried to connect to where packets are lost (ALB guide, troubleshooting: 10 s; taken for all callers).
@@ -80,7 +82,7 @@ impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
@@ -108,6 +110,7 @@ impl Cause {
         Self::AlbCapacity,
         Self::WafBlocked,
         Self::ConnectionReset,
+        Self::CircuitOpen,
     ];
     /// The name in reports.
     #[must_use]
@@ -140,6 +143,7 @@ impl Cause {
             Self::AlbCapacity => "alb_capacity",
             Self::WafBlocked => "waf_blocked",
             Self::ConnectionReset => "connection_reset",
+            Self::CircuitOpen => "circuit_open",
         }
     }
 }
@@ -351,6 +355,8 @@ pub struct Request {
     pub header_variant: u16,
     /// Which of the route's cookie values.
     pub cookie_variant: u32,
+    /// The connection it is on, numbered within its source; the client's own use.
+    pub connection: u32,
     /// Stations it has been served by that sent it on to another; each has random numbers of its own.
     pub visits: u32,
     /// Number of this attempt, from 1.
@@ -359,6 +365,8 @@ pub struct Request {
     pub step: u8,
     /// Parallel calls still out; the task's own use.
     pub pending: u8,
+    /// Tokens of the caller's retry quota that it cost, 0 for a first attempt; the caller's own use.
+    pub retry_cost: u8,
     /// Whether it occupies a worker; the task's own use.
     pub holds_worker: bool,
     /// The caller has given up: serve it, but nobody waits.
@@ -404,10 +412,12 @@ impl Request {
         query_variant: 0,
         header_variant: 0,
         cookie_variant: 0,
+        connection: crate::client::connections::NO_CONNECTION,
         visits: 0,
         attempt: 1,
         step: 0,
         pending: 0,
+        retry_cost: 0,
         holds_worker: false,
         abandoned: false,
         purpose: Purpose::Work,
@@ -560,6 +570,8 @@ pub mod purpose {
     pub const REVALIDATION: u64 = 25;
     /// Stream of another attempt at an origin.
     pub const AGAIN: u64 = 26;
+    /// Stream of the same attempt sent a second time.
+    pub const HEDGE: u64 = 1 << 18;
     /// Step `n` of a handler: its demand at `STEP + 2n`, its probability at `STEP + 2n + 1`.
     pub const STEP: u64 = 1 << 16;
     /// Stream of call `n` of a handler.

@@ -456,8 +456,11 @@ impl Models {
         let mut in_flight = vec![0; architecture.routes.len()];
         let mut in_flight_in_all = 0;
         // Counted from the requests themselves, so that the audit compares two independent books.
-        for (_, request) in self.shared.requests.iter() {
-            if matches!(request.bottom(), Holder::Client(_)) && !request.abandoned {
+        for (key, request) in self.shared.requests.iter() {
+            if let Holder::Client(id) = request.bottom()
+                && !request.abandoned
+                && !self.clients[id.index()].is_second(key)
+            {
                 in_flight_in_all += 1;
                 if request.started >= warm_up {
                     in_flight[request.route.index()] += 1;

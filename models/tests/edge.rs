@@ -107,8 +107,7 @@ fn no_request_is_lost_or_answered_twice_whoever_gives_up_first() {
         for method in [Method::Get, Method::Post] {
             let mut a = poisson(30.0, Endpoint::CloudFront(CloudFrontId(0)), secs(120), SimDuration::ZERO);
             a.traffic[0].timeout = Some(secs(client));
-            a.traffic[0].retry =
-                Retry { max_attempts: 3, backoff: millis(100), max_backoff: secs(1), jitter: Jitter::Full };
+            a.traffic[0].retry = Retry::plain(3, millis(100), secs(1), Jitter::Full);
             a.traffic[0].routes[0].method = method;
             a.traffic[0].routes[0].catalog = Some(CatalogId(0));
             let headers = CacheHeaders { max_age: Some(secs(1)), ..CacheHeaders::NONE };

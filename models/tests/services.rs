@@ -104,12 +104,7 @@ fn failed_calls_are_retried_and_then_fail_the_request_with_their_cause() {
         method: Method::Get,
         probability: 1.0,
         timeout: Some(SimDuration::from_millis(20)),
-        retry: client::Retry {
-            max_attempts: 3,
-            backoff: SimDuration::from_millis(10),
-            max_backoff: secs(1),
-            jitter: client::Jitter::None,
-        },
+        retry: client::Retry::plain(3, SimDuration::from_millis(10), secs(1), client::Jitter::None),
         rtt: SimDuration::ZERO,
         required: true,
     };

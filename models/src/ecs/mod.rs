@@ -13,7 +13,7 @@ use sim_core::station::sharing::ProcessorSharing;
 use sim_core::tally::{Level, StationTally};
 use sim_core::{SimDuration, SimTime};
 
-use crate::client::Retry;
+use crate::client::{Quota, Retry};
 use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::request::*;
@@ -213,6 +213,8 @@ struct TaskInstance {
     registered: bool,
     /// CPU steps take this many times as long (injected).
     slowdown: f64,
+    /// Tokens of the retry quotas of its calls, by [`PreparedCall::bucket`]. Empty where no call has one.
+    tokens: Vec<u16>,
 }
 
 impl TaskInstance {
@@ -276,6 +278,8 @@ pub struct Ecs {
     production: u16,
     /// Flat table of the handlers' calls with their hops, by [`Request::call`].
     calls: Vec<PreparedCall>,
+    /// Tokens of a new task's retry quotas: one for each part that is called with one, as an SDK's client has it.
+    quotas: Vec<(Endpoint, Quota)>,
     /// Handlers with their calls as numbers into `calls`.
     handlers: Vec<Vec<PreparedStep>>,
     lifecycle: Stream,
@@ -300,6 +304,8 @@ struct PreparedCall {
     call: Call,
     hop: Hop,
     timeout: Option<Deadlines>,
+    /// Its quota among the service's, if it has one.
+    bucket: usize,
 }
 
 #[derive(Debug)]
@@ -322,6 +328,7 @@ impl Ecs {
         let name = format!("ecs.{}", settings.name);
         let mut calls = Vec::new();
         let handlers = settings.handlers.iter().map(|handler| prepare(handler, &mut calls, cx)).collect();
+        let quotas = share_quotas(&mut calls);
         let first = RevisionState { error_rate: settings.error_rate, cpu_factor: 1.0 };
         Self {
             id,
@@ -335,6 +342,7 @@ impl Ecs {
             deployments: 0,
             production: 0,
             calls,
+            quotas,
             handlers,
             lifecycle: cx.shared.streams.stream(&name, "lifecycle"),
             injected: vec![Injected::default(); settings.zones.len().max(1)],
@@ -390,6 +398,20 @@ impl Ecs {
 }
 
 /// Lays a handler's steps out for running: calls in one flat table, hops and timeouts as lanes.
+/// Gives calls of one part with the same quota one bucket; tells which buckets there are.
+fn share_quotas(calls: &mut [PreparedCall]) -> Vec<(Endpoint, Quota)> {
+    let mut quotas = Vec::new();
+    for call in calls {
+        let Some(quota) = call.call.retry.quota else { continue };
+        let of_part = (call.call.to, quota);
+        call.bucket = quotas.iter().position(|known| *known == of_part).unwrap_or_else(|| {
+            quotas.push(of_part);
+            quotas.len() - 1
+        });
+    }
+    quotas
+}
+
 fn prepare(handler: &Handler, calls: &mut Vec<PreparedCall>, cx: &mut Cx<'_>) -> Vec<PreparedStep> {
     let mut steps = Vec::with_capacity(handler.steps.len());
     for step in &handler.steps {
@@ -401,7 +423,7 @@ fn prepare(handler: &Handler, calls: &mut Vec<PreparedCall>, cx: &mut Cx<'_>) ->
                 for call in made {
                     let hop = cx.hop(SimDuration::from_nanos(call.rtt.as_nanos() / 2));
                     let timeout = call.timeout.map(Deadlines::new);
-                    calls.push(PreparedCall { call: call.clone(), hop, timeout });
+                    calls.push(PreparedCall { call: call.clone(), hop, timeout, bucket: 0 });
                 }
                 PreparedAction::Calls(first..calls.len() as u16)
             }

@@ -55,7 +55,9 @@ impl Ecs {
         let group = self.group_of(revision);
         self.launched += 1;
         let cores = self.shares_cores.then(|| ProcessorSharing::new(self.settings.task.vcpu));
+        let tokens = self.quotas.iter().map(|(_, quota)| quota.tokens).collect();
         let key = self.tasks.insert(TaskInstance {
+            tokens,
             number: self.launched,
             revision,
             zone,

@@ -335,7 +335,7 @@ impl Ecs {
     pub(super) fn send_call(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let number = cx.request(key).call;
         let wake = self.event(Event::CallTimeout(number));
-        let PreparedCall { call, hop, timeout } = &mut self.calls[number as usize];
+        let PreparedCall { call, hop, timeout, .. } = &mut self.calls[number as usize];
         if let Some(timeout) = timeout {
             timeout.watch(key, wake, waits, cx);
         }
@@ -373,16 +373,25 @@ impl Ecs {
         if cx.shared.requests.get(parent).is_none_or(|caller| caller.server != self.id.0) {
             return;
         }
+        let task = cx.shared.requests[parent].target;
         let call = &cx.shared.requests[key];
         let settings = &self.calls[call.call as usize].call;
-        if !outcome.is_ok() && call.attempt < settings.retry.max_attempts {
-            let delay = settings.retry.delay(call.attempt, call.draws(purpose::BACKOFF).uniform());
+        if settings.retry.again(call.attempt, outcome)
+            && let Some(price) = self.pay_retry(task, call.call, outcome)
+        {
+            let settings = &self.calls[call.call as usize].call;
+            let delay = settings.retry.delay(call.attempt, outcome, call.draws(purpose::BACKOFF).uniform());
             let stream = mix(call.stream, u64::from(call.attempt));
             let (number, attempt) = (call.call, call.attempt + 1);
             let again = self.call_request(parent, number, stream, attempt, cx);
+            cx.request(again).retry_cost = price;
             cx.kernel.schedule_in(delay, self.event(Event::CallRetry(again)));
             return;
         }
+        if outcome.is_ok() {
+            self.refund(task, call.call, call.retry_cost);
+        }
+        let settings = &self.calls[call.call as usize].call;
         let required = settings.required;
         let caller = cx.request(parent);
         if !outcome.is_ok() && required && caller.outcome.is_ok() {
@@ -391,6 +400,22 @@ impl Ecs {
         caller.pending -= 1;
         if caller.pending == 0 {
             self.resume(parent, cx);
+        }
+    }
+
+    /// Takes the price of a call's retry from its task's quota; `None` if it cannot pay.
+    fn pay_retry(&mut self, task: TaskKey, call: u16, outcome: Outcome) -> Option<u8> {
+        let prepared = &self.calls[call as usize];
+        let Some(quota) = prepared.call.retry.quota else { return Some(0) };
+        let tokens = &mut self.tasks.get_mut(task)?.tokens;
+        quota.acquire(&mut tokens[prepared.bucket], outcome)
+    }
+
+    /// A call went well: its task gets tokens back.
+    fn refund(&mut self, task: TaskKey, call: u16, price: u8) {
+        let prepared = &self.calls[call as usize];
+        if let (Some(quota), Some(task)) = (prepared.call.retry.quota, self.tasks.get_mut(task)) {
+            quota.release(&mut task.tokens[prepared.bucket], price);
         }
     }
 

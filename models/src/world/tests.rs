@@ -76,12 +76,7 @@ fn witnessed(architecture: &Architecture) -> (BTreeMap<u64, Brought>, Observatio
 
 /// Impatient customers of a catalogue's objects, who try three times, at a service that calls a slow station and tries that twice.
 fn shop(algorithm: Algorithm, tasks: u32) -> Architecture {
-    let retry = |attempts| Retry {
-        max_attempts: attempts,
-        backoff: SimDuration::from_millis(50),
-        max_backoff: secs(1),
-        jitter: Jitter::Full,
-    };
+    let retry = |attempts| Retry::plain(attempts, SimDuration::from_millis(50), secs(1), Jitter::Full);
     let mut a = poisson(60.0, Endpoint::Alb(AlbId(0)), secs(30), SimDuration::ZERO);
     a.catalogs.push(Catalog::new("things", 500, 0.8, exponential(20_000.0)));
     a.traffic[0].routes[0].catalog = Some(CatalogId(0));

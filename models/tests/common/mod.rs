@@ -57,6 +57,9 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             http_share: 0.0,
             timeout: None,
             retry: Retry::NEVER,
+            connections: None,
+            hedge_after: None,
+            circuit_breaker: None,
         }],
         route53: route53::Settings {
             records: vec![],

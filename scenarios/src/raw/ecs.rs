@@ -131,8 +131,8 @@ table! {
         optional("no timeout", "assumption") timeout: Sp<Time>,
         /// What the caller does about failures, in full.
         optional("as retry_mode says", "see retry_mode") retry: Retry,
-        /// What the caller does about failures, as AWS SDKs name it: nothing ("none"); 3 attempts, back-off 1 s with jitter
-        /// ("standard"); or 5 attempts, back-off 1 s with jitter, and for DynamoDB 10 attempts, back-off 50 ms without jitter
+        /// What the caller does about failures, as AWS SDKs name it: nothing ("none"); 3 attempts, back-off 1 s with jitter,
+        /// and a retry quota of 500 tokens for each task and called part ("standard"); or 5 attempts, back-off 1 s with jitter, and for DynamoDB 10 attempts, back-off 50 ms without jitter
         /// ("legacy").
         optional("legacy for DynamoDB, none for all others", "botocore/data/_retry.json and retryhandler.py; only AWS calls go through an SDK")
         retry_mode: Sp<RetryMode>,
@@ -173,7 +173,7 @@ choice! {
     RetryMode {
         /// Nothing.
         None = "none",
-        /// 3 attempts, 1 s, full jitter.
+        /// 3 attempts, 1 s, full jitter, a retry quota.
         Standard = "standard",
         /// 5 attempts, 1 s, full jitter; for DynamoDB 10 attempts, 50 ms, no jitter.
         Legacy = "legacy",

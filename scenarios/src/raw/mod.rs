@@ -189,6 +189,8 @@ mod tests {
             traffic::RandomBatch,
             traffic::Replay,
             traffic::Retry,
+            traffic::Connections,
+            traffic::CircuitBreaker,
             traffic::Route,
             waf::WebAcl,
             waf::Rule,

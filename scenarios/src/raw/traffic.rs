@@ -51,6 +51,12 @@ table! {
         optional("no timeout: the client waits for ever", "assumption") timeout: Sp<Time>,
         /// What clients do about failed attempts.
         default({}, "every key of retry has its own default; without it nothing is retried") retry: Retry,
+        /// How clients connect, and what they keep open.
+        optional("connections are always open and cost nothing", "assumption: textbook queues need no set-up") connections: Connections,
+        /// An attempt that is not answered after so long is sent a second time; the first good answer counts, the other is given up.
+        optional("attempts are sent once", "Dean and Barroso, The Tail at Scale, CACM 2013: hedged requests") hedge_after: Sp<Time>,
+        /// When a client stops asking for a while because too much has failed.
+        optional("clients ask whatever happens", "assumption") circuit_breaker: CircuitBreaker,
         /// What they ask for. For a replay: how its paths are grouped in reports; the first that matches.
         default([{ path = "/" }], "assumption: one route") routes: Sp<Vec<Route>>,
     }
@@ -211,14 +217,127 @@ table! {
 table! {
     /// What a caller does about failed attempts.
     Retry as "retry" {
+        /// Whose way of retrying: your own ("custom": the keys here, every failure), or that of AWS's SDKs, which retry no answer, 500,
+        /// 502, 503, 504 and throttling: "standard", "standard_2_1" (opt-in since 2026), "adaptive" (standard, and each client limits
+        /// its own rate once it was throttled), "legacy" (no quota).
+        default("custom", "assumption: nothing is retried unless asked for") mode: Sp<RetryMode>,
         /// Attempts in all; 1 = no retry.
-        default(1, "assumption: nothing is retried unless asked for") max_attempts: Sp<u32>,
-        /// Back-off before the first retry; it doubles each time.
-        default("100ms", "assumption") backoff: Sp<Time>,
+        optional("1; 3 with standard and adaptive, 5 with legacy", "botocore/retries/standard.py, botocore/data/_retry.json") max_attempts: Sp<u32>,
+        /// Back-off before the first retry; it doubles each time. With standard_2_1 throttled attempts wait from 1 s on.
+        optional("100ms; 1s with an SDK, 50ms with standard_2_1", "assumption; botocore/retries/standard.py") backoff: Sp<Time>,
         /// Longest back-off.
         default("20s", "AWS SDK standard mode, botocore/retries/standard.py") max_backoff: Sp<Time>,
         /// Randomness of the back-off: evenly between nothing and the back-off ("full"), or none.
         default("full", "AWS SDK standard mode, botocore/retries/standard.py") jitter: Sp<Jitter>,
+        /// Tokens of each client that retries are paid from, or "none". Without enough a failure is final. A success without a retry
+        /// gives one back, one after a retry what that cost.
+        optional("none; 500 with standard and adaptive", "botocore/retries/quota.py") quota: Sp<QuotaSetting>,
+        /// Tokens that a retry costs.
+        optional("5; 14 with standard_2_1", "botocore/retries/standard.py") retry_cost: Sp<u32>,
+        /// Tokens that a retry after a timeout costs.
+        optional("10; 14 with standard_2_1", "botocore/retries/standard.py") timeout_cost: Sp<u32>,
+        /// Tokens that a retry after throttling costs.
+        default(5, "botocore/retries/standard.py") throttling_cost: Sp<u32>,
+    }
+}
+
+choice! {
+    /// Whose way of retrying.
+    RetryMode {
+        /// The scenario's own.
+        Custom = "custom",
+        /// AWS SDK standard mode.
+        Standard = "standard",
+        /// The same after specification 2.1.
+        Standard21 = "standard_2_1",
+        /// AWS SDK adaptive mode.
+        Adaptive = "adaptive",
+        /// botocore's legacy mode.
+        Legacy = "legacy",
+    } not []
+}
+
+/// A retry quota: tokens, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuotaSetting {
+    None,
+    Tokens(u32),
+}
+
+impl Decode for QuotaSetting {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::String(text) if text == "none" => Some(Self::None),
+            _ => u32::decode(node, d).map(Self::Tokens),
+        }
+    }
+}
+
+impl JsonSchema for QuotaSetting {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "QuotaSetting".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "anyOf": [{ "type": "integer", "minimum": 1 }, { "const": "none" }], "x-type": "a number, or \"none\"" })
+    }
+}
+
+table! {
+    /// How clients connect. A connection stays with the address it was opened to: whoever holds one does not see a change of DNS.
+    Connections as "connections" {
+        /// "h2" and "h3" share one connection among a client's requests; "http/1.1" has one request on a connection at a time.
+        default("h2", "ALB and CloudFront offer HTTP/2 to viewers by default") protocol: Sp<Protocol>,
+        /// Handshake before the first request: "1.3" one round trip after TCP's, "1.2" two, "none" only TCP's. HTTP/3 has one in all.
+        default("1.3", "RFC 8446, RFC 5246, RFC 9000") tls: Sp<Tls>,
+        /// Closed after so long without a request.
+        default("60s", "ALB guide, application-load-balancers (idle timeout)") idle_timeout: Sp<Time>,
+        /// Closed after its response once it is so old.
+        default("3600s", "ALB guide, application-load-balancers (client keepalive)") max_age: Sp<Time>,
+        /// Connections of one client at most.
+        optional("6 with http/1.1, 1 otherwise", "browsers: 6 a host") per_client: Sp<u32>,
+        /// h2 and h3: requests at once on a connection.
+        default(128, "ALB guide, load-balancer-listeners: up to 128 requests in parallel on an HTTP/2 connection") streams: Sp<u32>,
+    }
+}
+
+choice! {
+    /// Protocol between client and service.
+    Protocol {
+        /// HTTP/2.
+        H2 = "h2",
+        /// HTTP/3.
+        H3 = "h3",
+        /// HTTP/1.1 with keep-alive.
+        Http1 = "http/1.1",
+    } not ["http/1.0", "grpc", "websocket"]
+}
+
+choice! {
+    /// Version of TLS.
+    Tls {
+        /// One round trip.
+        V13 = "1.3",
+        /// Two round trips.
+        V12 = "1.2",
+        /// Plain.
+        None = "none",
+    } not ["1.0", "1.1"]
+}
+
+table! {
+    /// When a client stops asking, as Hystrix has it: each client has a circuit of its own.
+    CircuitBreaker as "circuit_breaker" {
+        /// Opens when this share of the attempts in the window has failed.
+        default("50%", "Hystrix wiki, Configuration: errorThresholdPercentage") failure_rate: Sp<Share>,
+        /// Fewer attempts in the window say nothing.
+        default(20, "Hystrix wiki, Configuration: requestVolumeThreshold") minimum_calls: Sp<u32>,
+        /// What is looked at, in ten steps.
+        default("10s", "Hystrix wiki, Configuration: rollingStats.timeInMilliseconds") window: Sp<Time>,
+        /// How long it stays open before one attempt is let through to see.
+        default("5s", "Hystrix wiki, Configuration: sleepWindowInMilliseconds") open_for: Sp<Time>,
     }
 }
 

@@ -7,6 +7,7 @@ use models::request::Method;
 use sim_core::SimDuration;
 
 use super::alb::Registration;
+use super::client::of_mode;
 use super::traffic::method;
 use super::{BROKEN, Check, Section};
 use crate::decode::{Named, Sp};
@@ -14,6 +15,7 @@ use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
 use crate::raw::ecs as raw;
 use crate::raw::timeline::Strategy;
+use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::Vcpu;
 
@@ -285,7 +287,15 @@ impl Check<'_> {
                 let error = Diagnostic::error(mode.span, "either `retry` or `retry_mode`, not both", "one too many");
                 self.note(error.also(retry.span, "given here"));
             }
-            return self.retry(retry);
+            if retry.mode.value == RetryMode::Adaptive {
+                let error =
+                    Diagnostic::error(retry.mode.span, "a task's calls have no adaptive mode", "not modelled yet");
+                self.note(
+                    error
+                        .help("\"standard\" has its retry quota; the client's rate limit is there in [[traffic]] only"),
+                );
+            }
+            return self.retry(retry, 0);
         }
         let otherwise = if table { raw::RetryMode::Legacy } else { raw::RetryMode::None };
         let mode = call.and_then(|call| call.retry_mode.as_ref()).map_or(otherwise, |mode| mode.value);
@@ -325,19 +335,13 @@ pub(crate) fn rolling_bounds(desired: u32, minimum_healthy_percent: u32, maximum
 
 /// What AWS's SDKs do about failures (botocore/retries/standard.py, botocore/data/_retry.json).
 fn sdk_retry(mode: raw::RetryMode, dynamodb: bool) -> Retry {
-    let max_backoff = SimDuration::from_secs(20);
-    let second = SimDuration::from_secs(1);
     match (mode, dynamodb) {
-        (raw::RetryMode::None, _) => {
-            Retry { max_attempts: 1, backoff: SimDuration::ZERO, max_backoff, jitter: Jitter::None }
-        }
-        (raw::RetryMode::Standard, _) => Retry { max_attempts: 3, backoff: second, max_backoff, jitter: Jitter::Full },
+        (raw::RetryMode::None, _) => Retry::NEVER,
+        (raw::RetryMode::Standard, _) => of_mode(RetryMode::Standard),
         (raw::RetryMode::Legacy, true) => {
-            Retry { max_attempts: 10, backoff: SimDuration::from_millis(50), max_backoff, jitter: Jitter::None }
+            Retry::plain(10, SimDuration::from_millis(50), SimDuration::from_secs(20), Jitter::None)
         }
-        (raw::RetryMode::Legacy, false) => {
-            Retry { max_attempts: 5, backoff: second, max_backoff, jitter: Jitter::Full }
-        }
+        (raw::RetryMode::Legacy, false) => of_mode(RetryMode::Legacy),
     }
 }
 

@@ -5,6 +5,7 @@ mod alb;
 mod aurora;
 mod bounds;
 mod catalog;
+mod client;
 pub(crate) mod cloudfront;
 mod dynamodb;
 mod ecs;

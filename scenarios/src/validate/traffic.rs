@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use models::architecture::Run;
-use models::client::{Arrivals, Batch, Jitter, Phase, Process, RateProfile, Recorded, Retry, Route, Settings};
+use models::client::{Arrivals, Batch, Phase, Process, RateProfile, Recorded, Route, Settings};
 use models::ids::*;
 use models::request::Method;
 use sim_core::{SimDuration, SimTime};
@@ -107,7 +107,10 @@ impl Check<'_> {
             addresses: traffic.source_ip.as_ref().and_then(|block| self.block(block)),
             http_share: self.share(&traffic.http_share, "http_share"),
             timeout,
-            retry: self.retry(&traffic.retry),
+            retry: self.retry(&traffic.retry, clients),
+            connections: traffic.connections.as_ref().map(|connections| self.connections(connections)),
+            hedge_after: traffic.hedge_after.as_ref().map(|after| self.time(after, "hedge_after", 1e-6, 86_400.0, "")),
+            circuit_breaker: traffic.circuit_breaker.as_ref().map(|breaker| self.circuit_breaker(breaker, clients)),
         }
     }
 
@@ -396,18 +399,6 @@ impl Check<'_> {
             }
         };
         self.count(&Sp { value: count, span: variants.span }, what, 1, most)
-    }
-
-    pub(super) fn retry(&mut self, retry: &raw::Retry) -> Retry {
-        Retry {
-            max_attempts: self.count(&retry.max_attempts, "max_attempts", 1, 1000) as u16,
-            backoff: self.delay(&retry.backoff, "backoff"),
-            max_backoff: self.delay(&retry.max_backoff, "max_backoff"),
-            jitter: match retry.jitter.value {
-                raw::Jitter::Full => Jitter::Full,
-                raw::Jitter::None => Jitter::None,
-            },
-        }
     }
 
     /// Reads the logs of replayed traffic, and sets the run's length by them if it has none.
