@@ -30,6 +30,7 @@ use crate::deadlines::Deadlines;
 use crate::ids::*;
 use crate::observer::{Findings, Observed};
 use crate::request::*;
+use crate::route53::{DnsCache, Population};
 use crate::world::{self, Cx};
 pub use arrivals::{Arrivals, Batch, Phase, Process, RateProfile, Recorded};
 use arrivals::{Modulation, RateClock};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub addresses: Option<Block>,
     /// Share of operations whose viewer comes without TLS, 0..=1. Distributions alone care.
     pub http_share: f64,
+    /// How they keep answers of DNS.
+    pub dns_cache: DnsCache,
     /// How long an attempt may take.
     pub timeout: Option<SimDuration>,
     /// What is done about failed attempts.
@@ -73,6 +76,19 @@ pub struct Settings {
     pub hedge_after: Option<SimDuration>,
     /// When a client stops asking.
     pub circuit_breaker: Option<CircuitBreaker>,
+}
+
+impl Settings {
+    /// What Route 53 and the resolvers know of it.
+    #[must_use]
+    pub fn population(&self) -> Population {
+        let asks = match self.to {
+            Endpoint::Record(record) => Some(record),
+            _ => None,
+        };
+        let routes = self.routes.iter().map(|route| route.id).collect();
+        Population { clients: self.clients, cache: self.dns_cache, place: self.place, asks, routes }
+    }
 }
 
 /// What clients ask for.

@@ -3,8 +3,8 @@
 
 use sim_core::digest::Digest;
 use sim_core::observations::{
-    ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series, SeriesGroup,
-    StationObservations, Table,
+    ArrivalWindow, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series,
+    SeriesGroup, StationObservations, Table,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -152,6 +152,8 @@ pub struct Observer {
     downtime: Vec<DowntimeWindow>,
     log: Vec<LogEntry>,
     log_dropped: u64,
+    /// Health checks that became unhealthy, with the routes concerned.
+    detections: Vec<(DnsFailover, Vec<RouteId>)>,
     /// Figures over time.
     pub figures: Figures,
     bin_latency: Histogram,
@@ -189,6 +191,7 @@ impl Observer {
             downtime: Vec::new(),
             log: Vec::new(),
             log_dropped: 0,
+            detections: Vec::new(),
             figures,
             bin_latency: Histogram::new(),
             bin_ended: [0; Cause::COUNT],
@@ -325,6 +328,14 @@ impl Observer {
         }
     }
 
+    /// A health check on which the answers of some routes' names depend has become unhealthy; new answers follow at `served`.
+    pub fn endpoint_unhealthy(&mut self, check: &str, detected: SimTime, served: SimTime, routes: &[RouteId]) {
+        if self.detections.len() < LOG_CAPACITY && !routes.is_empty() {
+            let failover = DnsFailover { check: check.to_owned(), detected, served };
+            self.detections.push((failover, routes.to_vec()));
+        }
+    }
+
     /// A bin of the figures ends.
     pub fn end_bin(&mut self, now: SimTime) {
         let bin_start = (now.as_nanos() - 1) / self.figures.bin.as_nanos() * self.figures.bin.as_nanos();
@@ -368,6 +379,7 @@ impl Observer {
         self.downtime.retain(|window| window.until > warm_up);
         for window in &mut self.downtime {
             window.blamed_on = blame(&self.log, window);
+            window.dns_failover = first_detection(&self.detections, &self.names, window);
         }
         self.downtime.sort_by(|a, b| (a.from, &a.route).cmp(&(b.from, &b.route)));
         findings.check(
@@ -494,8 +506,21 @@ impl Window {
             started: self.started,
             cause: cause.name().to_owned(),
             blamed_on: None,
+            dns_failover: None,
         }
     }
+}
+
+/// The first health check that found out within a window of downtime what a name's viewers suffered from.
+fn first_detection(
+    detections: &[(DnsFailover, Vec<RouteId>)],
+    names: &[String],
+    window: &DowntimeWindow,
+) -> Option<DnsFailover> {
+    let within = |failover: &DnsFailover| (window.from..=window.until).contains(&failover.detected);
+    let concerns = |routes: &[RouteId]| routes.iter().any(|route| names[route.index()] == window.route);
+    let found = detections.iter().find(|(failover, routes)| within(failover) && concerns(routes));
+    found.map(|(failover, _)| failover.clone())
 }
 
 /// How long before a window something may have begun that it is blamed on.

@@ -229,10 +229,10 @@ impl Models {
             unreachable: Vec::new(),
         };
         let mut cx = Cx { kernel, shared: &mut shared };
-        let populations: Vec<u32> = architecture.traffic.iter().map(|traffic| traffic.clients).collect();
+        let sources: Vec<route53::Population> = architecture.traffic.iter().map(client::Settings::population).collect();
         let mut models = Self {
             clients: build(&architecture.traffic, |i, s| Client::new(TrafficId(i), s, architecture, &mut cx)),
-            route53: Route53::new(&architecture.route53, &populations, &mut cx),
+            route53: Route53::new(&architecture.route53, &sources, architecture.places.len(), &mut cx),
             cloudfronts: build(&architecture.cloudfront, |i, s| {
                 CloudFront::new(CloudFrontId(i), s, architecture, &mut cx)
             }),
@@ -373,6 +373,7 @@ impl Models {
             Control::Drained(ecs, task) => self.ecs[ecs.index()].drained(task, cx),
             Control::TargetHealth(ecs, task, healthy) => self.ecs[ecs.index()].target_health(task, healthy),
             Control::AliasHealth(alb, healthy) => {
+                self.route53.target_health(alb, healthy, cx);
                 self.accelerators.iter_mut().for_each(|it| it.target_health(alb, healthy, cx));
             }
             Control::SwitchTraffic(alb, from, to) => self.albs[alb.index()].switch_traffic(from, to, cx),
@@ -553,17 +554,7 @@ pub(crate) mod bench {
             catalogs: Vec::new(),
             routes: vec!["test".to_owned()],
             traffic: Vec::new(),
-            route53: route53::Settings {
-                records: Vec::new(),
-                health_checks: Vec::new(),
-                resolvers: route53::Resolvers {
-                    count: 1,
-                    client_rtt: SimDuration::ZERO,
-                    authoritative_rtt: SimDuration::ZERO,
-                    client_cache: false,
-                },
-                propagation: SimDuration::ZERO,
-            },
+            route53: route53::Settings::none(),
             cloudfront: Vec::new(),
             global_accelerators: Vec::new(),
             waf: Vec::new(),

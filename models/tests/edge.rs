@@ -59,8 +59,8 @@ fn balancer(name: &str, service: EcsId) -> alb::Settings {
     }
 }
 
-fn record(policy: RoutingPolicy) -> Record {
-    Record { name: "www.example.com".into(), ttl: secs(60), policy }
+fn record(policy: RoutingPolicy, answers: Vec<Answer>) -> Record {
+    Record { name: "www.example.com".into(), ttl: secs(60), alias: true, policy, answers }
 }
 
 fn counter(seen: &Observations, subject: &str, name: &str) -> f64 {
@@ -71,9 +71,9 @@ fn counter(seen: &Observations, subject: &str, name: &str) -> f64 {
 #[test]
 fn static_paths_come_from_the_edge_and_posts_from_the_origin() {
     let mut a = poisson(200.0, Endpoint::Record(RecordId(0)), secs(600), secs(300));
-    a.route53.records.push(record(RoutingPolicy::Simple(Endpoint::CloudFront(CloudFrontId(0)))));
+    a.route53.records.push(record(RoutingPolicy::Simple, vec![Answer::plain(Endpoint::CloudFront(CloudFrontId(0)))]));
     a.route53.resolvers =
-        Resolvers { count: 20, client_rtt: millis(6), authoritative_rtt: millis(40), client_cache: true };
+        Resolvers { count: 20, client_rtt: millis(6), authoritative_rtt: millis(40), ..a.route53.resolvers };
     a.cloudfront.push(distribution(Endpoint::Station(StationId(0))));
     a.stations
         .push(station::Settings { response_bytes: 300, ..station::Settings::new("origin", None, constant(0.05)) });
@@ -132,17 +132,21 @@ fn no_request_is_lost_or_answered_twice_whoever_gives_up_first() {
 fn failover(resolvers: u32) -> Architecture {
     let mut a = poisson(50.0, Endpoint::Record(RecordId(0)), secs(900), SimDuration::ZERO);
     a.traffic[0].clients = 20_000;
-    let answer = |alb, health_check| Answer { endpoint: Endpoint::Alb(AlbId(alb)), weight: 0, health_check };
-    let policy = RoutingPolicy::Failover { primary: answer(0, Some(0)), secondary: answer(1, None) };
-    a.route53.records.push(record(policy));
+    let answer = |alb, health_check| Answer { health_check, ..Answer::plain(Endpoint::Alb(AlbId(alb))) };
+    let answers = vec![answer(0, Some(0)), answer(1, None)];
+    a.route53.records.push(record(RoutingPolicy::failover(), answers));
     a.route53.health_checks.push(HealthCheck {
         name: "primary".into(),
-        endpoint: Endpoint::Alb(AlbId(0)),
-        path: PathId(0),
-        request_interval: secs(10),
-        failure_threshold: 3,
-        checkers: 16,
-        timeout: secs(6),
+        source: route53::Source::Endpoint(route53::Probing {
+            endpoint: Endpoint::Alb(AlbId(0)),
+            path: PathId(0),
+            request_interval: secs(10),
+            failure_threshold: 3,
+            checkers: 16,
+            timeout: secs(6),
+        }),
+        inverted: false,
+        disabled: false,
     });
     a.route53.resolvers.count = resolvers;
     for (number, name) in [(0, "primary"), (1, "secondary")] {
@@ -183,4 +187,110 @@ fn failover_loses_what_detection_propagation_and_ttl_cost() {
     let variance = lost.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 7.0;
     let half_width = 5.4 * (variance / 8.0).sqrt();
     assert!((mean - 63.2).abs() < half_width && half_width < 5.0, "{mean} +- {half_width}");
+}
+
+/// Fact sheet, worked example 1.4, as the ledger splits it: endpoints that refuse, checks every 10 or 30 s x 3, TTL 60. Detection
+/// 28.2 or 84.7 s (the 14th of 16 phases), propagation 5 s, and until half of the viewers have followed half a TTL.
+#[test]
+fn worked_example_of_failover_time_as_the_ledger_splits_it() {
+    for (interval, detection) in [(10, 28.2), (30, 84.7)] {
+        let mut a = failover(300);
+        let route53::Source::Endpoint(probing) = &mut a.route53.health_checks[0].source else { panic!("an endpoint") };
+        probing.request_interval = secs(interval);
+        let parts: Vec<[f64; 3]> = (0..12)
+            .map(|replication| {
+                let seen = models::simulate(&a, 5, replication);
+                let found = seen.downtime.iter().find(|window| window.dns_failover.is_some());
+                let window = found.expect("names led away from it").clone();
+                let failover = window.dns_failover.expect("it was looked for");
+                assert_eq!(failover.check, "route53.primary");
+                let since = |from: SimTime, to: SimTime| to.since(from).as_secs_f64();
+                [
+                    since(window.from, failover.detected),
+                    since(failover.detected, failover.served),
+                    since(failover.served, window.until),
+                ]
+            })
+            .collect();
+        let mean = |part: usize| parts.iter().map(|it| it[part]).sum::<f64>() / parts.len() as f64;
+        assert!((mean(0) - detection).abs() < 0.1 * interval as f64, "{} against {detection}", mean(0));
+        assert!(parts.iter().all(|it| it[1] == 5.0));
+        // The last bad second is the one before more than half are well again.
+        assert!((mean(2) - 30.0).abs() < 4.0, "{}", mean(2));
+    }
+}
+
+/// A held connection stays with the address it was opened to: viewers with connections go on failing until those are closed.
+#[test]
+fn kept_connections_stay_with_the_old_address() {
+    let lost = |connections: Option<client::Connections>| {
+        let mut a = failover(50);
+        a.traffic[0].clients = 20;
+        a.traffic[0].connections = connections;
+        let seen = run(&a);
+        seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+    };
+    let kept =
+        client::Connections { streams: 100, per_client: 1, handshakes: 2, idle_timeout: secs(60), max_age: secs(200) };
+    let (without, with) = (lost(None), lost(Some(kept)));
+    // Each client asks 2.5 times a second: its connection is never idle, and closed with age alone. The fault comes 100 s
+    // into the second one.
+    assert!(without < 100.0, "{without}");
+    assert!(with > without && (with - 100.0).abs() < 15.0, "{with}");
+    let forever = client::Connections { max_age: secs(3600), ..kept };
+    assert!(lost(Some(forever)) > 590.0, "nobody ever asks for the name again");
+}
+
+/// Java that keeps answers for good never follows; for 30 s it follows within that, whatever the time to live.
+#[test]
+fn java_caches_follow_late_or_never() {
+    let lost = |cache: route53::DnsCache, ttl: u64| {
+        let mut a = failover(50);
+        a.traffic[0].clients = 20;
+        a.traffic[0].dns_cache = cache;
+        a.route53.records[0].ttl = secs(ttl);
+        let seen = run(&a);
+        seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+    };
+    assert!(lost(route53::DnsCache::Forever, 60) > 590.0);
+    // Detection 28.2 and propagation 5, then up to 30 s; at 1 s of time to live the resolver's copy adds nothing. (The clients began
+    // together and look anew together, so it is not half of it here.)
+    let (fixed, honest) = (lost(route53::DnsCache::Fixed(secs(30)), 1), lost(route53::DnsCache::Ttl, 1));
+    assert!((30.0..38.0).contains(&honest), "{honest}");
+    assert!(fixed > honest + 3.0 && fixed < honest + 31.0, "{fixed} {honest}");
+    assert!(lost(route53::DnsCache::Fixed(secs(200)), 1) > honest + 50.0);
+}
+
+/// Resolvers that stretch a TTL of 5 s to 300 s keep their share of the viewers away from the secondary.
+#[test]
+fn stretched_times_to_live_keep_viewers_where_they_were() {
+    let lost = |share: f64| {
+        let mut a = failover(100);
+        a.route53.records[0].ttl = secs(5);
+        a.route53.resolvers.ttl_violation_fraction = share;
+        a.route53.resolvers.min_ttl = secs(300);
+        let seen = run(&a);
+        seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+    };
+    let (honest, some) = (lost(0.0), lost(0.2));
+    // A fifth of the viewers follow after 150 s on average instead of 2.5.
+    assert!((honest - 35.7).abs() < 5.0, "{honest}");
+    assert!((some - honest - 0.2 * 147.5).abs() < 8.0, "{some} {honest}");
+}
+
+/// Aliases that evaluate their target's health need no health check: the load balancer itself says that it has nobody.
+#[test]
+fn an_alias_follows_the_health_of_its_load_balancer() {
+    let lost = |evaluate: bool| {
+        let mut a = failover(300);
+        a.route53.health_checks.clear();
+        a.route53.records[0].answers[0].health_check = None;
+        a.route53.records[0].answers[0].evaluate_target_health = evaluate;
+        let seen = run(&a);
+        seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+    };
+    // Propagation 5 s and half a TTL, less for the tenth of the resolvers that hold no copy when it happens: the targets are
+    // gone at once with their tasks.
+    assert!((lost(true) - 32.0).abs() < 4.0, "{}", lost(true));
+    assert!(lost(false) > 590.0, "and never without");
 }

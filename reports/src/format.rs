@@ -28,7 +28,9 @@ impl Unit {
         match last {
             "availability" | "error_rate" | "utilisation" | "utilisation_peak" => Self::Share,
             "throughput" => Self::Rate,
-            "mean_wait" | "mean_sojourn" | "total_s" => Self::Seconds,
+            "mean_wait" | "mean_sojourn" | "total_s" | "detection_s" | "propagation_s" | "residual_ttl_s" => {
+                Self::Seconds
+            }
             _ if last.ends_with("_ratio") => Self::Share,
             _ if last.ends_with("_s") => Self::Seconds,
             "mean" | "p50" | "p90" | "p95" | "p99" | "p999" | "max" if has("latency") || has("latency_failed") => {

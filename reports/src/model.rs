@@ -139,6 +139,12 @@ figures! {
         windows,
         /// Operations that started inside a window and failed.
         lost,
+        /// Of windows that a failover of DNS ended: seconds until a health check found out, on average. None, no value.
+        detection_s,
+        /// Seconds from there until name servers gave another answer.
+        propagation_s,
+        /// Seconds from there until the window was over: answers that were still kept.
+        residual_ttl_s,
     }
 }
 
@@ -491,8 +497,23 @@ pub struct Window {
     pub cause: String,
     /// The fault, deployment or failover before it, if one was near.
     pub blamed_on: Option<String>,
+    /// How names led away from it, where they did.
+    pub dns_failover: Option<DnsFailover>,
     /// Whether it lies wholly inside the warm-up, and so outside the figures.
     pub in_warm_up: bool,
+}
+
+/// The parts of a window of downtime that a failover of DNS ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DnsFailover {
+    /// The health check that found out.
+    pub check: String,
+    /// Seconds from the start of the window until it did.
+    pub detection_s: f64,
+    /// Seconds from there until name servers gave another answer.
+    pub propagation_s: f64,
+    /// Seconds from there to the end of the window: answers that were still kept, until too few to count had them.
+    pub residual_ttl_s: f64,
 }
 
 /// Something that happened.

@@ -284,6 +284,16 @@ impl Page {
         );
         let line = dimmed(&line, self.ink);
         self.line(&line);
+        if !down.detection_s.value.is_nan() {
+            let line = format!(
+                "  DNS failover: {} until detected, {} until new answers follow, {} while old answers are kept",
+                figure(Unit::Seconds, &down.detection_s),
+                figure(Unit::Seconds, &down.propagation_s),
+                figure(Unit::Seconds, &down.residual_ttl_s),
+            );
+            let line = dimmed(&line, self.ink);
+            self.line(&line);
+        }
         let mut table = self.new_table(&["from", "for", "route", "lost", "of", "cause", "blamed on"], 1);
         for (index, alignment) in [(2, CellAlignment::Left), (5, CellAlignment::Left), (6, CellAlignment::Left)] {
             if let Some(column) = table.column_mut(index) {

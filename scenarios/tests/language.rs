@@ -6,7 +6,7 @@ use models::alb::{Action, Targets};
 use models::client::{Arrivals, Batch, Jitter, Process};
 use models::ecs::StepAction;
 use models::ids::*;
-use models::route53::RoutingPolicy;
+use models::route53::{RoutingPolicy, Source as Looks};
 use models::timeline::{FaultAction, Strategy};
 use scenarios::{LoadOptions, Override, Scenario, Source, library, load, load_with};
 use sim_core::distribution::Distribution;
@@ -166,11 +166,13 @@ fn failover_routing_needs_one_answer_of_each_role() {
 [route53.\"a.example\"]\nrouting_policy = \"failover\"
 records = [{ target = \"alb.front\", failover = \"PRIMARY\", health_check = \"front\" }, { target = \"station.sorry\", failover = \"SECONDARY\" }]\n";
     let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let RoutingPolicy::Failover { primary, secondary } = &scenario.architecture.route53.records[0].policy else {
-        panic!()
+    let record = &scenario.architecture.route53.records[0];
+    assert_eq!(record.policy, RoutingPolicy::failover());
+    assert_eq!((record.answers[0].health_check, record.answers[1].health_check), (Some(0), None));
+    let Looks::Endpoint(probing) = &scenario.architecture.route53.health_checks[0].source else {
+        panic!("an endpoint")
     };
-    assert_eq!((primary.health_check, secondary.health_check), (Some(0), None));
-    assert_eq!(scenario.architecture.route53.health_checks[0].checkers, 16);
+    assert_eq!(probing.checkers, 16);
     refused(
         &text,
         &["route53.\"a.example\".records=[{ target = \"alb.front\", failover = \"PRIMARY\" }]"],
@@ -179,8 +181,8 @@ records = [{ target = \"alb.front\", failover = \"PRIMARY\", health_check = \"fr
     refused(&text, &["route53.\"a.example\".records.0.health_check=fron"], &["did you mean `front`"]);
     refused(
         &text,
-        &["route53.\"a.example\".routing_policy=latency"],
-        &["`latency` is not modelled yet", "`simple`, `weighted`, `failover`"],
+        &["route53.\"a.example\".routing_policy=ip_based"],
+        &["`ip_based` is not modelled yet", "`simple`, `weighted`, `failover`"],
     );
 }
 

@@ -3,8 +3,8 @@
 use crate::digest::Digest;
 use crate::math::hash_str;
 use crate::observations::{
-    ArrivalWindow, Audit, AuditCheck, Counter, DowntimeWindow, LogEntry, Observations, RouteObservations, Series,
-    StationObservations, Table,
+    ArrivalWindow, Audit, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, Observations, RouteObservations,
+    Series, StationObservations, Table,
 };
 use crate::tally::Histogram;
 use crate::{SimDuration, SimTime};
@@ -52,7 +52,8 @@ fields! {
         max_waiting, mean_wait, mean_sojourn, arrivals, completions, lost,
     }
     LogEntry { at, until, kind, subject, what }
-    DowntimeWindow { route, from, until, lost, started, cause, blamed_on }
+    DowntimeWindow { route, from, until, lost, started, cause, blamed_on, dns_failover }
+    DnsFailover { check, detected, served }
     Counter { subject, name, value }
     Table { title, rows_are, columns, rows, ranked }
     Audit { checks }

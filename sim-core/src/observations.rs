@@ -200,6 +200,20 @@ pub struct DowntimeWindow {
     pub cause: String,
     /// The fault, deployment or failover that was last to begin before the window did, if any was near.
     pub blamed_on: Option<String>,
+    /// How names led away from it, where they did.
+    pub dns_failover: Option<DnsFailover>,
+}
+
+/// How names led viewers away from what failed: detection lasts from the start of the downtime to `detected`, propagation from
+/// there to `served`, and what is left is answers that were still kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsFailover {
+    /// The health check that found out.
+    pub check: String,
+    /// When it did.
+    pub detected: SimTime,
+    /// From when on name servers gave another answer.
+    pub served: SimTime,
 }
 
 /// A named total.

@@ -182,9 +182,9 @@ impl Alb {
             connections: Connections::new(settings.idle_timeout, settings.client_keep_alive),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
-            fit: true,
             counts: Counts::new(id, &name, &zones, cx),
             zones,
+            fit: true,
             name,
         }
     }

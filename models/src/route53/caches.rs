@@ -1,15 +1,50 @@
 //! What clients and caching resolvers remember.
 
+use std::collections::BTreeMap;
+
 use sim_core::math::mix64;
 use sim_core::random::{Draws, Source};
 use sim_core::{SimDuration, SimTime};
 
+use super::selection::{Resolution, Values};
+use super::{NO_ANSWER, Population, Resolvers};
 use crate::ids::*;
+
+/// How clients keep answers themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DnsCache {
+    /// For what is left of their time to live.
+    #[default]
+    Ttl,
+    /// For so long, whatever their time to live: as Java does (networkaddress.cache.ttl).
+    Fixed(SimDuration),
+    /// For good.
+    Forever,
+    /// Not at all.
+    None,
+}
+
+/// How long Java remembers that there was no answer (networkaddress.cache.negative.ttl).
+const JAVA_NEGATIVE: SimDuration = SimDuration::from_secs(10);
+
+impl DnsCache {
+    /// When a client's copy expires; `None` if it keeps none.
+    fn expires(self, cached: Cached, now: SimTime) -> Option<SimTime> {
+        let nothing = cached.answer == NO_ANSWER;
+        match self {
+            Self::Ttl => Some(cached.expires),
+            Self::None => None,
+            Self::Fixed(time) => Some(now + if nothing { time.min(JAVA_NEGATIVE) } else { time }),
+            Self::Forever => Some(if nothing { now + JAVA_NEGATIVE } else { SimTime::MAX }),
+        }
+    }
+}
 
 /// An answer kept until it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cached {
     pub(super) expires: SimTime,
+    /// Number of what the name resolves to, or [`NO_ANSWER`].
     pub(super) answer: u16,
 }
 
@@ -26,14 +61,15 @@ impl Cached {
 #[derive(Debug)]
 pub(super) struct ClientCaches {
     records: usize,
-    populations: Vec<u32>,
+    populations: Vec<(u32, DnsCache)>,
     /// By traffic source, then record; then by client. Empty until the source has its first answer for the name.
     tables: Vec<Vec<Cached>>,
 }
 
 impl ClientCaches {
-    pub(super) fn new(records: usize, populations: &[u32]) -> Self {
-        Self { records, populations: populations.to_vec(), tables: vec![Vec::new(); populations.len() * records] }
+    pub(super) fn new(records: usize, sources: &[Population]) -> Self {
+        let populations: Vec<(u32, DnsCache)> = sources.iter().map(|source| (source.clients, source.cache)).collect();
+        Self { records, tables: vec![Vec::new(); populations.len() * records], populations }
     }
 
     #[inline]
@@ -52,23 +88,35 @@ impl ClientCaches {
         cached.at(now).map(|cached| cached.answer)
     }
 
-    pub(super) fn put(&mut self, traffic: TrafficId, record: RecordId, client: u32, cached: Cached) {
+    pub(super) fn put(&mut self, traffic: TrafficId, record: RecordId, client: u32, cached: Cached, now: SimTime) {
         let number = self.table(traffic, record);
-        let Some(table) = self.tables.get_mut(number) else { return };
+        let Some(&(population, cache)) = self.populations.get(traffic.index()) else { return };
+        let Some(expires) = cache.expires(cached, now) else { return };
+        let table = &mut self.tables[number];
         if table.is_empty() {
-            table.resize(self.populations[traffic.index()].max(1) as usize, Cached::NOTHING);
+            table.resize(population.max(1) as usize, Cached::NOTHING);
         }
         let clients = table.len();
-        table[client as usize % clients] = cached;
+        table[client as usize % clients] = Cached { expires, ..cached };
     }
 }
 
 /// The caching resolvers: each has its own cache for each name.
 #[derive(Debug)]
 pub(super) struct ResolverCaches {
+    /// How many share the clients, or those of each place.
     count: u32,
+    places: u32,
+    by_place: bool,
+    place: Option<PlaceId>,
+    max_ttl: SimDuration,
+    min_ttl: SimDuration,
+    /// Of each `count` the first so many stretch times to live.
+    stretching: u32,
     /// By record, then resolver.
     entries: Vec<Entry>,
+    /// Answers of several values, by their place in `entries`.
+    several: BTreeMap<usize, Values>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,55 +127,92 @@ struct Entry {
 }
 
 impl ResolverCaches {
-    /// Caches as they are found in steady state: every resolver holds an answer, chosen as all others are, whose remaining
+    /// Empty caches.
+    pub(super) fn new(settings: &Resolvers, records: usize, places: usize) -> Self {
+        let count = settings.count.max(1);
+        let places = if settings.by_place { places.max(1) as u32 } else { 1 };
+        let entry = Entry { cached: Cached::NOTHING, queries: 0 };
+        Self {
+            count,
+            places,
+            by_place: settings.by_place,
+            place: settings.place,
+            max_ttl: settings.max_ttl,
+            min_ttl: settings.min_ttl,
+            stretching: (settings.ttl_violation_fraction * f64::from(count)).round() as u32,
+            entries: vec![entry; records * (count * places) as usize],
+            several: BTreeMap::new(),
+        }
+    }
+
+    /// Fills them as they are found in steady state: every resolver holds an answer, chosen as all others are, whose remaining
     /// time to live is uniform on 0..=TTL (assumption A2). Empty caches would all be filled in the run's first moments and
     /// expire together ever after, and a change of answer would reach every viewer at one stroke.
-    pub(super) fn new(
-        count: u32,
-        records: usize,
-        key: u64,
-        ttl: impl Fn(usize) -> SimDuration,
-        answer: impl Fn(usize, u32) -> Option<u16>,
-    ) -> Self {
-        let count = count.max(1);
-        let mut entries = Vec::with_capacity(records * count as usize);
-        for record in 0..records {
-            for resolver in 0..count {
-                let left = ttl(record).scale(Draws::new(key, (record as u64) << 32 | u64::from(resolver)).uniform());
-                let cached = match answer(record, resolver) {
-                    Some(answer) => Cached { expires: SimTime::ZERO + left, answer },
-                    None => Cached::NOTHING,
-                };
-                entries.push(Entry { cached, queries: 1 });
-            }
+    pub(super) fn fill(&mut self, key: u64, resolve: impl Fn(RecordId, u32, usize) -> Resolution) {
+        let resolvers = self.count * self.places;
+        for at in 0..self.entries.len() {
+            let (record, resolver) = (at as u64 / u64::from(resolvers), at as u64 % u64::from(resolvers));
+            let resolver = resolver as u32;
+            let record = RecordId(record as u16);
+            let resolution = resolve(record, resolver, self.place_of(resolver));
+            let u = Draws::new(key, u64::from(record.0) << 32 | u64::from(resolver)).uniform();
+            let left = self.keeps(resolver, resolution.ttl).scale(u);
+            self.next_query(record, resolver);
+            self.put(record, resolver, resolution.values, SimTime::ZERO + left);
         }
-        Self { count, entries }
     }
 
     /// Which resolver a client asks, always the same one.
-    pub(super) fn of_client(&self, traffic: TrafficId, client: u32) -> u32 {
+    pub(super) fn of_client(&self, traffic: TrafficId, client: u32, place: PlaceId) -> u32 {
         // Sources start at different resolvers, lest client 0 of each share one.
         let offset = mix64(u64::from(traffic.0));
-        (offset.wrapping_add(u64::from(client)) % u64::from(self.count)) as u32
+        let number = (offset.wrapping_add(u64::from(client)) % u64::from(self.count)) as u32;
+        if self.by_place { u32::from(place.0) * self.count + number } else { number }
     }
 
-    fn place(&self, record: RecordId, resolver: u32) -> usize {
-        record.index() * self.count as usize + resolver as usize
+    /// The place that a resolver's questions come from, as Route 53 sees it.
+    pub(super) fn place_of(&self, resolver: u32) -> usize {
+        match self.place {
+            Some(place) => place.index(),
+            None => (resolver / self.count) as usize,
+        }
     }
 
-    pub(super) fn get(&self, record: RecordId, resolver: u32, now: SimTime) -> Option<Cached> {
-        self.entries[self.place(record, resolver)].cached.at(now)
+    /// How long a resolver keeps an answer with a time to live.
+    pub(super) fn keeps(&self, resolver: u32, ttl: SimDuration) -> SimDuration {
+        let least = if resolver % self.count < self.stretching { self.min_ttl } else { SimDuration::ZERO };
+        ttl.max(least).min(self.max_ttl)
     }
 
-    pub(super) fn put(&mut self, record: RecordId, resolver: u32, cached: Cached) {
-        let place = self.place(record, resolver);
-        self.entries[place].cached = cached;
+    fn at(&self, record: RecordId, resolver: u32) -> usize {
+        record.index() * (self.count * self.places) as usize + resolver as usize
+    }
+
+    pub(super) fn get(&self, record: RecordId, resolver: u32, now: SimTime) -> Option<(Values, SimTime)> {
+        let at = self.at(record, resolver);
+        let cached = self.entries[at].cached.at(now)?;
+        let values = match self.several.is_empty() {
+            true => Values::of(cached.answer),
+            false => self.several.get(&at).copied().unwrap_or_else(|| Values::of(cached.answer)),
+        };
+        Some((values, cached.expires))
+    }
+
+    pub(super) fn put(&mut self, record: RecordId, resolver: u32, values: Values, expires: SimTime) {
+        let at = self.at(record, resolver);
+        let answer = values.all().first().copied().unwrap_or(NO_ANSWER);
+        self.entries[at].cached = Cached { expires, answer };
+        if values.all().len() > 1 {
+            self.several.insert(at, values);
+        } else if !self.several.is_empty() {
+            self.several.remove(&at);
+        }
     }
 
     /// Number of the next question a resolver asks the name servers about a record; the one it holds at the start was 0.
     pub(super) fn next_query(&mut self, record: RecordId, resolver: u32) -> u32 {
-        let place = self.place(record, resolver);
-        let queries = &mut self.entries[place].queries;
+        let at = self.at(record, resolver);
+        let queries = &mut self.entries[at].queries;
         let number = *queries;
         *queries = queries.wrapping_add(1);
         number

@@ -1,12 +1,12 @@
 //! Health checks: populations of checkers that probe an endpoint each on its own, and the status they make together.
 
 use sim_core::observations::LogKind;
-use sim_core::random::{Draws, Source};
+use sim_core::random::{Draws, Source as _};
 use sim_core::{LaneId, SimDuration, SimTime};
 
-use super::{Event, HealthCheck};
+use super::{Event, HealthCheck, Probing, Source};
 use crate::cloudwatch;
-use crate::ids::MetricId;
+use crate::ids::{MetricId, RouteId};
 use crate::observer::Findings;
 use crate::request::*;
 use crate::world::{self, Cx};
@@ -28,23 +28,32 @@ struct Checker {
     probe: Option<u64>,
 }
 
+/// What a health check hears.
+#[derive(Debug)]
+enum Watch {
+    /// Its checkers, each probing on its own.
+    Checkers { probing: Probing, interval: LaneId, timeout: LaneId, checkers: Vec<Checker>, healthy: u32 },
+    /// The status of other checks.
+    Children { children: Vec<usize>, health_threshold: u32 },
+}
+
 /// One health check at work.
 #[derive(Debug)]
 struct Check {
-    settings: HealthCheck,
     /// Subject of log entries and counters.
     subject: String,
     /// Key of the streams of its checkers.
     key: u64,
-    interval: LaneId,
-    timeout: LaneId,
-    checkers: Vec<Checker>,
-    healthy_checkers: u32,
+    watch: Watch,
+    inverted: bool,
+    disabled: bool,
     healthy: bool,
     /// The status the name servers go by, which follows `healthy`.
     served: bool,
     status_metric: MetricId,
-    share_metric: MetricId,
+    detail_metric: MetricId,
+    /// Routes whose names may have another answer by it.
+    affects: Vec<RouteId>,
     tally: Tally,
     /// For the audit: since the start of the run.
     since_start: Tally,
@@ -63,13 +72,31 @@ struct Tally {
 #[derive(Debug)]
 pub(super) struct Checks {
     checks: Vec<Check>,
-    propagation: LaneId,
+    propagation: SimDuration,
+    lane: LaneId,
 }
 
 impl Checks {
-    pub(super) fn new(settings: &[HealthCheck], propagation: SimDuration, cx: &mut Cx<'_>) -> Self {
-        let checks = settings.iter().map(|settings| Check::new(settings, cx)).collect();
-        Self { checks, propagation: cx.kernel.lane(propagation) }
+    /// `affects` tells which routes' names may have another answer by a check.
+    pub(super) fn new(
+        settings: &[HealthCheck],
+        propagation: SimDuration,
+        affects: impl Fn(usize) -> Vec<RouteId>,
+        cx: &mut Cx<'_>,
+    ) -> Self {
+        let checks = settings.iter().enumerate().map(|(number, settings)| Check::new(settings, affects(number), cx));
+        let mut checks: Vec<Check> = checks.collect();
+        // Endpoints are well at the start, and calculated checks follow theirs.
+        for number in 0..checks.len() {
+            let well = match &checks[number].watch {
+                Watch::Checkers { .. } => true,
+                Watch::Children { children, health_threshold } => count_healthy(&checks, children) >= *health_threshold,
+            };
+            let check = &mut checks[number];
+            check.healthy = check.status(well);
+            check.served = check.healthy;
+        }
+        Self { checks, propagation, lane: cx.kernel.lane(propagation) }
     }
 
     /// The status that answers follow.
@@ -81,9 +108,10 @@ impl Checks {
     /// and uniform over the interval.
     pub(super) fn start(&mut self, cx: &mut Cx<'_>) {
         for (number, check) in self.checks.iter().enumerate() {
-            for checker in 0..check.settings.checkers {
+            let Watch::Checkers { probing, .. } = &check.watch else { continue };
+            for checker in (0..probing.checkers).filter(|_| !check.disabled) {
                 let phase = Draws::new(check.key, u64::from(checker)).uniform();
-                let wait = check.settings.request_interval.scale(phase);
+                let wait = probing.request_interval.scale(phase);
                 cx.kernel.schedule_in(wait, world::Event::Route53(Event::Probe(number as u16, checker)));
             }
         }
@@ -92,7 +120,8 @@ impl Checks {
     /// A checker sends a probe.
     pub(super) fn probe(&mut self, number: u16, checker_number: u16, cx: &mut Cx<'_>) {
         let check = &mut self.checks[usize::from(number)];
-        let checker = &mut check.checkers[usize::from(checker_number)];
+        let Watch::Checkers { probing, timeout, checkers, .. } = &mut check.watch else { return };
+        let checker = &mut checkers[usize::from(checker_number)];
         checker.sent += 1;
         let stream = sim_core::math::mix(check.key ^ u64::from(checker_number), checker.sent);
         checker.probe = Some(stream);
@@ -100,17 +129,17 @@ impl Checks {
         check.since_start.sent += 1;
         let mut request = Request::new(stream, cx.now(), Holder::RouteProbe(number, checker_number), Hop::NONE);
         request.purpose = Purpose::HealthCheck;
-        request.path = check.settings.path;
+        request.path = probing.path;
         let key = cx.shared.requests.insert(request);
-        cx.kernel.schedule_lane(check.timeout, world::Event::Route53(Event::ProbeTimeout(key)));
-        cx.offer(check.settings.endpoint, key, Hop::NONE);
+        cx.kernel.schedule_lane(*timeout, world::Event::Route53(Event::ProbeTimeout(key)));
+        cx.offer(probing.endpoint, key, Hop::NONE);
     }
 
     /// A probe is answered, perhaps too late.
     pub(super) fn answered(&mut self, key: RequestKey, number: u16, checker: u16, cx: &mut Cx<'_>) {
         let Some(request) = cx.shared.requests.remove(key) else { return };
         let check = &mut self.checks[usize::from(number)];
-        if check.checkers[usize::from(checker)].probe != Some(request.stream) {
+        if !check.expects(checker, request.stream) {
             return;
         }
         let success = (200..400).contains(&request.outcome.status);
@@ -125,7 +154,7 @@ impl Checks {
         let Some(request) = cx.shared.requests.get_mut(key) else { return };
         let Holder::RouteProbe(number, checker) = request.bottom() else { return };
         let check = &mut self.checks[usize::from(number)];
-        if check.checkers[usize::from(checker)].probe != Some(request.stream) {
+        if !check.expects(checker, request.stream) {
             return;
         }
         request.abandoned = true;
@@ -138,38 +167,55 @@ impl Checks {
     /// time that Route 53 gets a response and the time that it sends the next request", API reference, HealthCheckConfig).
     fn result(&mut self, number: u16, checker_number: u16, success: bool, cx: &mut Cx<'_>) {
         let check = &mut self.checks[usize::from(number)];
-        let checker = &mut check.checkers[usize::from(checker_number)];
+        let Watch::Checkers { probing, interval, checkers, healthy, .. } = &mut check.watch else { return };
+        let checker = &mut checkers[usize::from(checker_number)];
         checker.probe = None;
-        cx.kernel.schedule_lane(check.interval, world::Event::Route53(Event::Probe(number, checker_number)));
+        cx.kernel.schedule_lane(*interval, world::Event::Route53(Event::Probe(number, checker_number)));
         if success == checker.healthy {
             checker.contradictions = 0;
             return;
         }
         checker.contradictions += 1;
-        if checker.contradictions < check.settings.failure_threshold {
+        if checker.contradictions < probing.failure_threshold {
             return;
         }
         checker.contradictions = 0;
         checker.healthy = success;
         if success {
-            check.healthy_checkers += 1
+            *healthy += 1
         } else {
-            check.healthy_checkers -= 1
+            *healthy -= 1
         }
-        let healthy = check.healthy_checkers * 100 > HEALTHY_SHARE_PERCENT * u32::from(check.settings.checkers);
+        let well = *healthy * 100 > HEALTHY_SHARE_PERCENT * u32::from(probing.checkers);
+        let why = format!("{healthy} of {} checkers report healthy", probing.checkers);
+        self.observed(usize::from(number), well, &why, cx);
+    }
+
+    /// What a check watches is well, or not. Calculated checks follow their children in the same instant.
+    fn observed(&mut self, number: usize, well: bool, why: &str, cx: &mut Cx<'_>) {
+        let check = &mut self.checks[number];
+        let healthy = check.status(well);
         if healthy == check.healthy {
             return;
         }
         check.healthy = healthy;
         check.tally.changes += 1;
-        let what = format!(
-            "{}: {} of {} checkers report healthy",
-            word(healthy),
-            check.healthy_checkers,
-            check.settings.checkers
-        );
-        cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &check.subject, what);
-        cx.kernel.schedule_lane(self.propagation, world::Event::Route53(Event::StatusServed(number, healthy)));
+        let now = cx.kernel.now();
+        cx.shared.observer.log(now, LogKind::Health, &check.subject, format!("{}: {why}", word(healthy)));
+        if !healthy {
+            let served = now + self.propagation;
+            cx.shared.observer.endpoint_unhealthy(&check.subject, now, served, &check.affects);
+        }
+        cx.kernel.schedule_lane(self.lane, world::Event::Route53(Event::StatusServed(number as u16, healthy)));
+        for parent in 0..self.checks.len() {
+            let Watch::Children { children, health_threshold } = &self.checks[parent].watch else { continue };
+            if children.contains(&number) {
+                let healthy = count_healthy(&self.checks, children);
+                let well = healthy >= *health_threshold;
+                let why = format!("{healthy} of {} health checks are healthy", children.len());
+                self.observed(parent, well, &why, cx);
+            }
+        }
     }
 
     /// The name servers learn of a new status.
@@ -183,9 +229,12 @@ impl Checks {
     pub(super) fn publish(&mut self, cx: &mut Cx<'_>) {
         let period_start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
         for check in &self.checks {
-            let share = 100.0 * f64::from(check.healthy_checkers) / f64::from(check.settings.checkers);
+            let detail = match &check.watch {
+                Watch::Checkers { checkers, healthy, .. } => 100.0 * f64::from(*healthy) / checkers.len() as f64,
+                Watch::Children { children, .. } => f64::from(count_healthy(&self.checks, children)),
+            };
             cx.shared.metrics.publish(check.status_metric, period_start, f64::from(u8::from(check.healthy)));
-            cx.shared.metrics.publish(check.share_metric, period_start, share);
+            cx.shared.metrics.publish(check.detail_metric, period_start, detail);
         }
     }
 
@@ -195,11 +244,12 @@ impl Checks {
 
     pub(super) fn finish(&self, findings: &mut Findings) {
         for check in &self.checks {
+            findings.count(&check.subject, "status changes", check.tally.changes as f64);
+            let Watch::Checkers { checkers, .. } = &check.watch else { continue };
             findings.count(&check.subject, "probes", check.tally.sent as f64);
             findings.count(&check.subject, "probes failed", (check.tally.failed + check.tally.timed_out) as f64);
-            findings.count(&check.subject, "status changes", check.tally.changes as f64);
             let Tally { sent, succeeded, failed, timed_out, .. } = check.since_start;
-            let out = check.checkers.iter().filter(|checker| checker.probe.is_some()).count() as u64;
+            let out = checkers.iter().filter(|checker| checker.probe.is_some()).count() as u64;
             findings.check(
                 format!("{}: probes sent = succeeded + failed + timed out + on their way", check.subject),
                 sent == succeeded + failed + timed_out + out,
@@ -210,27 +260,57 @@ impl Checks {
 }
 
 impl Check {
-    fn new(settings: &HealthCheck, cx: &mut Cx<'_>) -> Self {
+    fn new(settings: &HealthCheck, affects: Vec<RouteId>, cx: &mut Cx<'_>) -> Self {
         let subject = format!("route53.{}", settings.name);
+        let (watch, detail) = match &settings.source {
+            Source::Endpoint(probing) => {
+                let checker = Checker { healthy: true, contradictions: 0, sent: 0, probe: None };
+                let watch = Watch::Checkers {
+                    interval: cx.kernel.lane(probing.request_interval),
+                    timeout: cx.kernel.lane(probing.timeout),
+                    checkers: vec![checker; usize::from(probing.checkers)],
+                    healthy: u32::from(probing.checkers),
+                    probing: probing.clone(),
+                };
+                (watch, ("HealthCheckPercentageHealthy", "%"))
+            }
+            Source::Calculated { children, health_threshold } => {
+                let watch = Watch::Children { children: children.clone(), health_threshold: *health_threshold };
+                (watch, ("ChildHealthCheckHealthyCount", "count"))
+            }
+        };
         let metrics = &mut cx.shared.metrics;
-        // A new health check counts as healthy until there is enough to tell.
-        let checker = Checker { healthy: true, contradictions: 0, sent: 0, probe: None };
         Self {
             key: cx.shared.streams.key(&subject, "checkers"),
-            interval: cx.kernel.lane(settings.request_interval),
-            timeout: cx.kernel.lane(settings.timeout),
-            checkers: vec![checker; usize::from(settings.checkers)],
-            healthy_checkers: u32::from(settings.checkers),
+            watch,
+            inverted: settings.inverted,
+            disabled: settings.disabled,
             healthy: true,
             served: true,
             status_metric: metrics.register(format!("AWS/Route53 HealthCheckStatus {}", settings.name), "count"),
-            share_metric: metrics.register(format!("AWS/Route53 HealthCheckPercentageHealthy {}", settings.name), "%"),
+            detail_metric: metrics.register(format!("AWS/Route53 {} {}", detail.0, settings.name), detail.1),
+            affects,
             tally: Tally::default(),
             since_start: Tally::default(),
             subject,
-            settings: settings.clone(),
         }
     }
+
+    /// Its status if what it watches is well, or not. A disabled check does not look (API:route53, HealthCheckConfig).
+    fn status(&self, well: bool) -> bool {
+        (well || self.disabled) != self.inverted
+    }
+
+    /// Whether a checker waits for the answer to the probe with this stream.
+    fn expects(&self, checker: u16, stream: u64) -> bool {
+        let Watch::Checkers { checkers, .. } = &self.watch else { return false };
+        checkers[usize::from(checker)].probe == Some(stream)
+    }
+}
+
+/// How many of some checks are healthy.
+fn count_healthy(checks: &[Check], numbers: &[usize]) -> u32 {
+    numbers.iter().filter(|&&number| checks[number].healthy).count() as u32
 }
 
 fn word(healthy: bool) -> &'static str {

@@ -18,26 +18,52 @@ fn settings(records: Vec<Record>, health_checks: Vec<HealthCheck>) -> Settings {
         count: 1,
         client_rtt: SimDuration::from_millis(10),
         authoritative_rtt: SimDuration::from_millis(40),
-        client_cache: true,
+        by_place: false,
+        place: None,
+        max_ttl: secs(86_400),
+        ttl_violation_fraction: 0.0,
+        min_ttl: SimDuration::ZERO,
     };
-    Settings { records, health_checks, resolvers, propagation: SimDuration::ZERO }
+    Settings {
+        records,
+        health_checks,
+        resolvers,
+        propagation: SimDuration::ZERO,
+        changes: Vec::new(),
+        change_propagation: SimDuration::ZERO,
+        negative_ttl: secs(900),
+    }
+}
+
+/// A source of so many clients who keep answers for their time to live.
+fn clients(clients: u32) -> Population {
+    let routes = vec![RouteId(0)];
+    Population { clients, cache: DnsCache::Ttl, place: PlaceId(0), asks: Some(RecordId(0)), routes }
+}
+
+/// Route 53 for one source of traffic.
+fn route53(settings: &Settings, clients: Population, bench: &mut Bench) -> Route53 {
+    Route53::new(settings, &[clients], 1, &mut bench.cx())
 }
 
 fn failover(ttl: SimDuration) -> Record {
-    let answer = |endpoint, health_check| Answer { endpoint, weight: 0, health_check };
-    let policy = RoutingPolicy::Failover { primary: answer(ENDPOINT, Some(0)), secondary: answer(SECONDARY, None) };
-    Record { name: "www.example.com".to_owned(), ttl, policy }
+    let answers = vec![Answer { health_check: Some(0), ..Answer::plain(ENDPOINT) }, Answer::plain(SECONDARY)];
+    Record { name: "www.example.com".to_owned(), ttl, alias: false, policy: RoutingPolicy::failover(), answers }
 }
 
 fn check(interval: u64, timeout: u64) -> HealthCheck {
     HealthCheck {
         name: "front".to_owned(),
-        endpoint: ENDPOINT,
-        path: PathId(7),
-        request_interval: secs(interval),
-        failure_threshold: 3,
-        checkers: 16,
-        timeout: secs(timeout),
+        source: Source::Endpoint(Probing {
+            endpoint: ENDPOINT,
+            path: PathId(7),
+            request_interval: secs(interval),
+            failure_threshold: 3,
+            checkers: 16,
+            timeout: secs(timeout),
+        }),
+        inverted: false,
+        disabled: false,
     }
 }
 
@@ -52,7 +78,7 @@ enum Failure {
 fn detection(interval: u64, failure: Failure, replication: u32) -> (f64, f64) {
     let mut bench = Bench::new();
     bench.shared.streams = Streams::new(53, replication);
-    let route53 = Route53::new(&settings(Vec::new(), vec![check(interval, 4)]), &[], &mut bench.cx());
+    let route53 = Route53::new(&settings(Vec::new(), vec![check(interval, 4)]), &[], 0, &mut bench.cx());
     let route53 = RefCell::new(route53);
     let (fails, recovers, ends) = (SimTime::from_secs(300), SimTime::from_secs(600), SimTime::from_secs(900));
     route53.borrow_mut().start(&mut bench.cx());
@@ -129,9 +155,10 @@ fn worked_example_of_failover_time() {
 #[test]
 fn a_late_answer_to_a_probe_has_no_effect_and_is_removed() {
     let mut bench = Bench::new();
-    let mut it = settings(Vec::new(), vec![HealthCheck { checkers: 1, failure_threshold: 1, ..check(30, 6) }]);
-    it.health_checks[0].request_interval = secs(30);
-    let route53 = RefCell::new(Route53::new(&it, &[], &mut bench.cx()));
+    let mut it = settings(Vec::new(), vec![check(30, 6)]);
+    let Source::Endpoint(probing) = &mut it.health_checks[0].source else { panic!("an endpoint") };
+    (probing.checkers, probing.failure_threshold) = (1, 1);
+    let route53 = RefCell::new(Route53::new(&it, &[], 0, &mut bench.cx()));
     route53.borrow_mut().start(&mut bench.cx());
     let sent = Cell::new(0);
     bench.run_until(
@@ -198,8 +225,8 @@ fn waits(bench: &mut Bench, duration: SimDuration) {
 fn a_lookup_costs_the_trips_it_needs_and_copies_expire_together() {
     let mut bench = Bench::new();
     let ttl = secs(60);
-    let route53 =
-        RefCell::new(Route53::new(&settings(vec![failover(ttl)], vec![check(30, 6)]), &[10], &mut bench.cx()));
+    let it = settings(vec![failover(ttl)], vec![check(30, 6)]);
+    let route53 = RefCell::new(route53(&it, clients(10), &mut bench));
     // Past whatever the resolver held at the start.
     waits(&mut bench, ttl);
     let took = |answers: Vec<(u64, Option<Endpoint>)>| answers.into_iter().map(|it| it.0).collect::<Vec<_>>();
@@ -215,22 +242,33 @@ fn a_lookup_costs_the_trips_it_needs_and_copies_expire_together() {
 #[test]
 fn without_client_caches_or_time_to_live_every_lookup_goes_further() {
     let mut bench = Bench::new();
-    let mut no_client_cache = settings(vec![failover(secs(60))], vec![check(30, 6)]);
-    no_client_cache.resolvers.client_cache = false;
-    let route53 = RefCell::new(Route53::new(&no_client_cache, &[10], &mut bench.cx()));
-    let answers = lookups(&route53, &mut bench, &[1, 1]);
+    let it = settings(vec![failover(secs(60))], vec![check(30, 6)]);
+    let no_cache = Population { cache: DnsCache::None, ..clients(10) };
+    let uncached = RefCell::new(route53(&it, no_cache, &mut bench));
+    let answers = lookups(&uncached, &mut bench, &[1, 1]);
     assert_eq!(answers, [(10, Some(ENDPOINT)), (10, Some(ENDPOINT))], "the resolver starts with an answer");
     let ttl_0 = settings(vec![failover(SimDuration::ZERO)], vec![check(30, 6)]);
-    let route53 = RefCell::new(Route53::new(&ttl_0, &[10], &mut bench.cx()));
-    assert_eq!(lookups(&route53, &mut bench, &[1, 1]), [(50, Some(ENDPOINT)), (50, Some(ENDPOINT))]);
+    let fleeting = RefCell::new(route53(&ttl_0, clients(10), &mut bench));
+    assert_eq!(lookups(&fleeting, &mut bench, &[1, 1]), [(50, Some(ENDPOINT)), (50, Some(ENDPOINT))]);
+}
+
+fn record(policy: RoutingPolicy, answers: Vec<Answer>) -> Record {
+    Record { name: "a.example.com".to_owned(), ttl: secs(60), alias: false, policy, answers }
 }
 
 #[test]
-fn no_answer_is_told_and_not_kept() {
+fn no_answer_is_told_and_kept_for_the_negative_ttl() {
     let mut bench = Bench::new();
-    let record = Record { name: "none".to_owned(), ttl: secs(60), policy: RoutingPolicy::Weighted(Vec::new()) };
-    let route53 = RefCell::new(Route53::new(&settings(vec![record], Vec::new()), &[10], &mut bench.cx()));
-    assert_eq!(lookups(&route53, &mut bench, &[1, 1]), [(50, None), (50, None)]);
+    let nothing = record(RoutingPolicy::Preferred(vec![Vec::new()]), vec![Answer::plain(ENDPOINT)]);
+    let it = settings(vec![nothing], Vec::new());
+    let route53 = RefCell::new(route53(&it, clients(10), &mut bench));
+    // Past what the resolver held at the start.
+    waits(&mut bench, secs(900));
+    assert_eq!(lookups(&route53, &mut bench, &[1, 1, 2]), [(50, None), (0, None), (10, None)]);
+    waits(&mut bench, secs(899));
+    assert_eq!(lookups(&route53, &mut bench, &[3]), [(10, None)]);
+    waits(&mut bench, secs(1));
+    assert_eq!(lookups(&route53, &mut bench, &[3]), [(50, None)]);
 }
 
 /// After a change of status the viewers follow as their resolvers' copies expire: evenly over one TTL (assumption A2).
@@ -244,9 +282,9 @@ fn viewers_follow_a_change_evenly_over_one_ttl() {
         count: resolvers,
         client_rtt: SimDuration::ZERO,
         authoritative_rtt: SimDuration::ZERO,
-        client_cache: true,
+        ..it.resolvers
     };
-    let mut route53 = Route53::new(&it, &[resolvers], &mut bench.cx());
+    let mut route53 = route53(&it, clients(resolvers), &mut bench);
     let mut followed: Vec<Option<f64>> = vec![None; resolvers as usize];
     let change = 150;
     for second in 0..220 {
@@ -277,20 +315,213 @@ fn viewers_follow_a_change_evenly_over_one_ttl() {
 /// The choice of one resolver does not depend on how often others ask.
 #[test]
 fn choices_are_keyed_by_resolver_and_question() {
-    let answers =
-        (0..4u16).map(|i| Answer { endpoint: Endpoint::Station(StationId(i)), weight: 1, health_check: None });
-    let record =
-        Record { name: "w".to_owned(), ttl: SimDuration::ZERO, policy: RoutingPolicy::Weighted(answers.collect()) };
-    let mut it = settings(vec![record], Vec::new());
+    let answers = (0..4u16).map(|i| Answer { weight: 1, ..Answer::plain(Endpoint::Station(StationId(i))) });
+    let short = Record { ttl: SimDuration::ZERO, ..record(RoutingPolicy::Weighted, answers.collect()) };
+    let mut it = settings(vec![short], Vec::new());
     it.resolvers.count = 2;
     let mut alone_bench = Bench::new();
-    let alone = RefCell::new(Route53::new(&it, &[2], &mut alone_bench.cx()));
+    let alone = RefCell::new(route53(&it, clients(2), &mut alone_bench));
     let alone = lookups(&alone, &mut alone_bench, &[0; 30]);
     let mut bench = Bench::new();
-    let both = RefCell::new(Route53::new(&it, &[2], &mut bench.cx()));
+    let both = RefCell::new(route53(&it, clients(2), &mut bench));
     let mixed: Vec<u32> = (0..60).map(|i| i % 2).collect();
     let both = lookups(&both, &mut bench, &mixed);
     let first: Vec<_> = both.iter().copied().step_by(2).collect();
     assert_eq!(alone, first);
     assert_ne!(first, both.iter().copied().skip(1).step_by(2).collect::<Vec<_>>());
+}
+
+/// Where questions of clients 0.. of one source lead, once per client.
+fn led(route53: &mut Route53, bench: &mut Bench, clients: u32, place: u16) -> Vec<Option<Endpoint>> {
+    let ask = |client: u32, route53: &mut Route53, bench: &mut Bench| {
+        let key = bench.request();
+        let request = &mut bench.shared.requests[key];
+        (request.client, request.place) = (client, PlaceId(place));
+        request.stream = u64::from(client) * 77 + 5;
+        route53.on_offer(RecordId(0), key, &mut bench.cx());
+        let Some(Message::Resolved(key, answer)) = bench.shared.outbox.pop_front() else { panic!("an answer") };
+        bench.shared.requests.remove(key);
+        answer
+    };
+    (0..clients).map(|client| ask(client, route53, bench)).collect()
+}
+
+/// Names without delays or caches, so that every question is answered at once and anew.
+fn at_once(records: Vec<Record>, health_checks: Vec<HealthCheck>) -> Settings {
+    let mut it = settings(records, health_checks);
+    (it.resolvers.client_rtt, it.resolvers.authoritative_rtt) = (SimDuration::ZERO, SimDuration::ZERO);
+    it.resolvers.count = 1000;
+    it.records.iter_mut().for_each(|record| record.ttl = SimDuration::ZERO);
+    it
+}
+
+fn uncached(n: u32) -> Population {
+    Population { cache: DnsCache::None, ..clients(n) }
+}
+
+fn share(of: &[Option<Endpoint>], endpoint: Endpoint) -> f64 {
+    of.iter().filter(|it| **it == Some(endpoint)).count() as f64 / of.len() as f64
+}
+
+const THIRD: Endpoint = Endpoint::Station(StationId(2));
+
+/// Two branches: an alias to a failover pair and a plain answer. While one of the pair is well the branch is; when none is, it is left
+/// alone if its alias evaluates the target's health, and stayed in otherwise.
+#[test]
+fn a_tree_of_aliases_backs_out_of_a_dead_branch() {
+    let pair = |first, second| {
+        let answer = |endpoint, check| Answer { health_check: Some(check), ..Answer::plain(endpoint) };
+        record(RoutingPolicy::failover(), vec![answer(ENDPOINT, first), answer(SECONDARY, second)])
+    };
+    for evaluate in [true, false] {
+        let branch = Answer { evaluate_target_health: evaluate, ..Answer::plain(Endpoint::Record(RecordId(1))) };
+        let top = Record { alias: true, ..record(RoutingPolicy::failover(), vec![branch, Answer::plain(THIRD)]) };
+        let it = at_once(vec![top, pair(0, 1)], vec![check(30, 6), check(30, 6)]);
+        let mut bench = Bench::new();
+        let mut route53 = route53(&it, uncached(10), &mut bench);
+        assert_eq!(share(&led(&mut route53, &mut bench, 10, 0), ENDPOINT), 1.0);
+        route53.on(Event::StatusServed(0, false), &mut bench.cx());
+        assert_eq!(share(&led(&mut route53, &mut bench, 10, 0), SECONDARY), 1.0);
+        route53.on(Event::StatusServed(1, false), &mut bench.cx());
+        let expected = if evaluate { THIRD } else { ENDPOINT };
+        assert_eq!(share(&led(&mut route53, &mut bench, 10, 0), expected), 1.0, "{evaluate}");
+    }
+}
+
+/// A CNAME costs the resolver a question more, and is kept for the shorter time to live; an alias has its target's.
+#[test]
+fn a_cname_costs_another_question_and_an_alias_does_not() {
+    for (alias, took, kept) in [(false, 90, 30), (true, 50, 60)] {
+        let top = Record {
+            alias,
+            ttl: secs(30),
+            ..record(RoutingPolicy::Simple, vec![Answer::plain(Endpoint::Record(RecordId(1)))])
+        };
+        let below = record(RoutingPolicy::Simple, vec![Answer::plain(ENDPOINT)]);
+        let mut bench = Bench::new();
+        let route53 = RefCell::new(route53(&settings(vec![top, below], Vec::new()), clients(10), &mut bench));
+        waits(&mut bench, secs(60));
+        assert_eq!(lookups(&route53, &mut bench, &[1]), [(took, Some(ENDPOINT))]);
+        waits(&mut bench, secs(kept - 1));
+        assert_eq!(lookups(&route53, &mut bench, &[2]), [(10, Some(ENDPOINT))], "still kept");
+        waits(&mut bench, secs(2));
+        assert_eq!(lookups(&route53, &mut bench, &[2]), [(took, Some(ENDPOINT))]);
+    }
+}
+
+/// A canary by weights: before the change nobody, after it a tenth, and in between resolver by resolver.
+#[test]
+fn a_change_of_weights_reaches_name_servers_within_the_propagation_time() {
+    let weights = |canary: u8| {
+        let answer = |endpoint, weight| Answer { weight, ..Answer::plain(endpoint) };
+        let both = vec![answer(ENDPOINT, 100 - canary), answer(SECONDARY, canary)];
+        Record { ttl: SimDuration::ZERO, ..record(RoutingPolicy::Weighted, both) }
+    };
+    let mut it = at_once(vec![weights(0)], Vec::new());
+    it.change_propagation = secs(60);
+    it.changes.push(Change { at: SimTime::from_secs(100), record: RecordId(0), upsert: weights(50) });
+    let mut bench = Bench::new();
+    let mut route53 = route53(&it, uncached(1000), &mut bench);
+    let mut shares = Vec::new();
+    for second in [99, 130, 161] {
+        bench.run_until(SimTime::from_secs(second), |_, _| (), |_, _| ());
+        shares.push(share(&led(&mut route53, &mut bench, 1000, 0), SECONDARY));
+    }
+    assert_eq!(shares[0], 0.0);
+    assert!((shares[1] - 0.25).abs() < 0.05, "half of the resolvers know: {shares:?}");
+    assert!((shares[2] - 0.5).abs() < 0.05, "{shares:?}");
+}
+
+#[test]
+fn places_are_answered_by_their_own_order() {
+    let answers = vec![Answer::plain(ENDPOINT), Answer::plain(SECONDARY)];
+    let mut it =
+        at_once(vec![record(RoutingPolicy::Preferred(vec![vec![0, 1], vec![1, 0], vec![]]), answers)], Vec::new());
+    it.records[0].ttl = secs(60);
+    it.resolvers.by_place = true;
+    let mut bench = Bench::new();
+    let mut route53 = Route53::new(&it, &[uncached(10)], 3, &mut bench.cx());
+    assert_eq!(share(&led(&mut route53, &mut bench, 10, 0), ENDPOINT), 1.0);
+    assert_eq!(share(&led(&mut route53, &mut bench, 10, 1), SECONDARY), 1.0);
+    assert!(led(&mut route53, &mut bench, 10, 2).iter().all(Option::is_none), "geolocation without a default");
+    // Resolvers elsewhere: all are taken to be there.
+    it.resolvers.place = Some(PlaceId(1));
+    it.resolvers.by_place = false;
+    let mut elsewhere = Route53::new(&it, &[uncached(10)], 3, &mut bench.cx());
+    assert_eq!(share(&led(&mut elsewhere, &mut bench, 10, 0), SECONDARY), 1.0);
+}
+
+/// Every client takes one of up to eight values, evenly, also of an answer that its resolver has kept.
+#[test]
+fn clients_spread_over_the_values_of_a_multivalue_answer() {
+    let answers = (0..4u16).map(|n| Answer::plain(Endpoint::Station(StationId(n)))).collect();
+    let mut it = at_once(vec![record(RoutingPolicy::Multivalue, answers)], Vec::new());
+    (it.resolvers.count, it.records[0].ttl) = (1, secs(60));
+    let mut bench = Bench::new();
+    let mut route53 = route53(&it, uncached(4000), &mut bench);
+    let seen = led(&mut route53, &mut bench, 4000, 0);
+    for n in 0..4 {
+        let share = share(&seen, Endpoint::Station(StationId(n)));
+        assert!((share - 0.25).abs() < 0.03, "{n}: {share}");
+    }
+}
+
+#[test]
+fn calculated_inverted_and_disabled_checks() {
+    let calculated = |health_threshold| HealthCheck {
+        name: "both".to_owned(),
+        source: Source::Calculated { children: vec![0, 1], health_threshold },
+        inverted: false,
+        disabled: false,
+    };
+    let inverted = HealthCheck { inverted: true, ..check(30, 6) };
+    let disabled = HealthCheck { disabled: true, ..check(30, 6) };
+    let off_and_inverted = HealthCheck { inverted: true, ..disabled.clone() };
+    let all = vec![
+        check(30, 6),
+        inverted,
+        calculated(1),
+        calculated(2),
+        calculated(0),
+        calculated(3),
+        disabled,
+        off_and_inverted,
+    ];
+    let mut bench = Bench::new();
+    let route53 = Route53::new(&settings(Vec::new(), all), &[], 0, &mut bench.cx());
+    let healthy: Vec<bool> = (0..8).map(|check| route53.checks.serves_as_healthy(check)).collect();
+    // A healthy one and an inverted one: one of two; a threshold of 0 is always met, one of 3 of two never.
+    assert_eq!(healthy, [true, false, true, false, true, false, true, false]);
+}
+
+/// A calculated check changes in the instant its child does.
+#[test]
+fn a_calculated_check_follows_its_children() {
+    let calculated = HealthCheck {
+        name: "any".to_owned(),
+        source: Source::Calculated { children: vec![0], health_threshold: 1 },
+        inverted: true,
+        disabled: false,
+    };
+    let mut bench = Bench::new();
+    let it = settings(Vec::new(), vec![check(30, 6), calculated]);
+    let route53 = RefCell::new(Route53::new(&it, &[], 0, &mut bench.cx()));
+    route53.borrow_mut().start(&mut bench.cx());
+    bench.run_until(
+        SimTime::from_secs(200),
+        |event, cx| match event {
+            world::Event::Route53(event) => route53.borrow_mut().on(event, cx),
+            other => panic!("{other:?}"),
+        },
+        |message, cx| match message {
+            Message::Offer(_, key) => cx.reply(key, Outcome::failed(503, Cause::Alb503)),
+            Message::Reply(key) => {
+                let Holder::RouteProbe(check, checker) = cx.request(key).pop().holder else { panic!("a probe") };
+                route53.borrow_mut().on_probe_reply(key, check, checker, cx);
+            }
+            other => panic!("{other:?}"),
+        },
+    );
+    let route53 = route53.into_inner();
+    assert_eq!((route53.checks.serves_as_healthy(0), route53.checks.serves_as_healthy(1)), (false, true));
 }

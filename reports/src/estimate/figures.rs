@@ -5,7 +5,9 @@ use sim_core::observations::{DowntimeWindow, Observations, RouteObservations, St
 use sim_core::tally::Histogram;
 
 use super::interval::Level;
-use crate::model::{Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures};
+use crate::model::{
+    DnsFailover, Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures,
+};
 use crate::named::Named;
 
 /// A percentile is weak if fewer operations a replication than this lie beyond it.
@@ -105,6 +107,18 @@ fn of_station(station: &StationObservations) -> Station<f64> {
     }
 }
 
+/// The parts of a window that a failover of DNS ended.
+pub(super) fn dns_failover(window: &DowntimeWindow) -> Option<DnsFailover> {
+    let failover = window.dns_failover.as_ref()?;
+    let served = failover.served.min(window.until);
+    Some(DnsFailover {
+        check: failover.check.clone(),
+        detection_s: failover.detected.since(window.from).as_secs_f64(),
+        propagation_s: served.since(failover.detected).as_secs_f64(),
+        residual_ttl_s: window.until.since(served).as_secs_f64(),
+    })
+}
+
 fn downtime(windows: &[&DowntimeWindow], warm_up: SimTime) -> Downtime<f64> {
     let mut counted: Vec<_> = windows.iter().filter(|window| window.until > warm_up).collect();
     counted.sort_by_key(|window| (window.from, window.until));
@@ -114,7 +128,12 @@ fn downtime(windows: &[&DowntimeWindow], warm_up: SimTime) -> Downtime<f64> {
         covered += window.until.since(window.from.max(end)).as_nanos();
         end = end.max(window.until);
     }
+    let parts: Vec<DnsFailover> = counted.iter().filter_map(|window| dns_failover(window)).collect();
+    let mean = |of: fn(&DnsFailover) -> f64| parts.iter().map(of).sum::<f64>() / parts.len() as f64;
     Downtime {
+        detection_s: mean(|it| it.detection_s),
+        propagation_s: mean(|it| it.propagation_s),
+        residual_ttl_s: mean(|it| it.residual_ttl_s),
         total_s: SimTime::from_nanos(covered).as_secs_f64(),
         windows: counted.len() as f64,
         lost: counted.iter().map(|window| window.lost).sum::<u64>() as f64,

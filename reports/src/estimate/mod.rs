@@ -137,6 +137,7 @@ fn windows(observations: &Observations) -> Vec<Window> {
         started: window.started,
         cause: window.cause.clone(),
         blamed_on: window.blamed_on.clone(),
+        dns_failover: figures::dns_failover(window),
         in_warm_up: window.until <= observations.warm_up,
     };
     windows.into_iter().map(window).collect()

@@ -200,6 +200,12 @@ impl Report {
                 started => plain(Unit::Count, one.started as f64),
                 cause => one.cause.clone(),
                 blamed_on => one.blamed_on.as_deref().unwrap_or(NONE),
+                dns_failover => one.dns_failover.as_ref().map(|it| context! {
+                    check => it.check.clone(),
+                    detection => span(it.detection_s),
+                    propagation => span(it.propagation_s),
+                    residual_ttl => span(it.residual_ttl_s),
+                }),
                 in_warm_up => one.in_warm_up,
             }
         };

@@ -146,6 +146,7 @@ pub fn observations(replication: u32) -> Observations {
         started: lost + 40,
         cause: cause.to_owned(),
         blamed_on: Some("failover of aurora.orders at 1:10:00".to_owned()),
+        dns_failover: None,
     };
     let jitter = u64::from(replication % 4);
     Observations {

@@ -61,6 +61,8 @@ table! {
         default({}, "none") station: Named<station::Station>,
         /// New revisions of services: [[deploy]], once for each.
         default([], "none") deploy: Vec<timeline::Deploy>,
+        /// Changes of DNS records: [[change]], once for each.
+        default([], "none") change: Sp<Vec<route53::Change>>,
         /// What goes wrong: [[fault]], once for each.
         default([], "none") fault: Vec<timeline::Fault>,
         /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
@@ -168,6 +170,9 @@ mod tests {
             route53::Record,
             route53::Answer,
             route53::HealthCheck,
+            route53::GeoLocation,
+            route53::GeoProximity,
+            route53::Change,
             route53::Resolvers,
             run::Run,
             run::Precision,

@@ -51,6 +51,10 @@ table! {
         optional("no timeout: the client waits for ever", "assumption") timeout: Sp<Time>,
         /// What clients do about failed attempts.
         default({}, "every key of retry has its own default; without it nothing is retried") retry: Retry,
+        /// How long clients keep an answer of DNS themselves: for its TTL ("ttl"), for a fixed time whatever the TTL ("30s", as Java does by
+        /// networkaddress.cache.ttl), "forever" (Java with -1 or a security manager), or "none".
+        optional("ttl, or none with resolvers.client_cache = false", "Java: networking properties, networkaddress.cache.ttl 30 s")
+        dns_cache: Sp<super::route53::DnsCache>,
         /// How clients connect, and what they keep open.
         optional("connections are always open and cost nothing", "assumption: textbook queues need no set-up") connections: Connections,
         /// An attempt that is not answered after so long is sent a second time; the first good answer counts, the other is given up.

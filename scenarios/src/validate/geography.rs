@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use models::geography::{self, City, Coordinates, Region};
 use models::ids::*;
-use models::route53::{self, RoutingPolicy};
+use models::route53;
 use sim_core::SimDuration;
 
 use super::Check;
@@ -182,6 +182,13 @@ impl Check<'_> {
         own.map(|country| country.value.clone()).or_else(|| self.unmoved(place).map(|city| city.country.into()))
     }
 
+    /// The subdivision a place is in, if that is known.
+    pub(super) fn subdivision_of(&self, place: &str) -> Option<String> {
+        let own = self.own_place(place).and_then(|place| place.subdivision.as_ref());
+        let city = || self.unmoved(place).map(|city| city.subdivision.to_string());
+        own.map(|subdivision| subdivision.value.clone()).or_else(city).filter(|subdivision| !subdivision.is_empty())
+    }
+
     /// The city of a place's name, unless the place lies elsewhere.
     fn unmoved(&self, place: &str) -> Option<&'static City> {
         let moved = self.own_place(place).is_some_and(|place| place.coordinates.is_some());
@@ -268,13 +275,22 @@ impl Check<'_> {
 
 /// The parts that whoever asks `to` may be sent to.
 fn asked(to: Endpoint, route53: &route53::Settings) -> Vec<Endpoint> {
-    let Endpoint::Record(id) = to else { return vec![to] };
-    let Some(record) = route53.records.get(id.index()) else { return Vec::new() };
-    match &record.policy {
-        RoutingPolicy::Simple(endpoint) => vec![*endpoint],
-        RoutingPolicy::Weighted(answers) => answers.iter().map(|answer| answer.endpoint).collect(),
-        RoutingPolicy::Failover { primary, secondary } => vec![primary.endpoint, secondary.endpoint],
+    let (mut parts, mut seen) = (Vec::new(), vec![to]);
+    let mut next = 0;
+    while let Some(&endpoint) = seen.get(next) {
+        next += 1;
+        match endpoint {
+            Endpoint::Record(id) => {
+                for target in route53.targets(id) {
+                    if !seen.contains(&target) {
+                        seen.push(target);
+                    }
+                }
+            }
+            part => parts.push(part),
+        }
     }
+    parts
 }
 
 fn entry<T>(parts: &crate::decode::Named<T>, at: usize) -> Option<&T> {

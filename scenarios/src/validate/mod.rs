@@ -329,7 +329,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let network = Network { region_rtt: doc.network.region_rtt.0 };
     let catalogs = check.catalogs(base_dir);
     let mut sources = check.traffic_sources(&run);
-    let route53 = check.route53();
+    let route53 = check.route53(&run);
     check.viewer_rtts(&mut sources, &route53);
     check.target_regions();
     let mut cloudfront = check.distributions(&run, &cloudfront::Asked::new(&sources.settings, &catalogs));

@@ -10,7 +10,7 @@ use models::ecs::{self, StepAction};
 use models::global_accelerator;
 use models::ids::*;
 use models::request::MAX_FRAMES;
-use models::route53::{self, RoutingPolicy};
+use models::route53;
 use models::station;
 
 use super::traffic::Sources;
@@ -151,12 +151,7 @@ impl Walk<'_, '_, '_> {
     }
 
     fn record(&mut self, id: RecordId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
-        let Some(record) = self.route53.records.get(id.index()) else { return };
-        let answers: Vec<Endpoint> = match &record.policy {
-            RoutingPolicy::Simple(endpoint) => vec![*endpoint],
-            RoutingPolicy::Weighted(answers) => answers.iter().map(|answer| answer.endpoint).collect(),
-            RoutingPolicy::Failover { primary, secondary } => vec![primary.endpoint, secondary.endpoint],
-        };
+        let answers: Vec<Endpoint> = self.route53.targets(id).collect();
         for answer in answers {
             self.visit(answer, path, frames, place, Some(Endpoint::Record(id)), why);
         }
@@ -376,9 +371,18 @@ impl Check<'_> {
         for (n, _, station) in doc.station.iter() {
             unused_names(Endpoint::Station(StationId(n as u16)), numbered(&station.classes, 1), "class", self);
         }
-        let answers = || doc.route53.iter().flat_map(|(_, _, record)| record.records.iter().flat_map(|all| all.iter()));
+        let versions = || {
+            let records = doc.route53.iter().map(|(_, _, record)| record);
+            records.chain(doc.change.iter().map(|change| &change.upsert))
+        };
+        let answers = || versions().flat_map(|record| record.records.iter().flat_map(|all| all.iter()));
+        let children = || {
+            let listed = doc.health_check.iter().filter_map(|(_, _, check)| check.child_health_checks.as_ref());
+            listed.flat_map(|children| children.iter())
+        };
         for (name, _) in &doc.health_check.entries {
-            if !answers().any(|answer| answer.health_check.as_ref().is_some_and(|check| *check.value == name.value)) {
+            let of_answer = answers().filter_map(|answer| answer.health_check.as_ref());
+            if !of_answer.chain(children()).any(|check| *check.value == name.value) {
                 self.warnings.push((name.span, format!("no record depends on the health check `{}`", name.value)));
             }
         }

@@ -106,6 +106,7 @@ impl Check<'_> {
             clients,
             addresses: traffic.source_ip.as_ref().and_then(|block| self.block(block)),
             http_share: self.share(&traffic.http_share, "http_share"),
+            dns_cache: self.dns_cache(traffic.dns_cache.as_ref()),
             timeout,
             retry: self.retry(&traffic.retry, clients),
             connections: traffic.connections.as_ref().map(|connections| self.connections(connections)),
