@@ -26,6 +26,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "web-shop",
     "zonal-shift",
 ];
+const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover", "mm1", "replay", "retry-storm", "three-tier", "three-tier-threaded", "web-shop"];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":
