@@ -557,8 +557,6 @@ pub(crate) mod bench {
             route53: route53::Settings::none(),
             cloudfront: Vec::new(),
             global_accelerators: Vec::new(),
-            waf: Vec::new(),
-            web_acls: Vec::new(),
             alb: Vec::new(),
             ecs: Vec::new(),
             aurora: Vec::new(),
@@ -567,6 +565,8 @@ pub(crate) mod bench {
             scaling: Vec::new(),
             deployments: Vec::new(),
             faults: Vec::new(),
+            waf: Vec::new(),
+            web_acls: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -10,21 +10,9 @@ macro_rules! files {
 }
 
 /// By name.
-const LIBRARY: &[(&str, &str)] = files!["library":
-    "canary-weights",
-    "cookie-in-cache-key",
-    "deployments",
-    "flood",
-    "invalidation-storm",
-    "mm1",
-    "origin-failover",
-    "replay",
-    "slow-target",
-    "stampede",
-    "three-tier",
-    "three-tier-threaded",
-    "web-shop",
-    "zonal-shift",
+const LIBRARY: &[(&str, &str)] = files![
+    "library": "canary-weights", "cookie-in-cache-key", "deployments", "flood", "invalidation-storm", "mm1", "origin-failover",
+    "replay", "slow-target", "stampede", "three-tier", "three-tier-threaded", "web-shop", "zonal-shift"
 ];
 const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover", "mm1", "replay", "retry-storm", "three-tier", "three-tier-threaded", "web-shop"];
 
