@@ -9,7 +9,8 @@ use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, dynamodb, ecs, global_accelerator, route53, station, timeline, waf,
+    alb, aurora, autoscaling, client, cloudfront, deployment, dynamodb, ecs, global_accelerator, route53, station,
+    timeline, waf,
 };
 
 /// A whole scenario, ready to run.
@@ -52,7 +53,7 @@ pub struct Architecture {
     /// Scaling policies.
     pub scaling: Vec<autoscaling::Policy>,
     /// Deployments, in order of time.
-    pub deployments: Vec<timeline::Deployment>,
+    pub deployments: Vec<deployment::Deployment>,
     /// Faults, in order of time.
     pub faults: Vec<timeline::Fault>,
     /// Assumptions the scenario reader made, for the report ("one-second stamps were spread").

@@ -24,6 +24,14 @@ pub enum MetricRef {
     EcsCpu(EcsId),
     /// `AWS/ApplicationELB RequestCountPerTarget` of a target group, per period.
     AlbRequestCountPerTarget(AlbId, TargetGroupId),
+    /// `AWS/ApplicationELB RequestCount` of a load balancer, per period.
+    AlbRequestCount(AlbId),
+    /// `AWS/ApplicationELB RequestCount` of one of several target groups, per period.
+    AlbGroupRequestCount(AlbId, TargetGroupId),
+    /// `AWS/ApplicationELB TargetResponseTime` (average) of one of several target groups, seconds.
+    AlbGroupTargetResponseTime(AlbId, TargetGroupId),
+    /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count` of one of several target groups, per period.
+    AlbGroupTarget5xx(AlbId, TargetGroupId),
     /// `AWS/ApplicationELB TargetResponseTime` (average) of a load balancer, seconds.
     AlbTargetResponseTime(AlbId),
     /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count` of a load balancer, per period.

@@ -11,6 +11,7 @@ pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;
 pub mod deadlines;
+pub mod deployment;
 pub mod dynamodb;
 pub mod ecs;
 pub mod geography;

@@ -171,7 +171,30 @@ pub struct Observer {
     /// By batch of arrival and route, if the run is observed in batches.
     batches: Vec<Vec<Fates>>,
     batch: SimDuration,
+    deploying: Deploying,
 }
+
+/// What became of operations that started while a deployment was under way.
+#[derive(Debug, Default)]
+struct Deploying {
+    /// How many are under way.
+    depth: u32,
+    /// From when until when at least one was; the last may be open.
+    spans: Vec<(SimTime, Option<SimTime>)>,
+    failed: u64,
+    latency: Histogram,
+}
+
+impl Deploying {
+    fn was_under_way(&self, at: SimTime) -> bool {
+        // Operations end soon after they start: the latest spans are looked at first.
+        let spans = self.spans.iter().rev();
+        spans.take_while(|span| span.1.is_none_or(|until| at < until)).any(|&(from, _)| from <= at)
+    }
+}
+
+/// The subject of the totals about deployments.
+pub const DEPLOYMENTS: &str = "deployments";
 
 const LATENCY_QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.95, "p95"), (0.99, "p99")];
 
@@ -206,6 +229,18 @@ impl Observer {
             window: part(run.duration, run.spans.arrival_windows),
             batches: vec![vec![Fates::default(); routes.len()]; run.spans.batches as usize],
             batch: run.batch(),
+            deploying: Deploying::default(),
+        }
+    }
+
+    /// A deployment begins (true) or is over.
+    pub fn deploying(&mut self, now: SimTime, begins: bool) {
+        let it = &mut self.deploying;
+        it.depth = if begins { it.depth + 1 } else { it.depth - 1 };
+        match (begins, it.depth) {
+            (true, 1) => it.spans.push((now, None)),
+            (false, 0) => it.spans.last_mut().into_iter().for_each(|span| span.1 = Some(now)),
+            _ => {}
         }
     }
 
@@ -253,6 +288,12 @@ impl Observer {
             self.close_seconds(now.as_nanos() / 1_000_000_000 + 1 - OPEN_SECONDS as u64);
         }
         let second = second.max(self.open_from) as usize % OPEN_SECONDS;
+        if !self.deploying.spans.is_empty() && self.deploying.was_under_way(started) {
+            match cause {
+                0 => self.deploying.latency.record(latency),
+                _ => self.deploying.failed += 1,
+            }
+        }
         let open = &mut self.routes[route.index()].seconds[second];
         open.ended += 1;
         if cause == 0 {
@@ -387,6 +428,12 @@ impl Observer {
             self.started_in_all == self.ended_in_all + in_flight_in_all,
             format!("{} = {} + {}", self.started_in_all, self.ended_in_all, in_flight_in_all),
         );
+        if !self.deploying.spans.is_empty() {
+            let latency = &self.deploying.latency;
+            let p99 = if latency.is_empty() { f64::NAN } else { latency.quantile(0.99) };
+            findings.count(DEPLOYMENTS, "p99_during_s", p99);
+            findings.count(DEPLOYMENTS, "failed_during", self.deploying.failed as f64);
+        }
         let batches = self.batches.into_iter().map(|routes| {
             let observed = routes.into_iter().zip(&self.names).map(|(fates, name)| {
                 let ended = fates.succeeded + fates.failed.iter().sum::<u64>();

@@ -3,42 +3,9 @@
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
 
+use crate::deployment::Deployment;
 use crate::ids::*;
 use crate::world::{Control, Cx};
-
-/// A new revision of a service.
-#[derive(Clone, Debug)]
-pub struct Deployment {
-    /// When.
-    pub at: SimTime,
-    /// Of which service.
-    pub service: EcsId,
-    /// How.
-    pub strategy: Strategy,
-    /// What is new.
-    pub revision: Revision,
-}
-
-/// How a revision is rolled out.
-#[derive(Clone, Debug)]
-pub enum Strategy {
-    /// ECS rolling update within the service's minimum and maximum percent.
-    Rolling,
-    /// A green task set beside the blue one; when all of it is healthy, traffic switches at once; blue ends after the bake time.
-    BlueGreen {
-        /// `bakeTimeInMinutes`.
-        bake_time: SimDuration,
-    },
-}
-
-/// What a revision is like.
-#[derive(Clone, Debug)]
-pub struct Revision {
-    /// Share of requests it answers with its own error.
-    pub error_rate: f64,
-    /// Its CPU steps take this many times as long.
-    pub cpu_factor: f64,
-}
 
 /// Something that goes wrong.
 #[derive(Clone, Debug)]

@@ -83,8 +83,10 @@ pub enum Control {
     TargetHealth(EcsId, TaskKey, bool),
     /// Whether a load balancer has healthy targets enough, in any zone, for those who go by its health to send requests to it.
     AliasHealth(AlbId, bool),
-    /// ECS blue/green: all traffic of the first group goes to the second from now on, and back at the next deployment.
-    SwitchTraffic(AlbId, TargetGroupId, TargetGroupId),
+    /// Of what goes to either of two groups (blue, green), so many thousandths go to the second from now on.
+    ShiftTraffic(AlbId, TargetGroupId, TargetGroupId, u16),
+    /// A change of its schema keeps writes from a cluster for a while: they wait (true) or fail.
+    PauseWrites(AuroraId, SimDuration, bool),
     /// A task is gone: its connections are closed.
     TaskGone(EcsId, TaskKey),
     /// A task is gone without draining: its target with it.
@@ -376,7 +378,12 @@ impl Models {
                 self.route53.target_health(alb, healthy, cx);
                 self.accelerators.iter_mut().for_each(|it| it.target_health(alb, healthy, cx));
             }
-            Control::SwitchTraffic(alb, from, to) => self.albs[alb.index()].switch_traffic(from, to, cx),
+            Control::ShiftTraffic(alb, blue, green, share) => {
+                self.albs[alb.index()].shift_traffic(blue, green, share, cx);
+            }
+            Control::PauseWrites(cluster, duration, blocks) => {
+                self.auroras[cluster.index()].pause_writes(duration, blocks, cx);
+            }
             Control::TaskGone(ecs, task) => {
                 self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(ecs, task, cx));
             }
@@ -518,7 +525,13 @@ impl World for Models {
                 cx.kernel.schedule_in(self.metric_delay, Event::CloudWatch(cloudwatch::Event::Evaluate));
                 self.each_observed(kernel, |it, cx| it.publish(cx));
             }
-            Event::CloudWatch(cloudwatch::Event::Evaluate) => self.autoscaling.evaluate(self.metric_delay, cx),
+            Event::CloudWatch(cloudwatch::Event::Evaluate) => {
+                self.autoscaling.evaluate(self.metric_delay, cx);
+                let age = self.metric_delay.as_nanos();
+                let readable =
+                    SimTime::from_nanos(cx.now().as_nanos().saturating_sub(age)).floor_to(cloudwatch::PERIOD);
+                self.ecs.iter_mut().for_each(|service| service.look_at_alarms(readable, cx));
+            }
             Event::Timeline(event) => self.timeline.on(event, cx),
             Event::WarmUpOver => {
                 let now = cx.now();

@@ -6,8 +6,9 @@ use common::*;
 use models::alb::{Algorithm, HealthCheck, TargetGroup, Targets};
 use models::autoscaling::{Policy, PolicyKind};
 use models::cloudwatch::MetricRef;
+use models::deployment::{Deployment, Plan, Revision, Schedule, Strategy};
 use models::ecs::StepAction;
-use models::timeline::{Deployment, Fault, FaultAction, Revision, Strategy};
+use models::timeline::{Fault, FaultAction};
 use models::*;
 use sim_core::observations::{LogKind, Observations};
 use sim_core::{SimDuration, SimTime};
@@ -112,17 +113,13 @@ fn tasks_that_are_gone_cost_what_they_had_and_their_replacements_serve_after_one
 
 #[test]
 fn deployments_behind_a_load_balancer_lose_nothing() {
-    for strategy in [Strategy::Rolling, Strategy::BlueGreen { bake_time: secs(120) }] {
+    for strategy in [Strategy::Rolling, Strategy::Shift(Plan::ecs(Schedule::AllAtOnce, false, secs(120), &[]))] {
         let web = service(4, 10, 10.0, vec![StepAction::Cpu(constant(0.1))]);
         let mut a = balanced(100.0, 900, Algorithm::LeastOutstandingRequests, true, web);
         a.alb[0].target_groups.push(group("green", Algorithm::LeastOutstandingRequests, true));
         a.ecs[0].target_groups.push((AlbId(0), TargetGroupId(1)));
-        a.deployments.push(Deployment {
-            at: SimTime::from_secs(100),
-            service: EcsId(0),
-            strategy: strategy.clone(),
-            revision: Revision { error_rate: 0.0, cpu_factor: 2.0 },
-        });
+        let revision = Revision { cpu_factor: 2.0, ..Revision::LIKE_BEFORE };
+        a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0), strategy.clone(), revision));
         let seen = run(&a);
         assert!(seen.routes[0].failed.is_empty(), "{strategy:?}: {:?}", seen.routes[0].failed);
         assert!(seen.log.iter().any(|entry| entry.what.contains("completed")), "{strategy:?}: {:#?}", seen.log);

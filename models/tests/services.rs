@@ -3,11 +3,11 @@
 mod common;
 
 use common::*;
-use models::ecs::{Concurrency, DeploymentConfiguration, StepAction};
+use models::deployment::Strategy;
+use models::ecs::{Concurrency, StepAction};
 use models::request::Method;
-use models::timeline::{Deployment, Fault, FaultAction, Revision, Strategy};
+use models::timeline::{Fault, FaultAction};
 use models::*;
-use sim_core::observations::SeriesGroup;
 use sim_core::{SimDuration, SimTime};
 
 fn station(servers: Option<u32>, room: Option<u32>, discipline: station::Discipline, mean: f64) -> station::Settings {
@@ -122,75 +122,6 @@ fn failed_calls_are_retried_and_then_fail_the_request_with_their_cause() {
     assert!((route.latency_failed.mean() - 0.09).abs() < 1e-4, "{}", route.latency_failed.mean());
     let station = seen.stations.iter().find(|s| s.name == "station.queue").expect("the station");
     assert!(station.arrivals >= 3 * (route.started - route.in_flight));
-}
-
-#[test]
-fn rolling_limits_are_those_of_the_documentation() {
-    // Fact sheet, section 14: desired, minimum, maximum -> lower, upper.
-    for (desired, min, max, lower, upper) in [
-        (4, 100, 200, 4, 8),
-        (4, 50, 100, 2, 4),
-        (3, 100, 125, 3, 3),
-        (1, 100, 150, 1, 1),
-        (2, 75, 100, 2, 2),
-        (3, 66, 100, 2, 3),
-        (10, 90, 110, 9, 11),
-        (7, 50, 150, 4, 10),
-        (5, 80, 120, 4, 6),
-    ] {
-        let configuration = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
-        assert_eq!(ecs::Ecs::limits(desired, &configuration), (lower, upper), "{desired} {min}/{max}");
-    }
-}
-
-fn deploying(strategy: Strategy, min: u32, max: u32) -> Architecture {
-    let mut a = poisson(100.0, Endpoint::Ecs(EcsId(0)), secs(900), SimDuration::ZERO);
-    a.ecs.push(service(4, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
-    a.ecs[0].deployment = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
-    a.deployments.push(Deployment {
-        at: SimTime::from_secs(100),
-        service: EcsId(0),
-        strategy,
-        revision: Revision { error_rate: 0.0, cpu_factor: 2.0 },
-    });
-    a
-}
-
-fn tasks(seen: &sim_core::observations::Observations, name: &str) -> Vec<f64> {
-    seen.series
-        .iter()
-        .find(|series| series.group == SeriesGroup::Tasks && series.name == name)
-        .unwrap_or_else(|| panic!("no series {name}"))
-        .values
-        .clone()
-}
-
-#[test]
-fn a_rolling_update_replaces_all_tasks_within_its_limits_and_loses_nothing() {
-    for (min, max, least, most) in [(100, 200, 4.0, 8.0), (50, 100, 2.0, 4.0), (50, 200, 2.0, 8.0)] {
-        let seen = run(&deploying(Strategy::Rolling, min, max));
-        assert!(seen.routes[0].failed.is_empty(), "{:?}", seen.routes[0].failed);
-        let (old, new) = (tasks(&seen, "ecs.web rev 0"), tasks(&seen, "ecs.web rev 1"));
-        let total: Vec<f64> = old
-            .iter()
-            .enumerate()
-            .map(|(bin, old)| old + new.get(bin).copied().filter(|n| n.is_finite()).unwrap_or(0.0))
-            .collect();
-        assert!(total.iter().all(|&n| (least..=most).contains(&n)), "{min}/{max}: {total:?}");
-        assert!(total.contains(&least), "{min}/{max} goes down to {least}: {total:?}");
-        assert_eq!((old.last(), new.last()), (Some(&0.0), Some(&4.0)));
-        assert!(seen.log.iter().any(|entry| entry.what.contains("completed")));
-    }
-}
-
-#[test]
-fn blue_green_builds_green_beside_blue_and_switches_at_once() {
-    let seen = run(&deploying(Strategy::BlueGreen { bake_time: secs(120) }, 100, 200));
-    assert!(seen.routes[0].failed.is_empty(), "{:?}", seen.routes[0].failed);
-    let (old, new) = (tasks(&seen, "ecs.web rev 0"), tasks(&seen, "ecs.web rev 1"));
-    let both = old.iter().zip(&new).filter(|&(&old, &new)| old == 4.0 && new == 4.0).count();
-    assert!(both * 5 > 120, "blue stays while green bakes");
-    assert_eq!((old.last(), new.last()), (Some(&0.0), Some(&4.0)));
 }
 
 #[test]

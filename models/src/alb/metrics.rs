@@ -109,6 +109,7 @@ impl Counts {
         let active_connections = register("ActiveConnectionCount", "count");
         let rule_evaluations = register("RuleEvaluations", "count");
         let consumed_units = register("ConsumedLCUs", "count");
+        published.declare(MetricRef::AlbRequestCount(alb), metrics[Count::Request as usize]);
         published.declare(MetricRef::AlbTargetResponseTime(alb), target_response_time);
         published.declare(MetricRef::AlbTarget5xx(alb), metrics[Count::Target5xx as usize]);
         published.declare(MetricRef::AlbElb5xx(alb), metrics[Count::Elb5xx as usize]);
@@ -287,6 +288,11 @@ impl GroupMetrics {
             });
         let of_zones = of_zones.collect();
         published.declare(MetricRef::AlbRequestCountPerTarget(alb, id), requests_per_target);
+        if let Some([requests, response_time, errors]) = of_several {
+            published.declare(MetricRef::AlbGroupRequestCount(alb, id), requests);
+            published.declare(MetricRef::AlbGroupTargetResponseTime(alb, id), response_time);
+            published.declare(MetricRef::AlbGroupTarget5xx(alb, id), errors);
+        }
         Self { healthy, unhealthy, requests_per_target, of_several, anomalies, of_zones, forwarded_before: 0 }
     }
 

@@ -131,12 +131,14 @@ impl Alb {
         self.review_zones(cx);
     }
 
-    /// Blue/green: what went to `from` goes to `to`, and the other way round.
-    pub fn switch_traffic(&mut self, from: TargetGroupId, to: TargetGroupId, cx: &mut Cx<'_>) {
-        self.rules.swap(from, to);
-        let (from, to) = (&self.books[from.index()].name, &self.books[to.index()].name);
-        let what = format!("traffic of target group {from} goes to {to}");
-        cx.shared.observer.log(cx.kernel.now(), LogKind::Deployment, &self.name, what);
+    /// Deployments: of what goes to either of two groups, `share` thousandths go to `green` from now on and the rest to `blue`.
+    pub fn shift_traffic(&mut self, blue: TargetGroupId, green: TargetGroupId, share: u16, cx: &mut Cx<'_>) {
+        self.rules.shift(blue, green, share);
+        let (blue, green) = (&self.books[blue.index()].name, &self.books[green.index()].name);
+        let (to_blue, to_green) = (f64::from(1000 - share) / 10.0, f64::from(share) / 10.0);
+        let what = format!("{to_blue} % of traffic go to target group {blue}, {to_green} % to {green}");
+        let now = cx.kernel.now();
+        cx.shared.observer.log_span(now, Some(now), LogKind::Deployment, &self.name, what);
         self.review_zones(cx);
     }
 

@@ -31,7 +31,8 @@ enum Prepared {
 /// A weighted choice of a target group.
 #[derive(Debug)]
 struct Forward {
-    /// Groups with the sum of the weights up to and including theirs.
+    /// Groups with the sum of the weights up to and including theirs, a weight being [`WEIGHT_UNIT`] times the one that was
+    /// written.
     groups: Vec<(TargetGroupId, u64)>,
     total: u64,
     stickiness: Option<sim_core::SimDuration>,
@@ -114,16 +115,11 @@ impl Rules {
         self.rules.iter().any(|(_, rule)| forwards(rule))
     }
 
-    /// What went to one group goes to the other, and the other way round.
-    pub(super) fn swap(&mut self, one: TargetGroupId, other: TargetGroupId) {
+    /// Of what goes to either of two groups, `share` thousandths go to `green` from now on and the rest to `blue`.
+    pub(super) fn shift(&mut self, blue: TargetGroupId, green: TargetGroupId, share: u16) {
         for (_, rule) in &mut self.rules {
-            let Prepared::Forward(forward) = rule else { continue };
-            for (group, _) in &mut forward.groups {
-                if *group == one {
-                    *group = other;
-                } else if *group == other {
-                    *group = one;
-                }
+            if let Prepared::Forward(forward) = rule {
+                forward.shift(blue, green, share.into());
             }
         }
     }
@@ -159,14 +155,41 @@ impl Forward {
         let chosen = self.groups.iter().find(|&&(_, up_to)| draw < up_to);
         chosen.expect("validated: at least one group has a weight").0
     }
+
+    /// Divides the weight of two groups between them anew; the second has `share` thousandths of it.
+    fn shift(&mut self, blue: TargetGroupId, green: TargetGroupId, share: u64) {
+        let is_one = |group: TargetGroupId| group == blue || group == green;
+        let Some(at) = self.groups.iter().position(|&(group, _)| is_one(group)) else { return };
+        let (mut both, mut before, mut divided) = (0, 0, Vec::new());
+        for &(group, up_to) in &self.groups {
+            let weight = up_to - std::mem::replace(&mut before, up_to);
+            if is_one(group) {
+                both += weight;
+            } else {
+                divided.push((group, weight));
+            }
+        }
+        let for_green = both * share / WEIGHT_UNIT;
+        // Blue first, so that a larger share takes only more of the draws.
+        divided.splice(at..at, [(blue, both - for_green), (green, for_green)]);
+        let mut up_to = 0;
+        let cumulative = divided.into_iter().filter(|&(_, weight)| weight > 0).map(|(group, weight)| {
+            up_to += weight;
+            (group, up_to)
+        });
+        self.groups = cumulative.collect();
+    }
 }
+
+/// A weight is counted in so many parts, so that shares of it are whole.
+const WEIGHT_UNIT: u64 = 1000;
 
 fn prepare(rule: &Rule) -> Prepared {
     match &rule.action {
         Action::Forward(forward) => {
             let mut total = 0;
             let groups = forward.groups.iter().map(|&(group, weight)| {
-                total += u64::from(weight);
+                total += WEIGHT_UNIT * u64::from(weight);
                 (group, total)
             });
             Prepared::Forward(Forward { groups: groups.collect(), total, stickiness: forward.stickiness })
@@ -176,5 +199,25 @@ fn prepare(rule: &Rule) -> Prepared {
             Prepared::Answer(Outcome { status: *status, cause })
         }
         Action::Redirect { status, path } => Prepared::Redirect(Outcome { status: *status, cause: Cause::None }, *path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifting_traffic_divides_what_two_groups_have_and_leaves_the_others_alone() {
+        let (blue, green, other) = (TargetGroupId(0), TargetGroupId(1), TargetGroupId(2));
+        let mut forward = Forward { groups: vec![(other, 1000), (blue, 4000)], total: 4000, stickiness: None };
+        for (share, groups) in [
+            (300, vec![(other, 1000), (blue, 3100), (green, 4000)]),
+            (1, vec![(other, 1000), (blue, 3997), (green, 4000)]),
+            (1000, vec![(other, 1000), (green, 4000)]),
+            (0, vec![(other, 1000), (blue, 4000)]),
+        ] {
+            forward.shift(blue, green, share);
+            assert_eq!(forward.groups, groups, "{share}");
+        }
     }
 }

@@ -639,14 +639,14 @@ fn deregistering_the_unknown_ends_at_once() {
 }
 
 #[test]
-fn blue_green_swaps_the_groups_and_swaps_them_back() {
+fn blue_green_sends_all_traffic_to_green_and_back() {
     let mut stage = Stage::new(&settings(vec![group("blue"), group("green")]));
     stage.register(0, 0);
     stage.register(1, 1);
-    for (from, to) in [(0, 1), (1, 0)] {
+    for share in [1000, 0] {
         stage.ask();
         stage.run_for(seconds(1.0));
-        stage.act(|alb, cx| alb.switch_traffic(TargetGroupId(from), TargetGroupId(to), cx));
+        stage.act(|alb, cx| alb.shift_traffic(TargetGroupId(0), TargetGroupId(1), share, cx));
         stage.ask();
         stage.run_for(seconds(1.0));
     }

@@ -12,6 +12,7 @@ mod server;
 mod tests;
 
 use sim_core::distribution::Distribution;
+use sim_core::observations::LogKind;
 use sim_core::slab::{Key, Slab};
 use sim_core::{LaneId, SimDuration, SimTime};
 
@@ -135,6 +136,9 @@ pub struct Aurora {
     failover: Failover,
     servers: Vec<Server>,
     roles: Roles,
+    /// Until when a change of the schema keeps writes out, and whether they wait for its end.
+    writes_paused_until: SimTime,
+    paused_writes_wait: bool,
     /// By number of the calling service and slot of the task.
     callers: Vec<Vec<Option<Caller>>>,
     connections: Slab<Connection>,
@@ -162,6 +166,8 @@ impl Aurora {
             failover: settings.failover.clone(),
             servers: settings.instances.iter().map(|instance| Server::new(&name, instance, cx)).collect(),
             roles: Roles::new(cx.shared.streams.key(&name, "promotion order")),
+            writes_paused_until: SimTime::ZERO,
+            paused_writes_wait: false,
             callers: Vec::new(),
             connections: Slab::new(),
             pools,
@@ -238,7 +244,17 @@ impl Aurora {
             return self.refuse_write(connection, cx);
         }
         let demand = statement.cpu.sample_duration(&mut request.draws(purpose::SERVICE));
-        if demand.is_zero() {
+        if statement.write && now < self.writes_paused_until {
+            if !self.paused_writes_wait {
+                self.answer_read_only(connection, cx);
+                return true;
+            }
+            // It waits for the lock on its connection; the CPU it takes then is time, and loads nobody.
+            wire.phase = Phase::Waiting;
+            let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+            let over = self.writes_paused_until + demand + wait;
+            cx.kernel.schedule_at(over, self.event(Event::Waited(connection)));
+        } else if demand.is_zero() {
             // Through the event list even if it takes no time: a long queue must not become a deep stack.
             wire.phase = Phase::Waiting;
             let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
@@ -255,19 +271,39 @@ impl Aurora {
         false
     }
 
+    /// A change of the schema begins: for a while writes wait on their connections for its lock, or are answered that the server is
+    /// read only (MySQL error 1290, `--read-only`). Reads go on.
+    pub fn pause_writes(&mut self, duration: SimDuration, wait: bool, cx: &mut Cx<'_>) {
+        let until = cx.now() + duration;
+        self.writes_paused_until = until;
+        self.paused_writes_wait = wait;
+        let what = if wait {
+            "writes wait for a change of the schema"
+        } else {
+            "writes fail: read only for a change of the schema"
+        };
+        cx.shared.observer.log_span(cx.kernel.now(), Some(until), LogKind::Deployment, &self.name, what);
+    }
+
     /// A write on a reader: MySQL error 1290. The pool of the cluster endpoint takes it for a sign that the connection leads to
     /// a demoted writer and discards it, as drivers that know Aurora do; in the reader endpoint's pool it is the statement that
     /// is wrong, and the connection stays. Returns whether it does.
     fn refuse_write(&mut self, connection: Key, cx: &mut Cx<'_>) -> bool {
-        let Connection { query, joined, pool, .. } = self.connections[connection];
-        self.pools[pool.endpoint as usize].tally.leave(cx.now(), joined);
-        self.settle(query, Outcome::failed(0, Cause::ReadOnly), cx);
+        let pool = self.connections[connection].pool;
+        self.answer_read_only(connection, cx);
         if pool.endpoint == ClusterEndpoint::Reader {
             return true;
         }
         self.hang_up(connection);
         self.refill(pool, cx);
         false
+    }
+
+    /// Answers the query of a connection with MySQL's error 1290.
+    fn answer_read_only(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        let Connection { query, joined, pool, .. } = self.connections[connection];
+        self.pools[pool.endpoint as usize].tally.leave(cx.now(), joined);
+        self.settle(query, Outcome::failed(0, Cause::ReadOnly), cx);
     }
 
     /// An instance may have done with some queries' CPU time.

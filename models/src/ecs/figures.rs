@@ -4,7 +4,7 @@ use sim_core::observations::{SeriesGroup, StationObservations};
 
 use super::*;
 use crate::cloudwatch::{self, MetricRef};
-use crate::observer::{self, FigureId, Findings, Observed};
+use crate::observer::{FigureId, Observed};
 
 /// Its figures and what they were at the last look.
 #[derive(Debug)]
@@ -143,6 +143,7 @@ impl Observed for Ecs {
             });
         }
         findings.stations.push(workers);
+        self.report_deployments(now, findings);
         findings.checks.extend(self.workers.check(now).into_iter().map(|mut check| {
             check.law = format!("{}: {}", self.name, check.law);
             check

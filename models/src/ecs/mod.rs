@@ -1,7 +1,9 @@
 //! ECS: services of tasks, what a task does with a request, and deployments.
 
 mod figures;
+mod rollout;
 mod scheduler;
+mod watch;
 mod work;
 
 use std::collections::VecDeque;
@@ -15,9 +17,10 @@ use sim_core::{SimDuration, SimTime};
 
 use crate::client::{Quota, Retry};
 use crate::deadlines::Deadlines;
+use crate::deployment::Revision;
 use crate::ids::*;
+use crate::observer::{self, Findings};
 use crate::request::*;
-use crate::timeline::Strategy;
 use crate::world::{self, Control, Cx};
 
 /// A service.
@@ -170,8 +173,10 @@ pub enum Event {
     StopTimeout(TaskKey),
     /// The service scheduler looks.
     Schedule,
-    /// The bake time of a blue/green deployment (its number) is over.
-    BakeOver(u16),
+    /// A task that leaks memory has none left.
+    OutOfMemory(TaskKey),
+    /// A stage of a deployment (their numbers) has had its time.
+    StageOver(u16, u16),
 }
 
 /// Where a task is in its life.
@@ -215,6 +220,10 @@ struct TaskInstance {
     slowdown: f64,
     /// Tokens of the retry quotas of its calls, by [`PreparedCall::bucket`]. Empty where no call has one.
     tokens: Vec<u16>,
+    /// Until then its caches are colder than those of others.
+    cold_until: SimTime,
+    /// A circuit breaker has counted it.
+    counted_as_failed: bool,
 }
 
 impl TaskInstance {
@@ -232,8 +241,17 @@ impl TaskInstance {
 /// A revision at work.
 #[derive(Clone, Debug)]
 struct RevisionState {
-    error_rate: f64,
-    cpu_factor: f64,
+    settings: Revision,
+    /// Requests its tasks have answered.
+    served: u64,
+    /// Of these, with its own error.
+    errors: u64,
+}
+
+impl RevisionState {
+    fn new(settings: Revision) -> Self {
+        Self { settings, served: 0, errors: 0 }
+    }
 }
 
 /// What faults do to the tasks of a zone.
@@ -245,17 +263,6 @@ struct Injected {
     delay: SimDuration,
     /// How many faults lose its packets.
     blackholes: u32,
-}
-
-/// A deployment under way.
-#[derive(Clone, Debug)]
-struct Rollout {
-    number: u16,
-    strategy: Strategy,
-    /// Blue/green: traffic goes to green, blue still runs.
-    baking: bool,
-    /// The fewest healthy tasks seen.
-    least_healthy: u32,
 }
 
 /// A service.
@@ -272,8 +279,11 @@ pub struct Ecs {
     /// For direct calls: the next task in turn.
     turn: usize,
     revisions: Vec<RevisionState>,
-    rollout: Option<Rollout>,
+    /// The revision that tasks are launched with, but for green ones.
+    primary: u16,
+    rollout: Option<rollout::Rollout>,
     deployments: u16,
+    book: rollout::Book,
     /// Which of the target groups production traffic goes to.
     production: u16,
     /// Flat table of the handlers' calls with their hops, by [`Request::call`].
@@ -287,6 +297,11 @@ pub struct Ecs {
     injected: Vec<Injected>,
     /// Whether requests may be late or lost on their way to a task.
     disturbed: bool,
+    /// Key of what becomes of each task of a revision.
+    fates: u64,
+    /// Tasks there are, in whatever state, and tasks there should be.
+    extant: Level,
+    wanted: Level,
     /// Whether workers can compete for cores.
     shares_cores: bool,
     workers: StationTally,
@@ -329,7 +344,7 @@ impl Ecs {
         let mut calls = Vec::new();
         let handlers = settings.handlers.iter().map(|handler| prepare(handler, &mut calls, cx)).collect();
         let quotas = share_quotas(&mut calls);
-        let first = RevisionState { error_rate: settings.error_rate, cpu_factor: 1.0 };
+        let first = RevisionState::new(Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE });
         Self {
             id,
             desired: settings.desired_count,
@@ -338,8 +353,10 @@ impl Ecs {
             launched: 0,
             turn: 0,
             revisions: vec![first],
+            primary: 0,
             rollout: None,
             deployments: 0,
+            book: rollout::Book::default(),
             production: 0,
             calls,
             quotas,
@@ -347,6 +364,9 @@ impl Ecs {
             lifecycle: cx.shared.streams.stream(&name, "lifecycle"),
             injected: vec![Injected::default(); settings.zones.len().max(1)],
             disturbed: false,
+            fates: cx.shared.streams.key(&name, "fates of tasks"),
+            extant: Level::new(),
+            wanted: Level::new(),
             shares_cores: f64::from(settings.task.workers) > settings.task.vcpu,
             workers: StationTally::new(0),
             busy_cores: Level::new(),
@@ -360,6 +380,7 @@ impl Ecs {
 
     /// Brings up the first tasks: at the start of a run the service is in its steady state.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
+        self.wanted.set(cx.now(), self.desired.into());
         for _ in 0..self.desired {
             let task = self.new_task(0, State::Up, cx);
             self.tasks[task].healthy = true;
@@ -392,7 +413,8 @@ impl Ecs {
                 cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::Schedule));
                 self.reconcile(cx);
             }
-            Event::BakeOver(number) => self.bake_over(number, cx),
+            Event::OutOfMemory(task) => self.out_of_memory(task, cx),
+            Event::StageOver(deployment, stage) => self.stage_over(deployment, stage, cx),
         }
     }
 }

@@ -1,25 +1,18 @@
 //! The service scheduler: the life of tasks, replacement, scaling, deployments.
 
 use sim_core::observations::LogKind;
+use sim_core::random::{Draws, Source};
 
+use super::rollout::Phase;
 use super::*;
-use crate::timeline::{Deployment, Revision};
-
-impl Rollout {
-    /// Whether tasks of a revision are kept from direct callers: green before the switch, blue after it.
-    pub(super) fn hides(&self, revision: u16, revisions: usize) -> bool {
-        let newest = revision as usize + 1 == revisions;
-        matches!(self.strategy, Strategy::BlueGreen { .. }) && (newest != self.baking)
-    }
-}
 
 /// How many tasks of what kind there are.
 #[derive(Clone, Copy, Debug, Default)]
 struct Census {
-    /// Of the newest revision, not failing.
+    /// Of the primary revision, not failing.
     new: u32,
     new_healthy: u32,
-    /// Of older revisions, not failing.
+    /// Of others, not failing.
     old: u32,
     old_healthy: u32,
     /// Failing their health checks.
@@ -36,10 +29,6 @@ impl Census {
 }
 
 impl Ecs {
-    fn newest(&self) -> u16 {
-        (self.revisions.len() - 1) as u16
-    }
-
     /// Lower and upper limit of tasks while a rolling update goes on (ECS API, DeploymentConfiguration): the ceiling of the
     /// minimum healthy percent of the desired count, the floor of the maximum percent.
     #[must_use]
@@ -72,8 +61,11 @@ impl Ecs {
             group,
             registered: false,
             slowdown: 1.0,
+            cold_until: SimTime::ZERO,
+            counted_as_failed: false,
         });
         self.order.push(key);
+        self.extant.add(cx.now(), 1);
         key
     }
 
@@ -89,15 +81,16 @@ impl Ecs {
         (0..counts.len()).min_by_key(|&zone| (counts[zone], zone)).unwrap_or(0) as u16
     }
 
-    /// Which target group tasks of a revision belong to: green's, while a blue/green deployment builds it, else production's.
+    /// Which target group tasks of a revision belong to: green's, while a deployment builds it, else production's.
     fn group_of(&self, revision: u16) -> u16 {
-        let green = self.rollout.as_ref().is_some_and(|rollout| {
-            matches!(rollout.strategy, Strategy::BlueGreen { .. }) && !rollout.baking && revision == self.newest()
-        });
-        if green && self.settings.target_groups.len() > 1 { 1 - self.production } else { self.production }
+        if self.is_green(revision) && self.settings.target_groups.len() > 1 {
+            1 - self.production
+        } else {
+            self.production
+        }
     }
 
-    fn target_group(&self, group: u16) -> Option<(AlbId, TargetGroupId)> {
+    pub(super) fn target_group(&self, group: u16) -> Option<(AlbId, TargetGroupId)> {
         self.settings.target_groups.get(group as usize).copied()
     }
 
@@ -118,18 +111,49 @@ impl Ecs {
 
     pub(super) fn running(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Pending) else { return };
+        let (revision, number, now) = (task.revision, task.number, cx.now());
+        let draws = &mut Draws::new(self.fates, number.into());
+        let is = &self.revisions[revision as usize].settings;
+        if draws.chance(is.crash_on_start) {
+            return self.exit(key, "exits as it starts", cx);
+        }
+        if let Some(after) = &is.out_of_memory_after {
+            cx.kernel.schedule_in(after.sample_duration(draws), world::Event::Ecs(self.id, Event::OutOfMemory(key)));
+        }
         task.state = State::Starting;
-        task.running_since = cx.now();
+        task.running_since = now;
+        task.cold_until = is.warm_up.map_or(SimTime::ZERO, |warm_up| now + warm_up.over_after());
+        let startup_time = is.startup_time.as_ref().unwrap_or(&self.settings.startup_time);
+        let after = startup_time.sample_duration(&mut self.lifecycle);
+        self.reached_running(revision);
         if self.settings.target_groups.is_empty() {
             cx.kernel.schedule_in(self.settings.healthy_after, self.event(Event::CountsHealthy(key)));
         } else {
             self.register(key, cx);
         }
-        let after = self.settings.startup_time.sample_duration(&mut self.lifecycle);
         if after.is_zero() {
             self.up(key, cx);
         } else {
             cx.kernel.schedule_in(after, self.event(Event::Up(key)));
+        }
+    }
+
+    /// A task ends by itself.
+    fn exit(&mut self, key: TaskKey, how: &str, cx: &mut Cx<'_>) {
+        let task = &self.tasks[key];
+        let (number, revision, starting) = (task.number, task.revision, task.state == State::Pending);
+        let what = format!("task {number} {how}");
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
+        self.kill(key, cx);
+        if starting {
+            self.did_not_start(revision, cx);
+        }
+    }
+
+    /// A task that leaks memory has none left: it is killed with whatever it has.
+    pub(super) fn out_of_memory(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        if self.tasks.get(key).is_some() {
+            self.exit(key, "is out of memory and killed", cx);
         }
     }
 
@@ -150,6 +174,8 @@ impl Ecs {
             cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::CountsHealthy(key)));
         } else if task.state == State::Up {
             task.healthy = true;
+            let revision = task.revision;
+            self.made_it(revision);
         }
     }
 
@@ -158,6 +184,10 @@ impl Ecs {
         let Some(task) = self.tasks.get_mut(key) else { return };
         task.healthy = healthy;
         task.failing = !healthy;
+        let revision = task.revision;
+        if healthy {
+            self.made_it(revision);
+        }
     }
 
     /// A draining task has no more requests at the load balancer, or has had its deregistration delay: SIGTERM.
@@ -190,7 +220,7 @@ impl Ecs {
     }
 
     /// Stops a task the orderly way: out of its target group, drained, SIGTERM, `stopTimeout`, SIGKILL.
-    fn stop(&mut self, key: TaskKey, why: &str, cx: &mut Cx<'_>) {
+    pub(super) fn stop(&mut self, key: TaskKey, why: &str, cx: &mut Cx<'_>) {
         let task = &mut self.tasks[key];
         let number = task.number;
         let before = std::mem::replace(&mut task.state, State::Draining);
@@ -209,6 +239,7 @@ impl Ecs {
         let Some(task) = self.tasks.remove(key) else { return };
         let now = cx.now();
         self.order.retain(|&live| live != key);
+        self.extant.add(now, -1);
         if let Some(cores) = &task.cores {
             self.retired_core_time += cores.busy_core_time(now);
         }
@@ -251,7 +282,6 @@ impl Ecs {
     }
 
     fn census(&self, now: SimTime) -> Census {
-        let newest = self.newest();
         let mut census = Census::default();
         for &key in &self.order {
             let task = &self.tasks[key];
@@ -260,7 +290,7 @@ impl Ecs {
             }
             if self.is_failing(task, now) {
                 census.failing += 1;
-            } else if task.revision == newest {
+            } else if task.revision == self.primary {
                 census.new += 1;
                 census.new_healthy += u32::from(task.healthy);
             } else {
@@ -272,28 +302,68 @@ impl Ecs {
     }
 
     /// Whether a task is to be replaced: its target is unhealthy, and the grace period is over.
-    fn is_failing(&self, task: &TaskInstance, now: SimTime) -> bool {
+    pub(super) fn is_failing(&self, task: &TaskInstance, now: SimTime) -> bool {
         task.failing && now.since(task.running_since) >= self.settings.health_check_grace_period
     }
 
-    /// Brings the tasks nearer to what is wanted: starts up to the upper limit, stops down to the lower. Runs when the
-    /// scheduler looks, and only then: what changes in between waits for its next look.
+    /// Brings the tasks nearer to what is wanted. Runs when the scheduler looks, and only then: what changes in between waits for
+    /// its next look.
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        let blue_green =
-            self.rollout.as_ref().is_some_and(|rollout| matches!(rollout.strategy, Strategy::BlueGreen { .. }));
-        let (lower, upper) = Self::limits(self.desired, &self.settings.deployment);
-        let upper = if blue_green { upper.max(2 * self.desired) } else { upper };
-        let census = self.census(now);
-        if let Some(rollout) = &mut self.rollout {
-            rollout.least_healthy = rollout.least_healthy.min(census.healthy());
+        self.count_failing(cx);
+        if self.is_shifting() {
+            // Neither has limits: the task definition says how many there are of each.
+            self.keep(false, cx);
+            self.keep(true, cx);
+        } else if self.rollout.as_ref().is_none_or(|rollout| rollout.phase != Phase::Halted) {
+            self.reconcile_one_set(cx);
         }
+        self.progress(cx);
+    }
+
+    /// Keeps as many green tasks, or others, as a deployment wants of them: replaces those that fail when their replacements are
+    /// healthy, or when there are twice as many as wanted.
+    fn keep(&mut self, green: bool, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let Some(rollout) = &self.rollout else { return };
+        if !rollout.wants(green) {
+            return self.stop_all(green, if green { "rolled back" } else { "blue ends" }, cx);
+        }
+        let revision = if green { rollout.revision } else { self.primary };
+        let (mut sound, mut healthy, mut failing) = (0, 0, 0);
+        for &key in &self.order {
+            let task = &self.tasks[key];
+            if task.counts() && self.is_green(task.revision) == green {
+                if self.is_failing(task, now) {
+                    failing += 1;
+                } else {
+                    sound += 1;
+                    healthy += u32::from(task.healthy);
+                }
+            }
+        }
+        for _ in sound..self.desired {
+            self.launch(revision, cx);
+        }
+        if failing > 0 && (healthy >= self.desired || sound + failing >= 2 * self.desired) {
+            let fails = |service: &Self, task: &TaskInstance| {
+                service.is_green(task.revision) == green && service.is_failing(task, now)
+            };
+            if let Some(key) = self.first_task(fails) {
+                self.stop(key, "unhealthy", cx);
+            }
+        }
+    }
+
+    /// Starts up to the upper limit, stops down to the lower.
+    fn reconcile_one_set(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let (lower, upper) = Self::limits(self.desired, &self.settings.deployment);
+        let census = self.census(now);
         // 1. Start what is missing, replacements first (ECS since October 2023), as far as the upper limit allows.
         let missing = self.desired.saturating_sub(census.new);
         let room = upper.max(self.desired).saturating_sub(census.total());
-        let keep_blue = blue_green && self.rollout.as_ref().is_some_and(|rollout| rollout.baking);
         for _ in 0..missing.min(room) {
-            self.launch(self.newest(), cx);
+            self.launch(self.primary, cx);
         }
         // 2. Stop failing tasks: when their replacements are healthy, or when there is no room for a replacement.
         if census.failing > 0 {
@@ -306,21 +376,20 @@ impl Ecs {
             }
         }
         // 3. A rolling update stops old tasks as long as enough are healthy.
-        if self.rollout.is_some() && !blue_green {
+        let primary = self.primary;
+        if self.rollout.is_some() {
             let mut healthy = census.healthy();
-            let newest = self.newest();
-            while let Some(key) = self.first_task(|_, task| task.revision != newest && !task.healthy) {
+            while let Some(key) = self.first_task(|_, task| task.revision != primary && !task.healthy) {
                 self.stop(key, "replaced by the deployment", cx);
             }
             while healthy > lower && census.new + census.old > 0 {
-                let Some(key) = self.first_task(|_, task| task.revision != newest) else { break };
+                let Some(key) = self.first_task(|_, task| task.revision != primary) else { break };
                 // Old tasks beyond what the new ones replace must wait only where the lower limit says so.
                 self.stop(key, "replaced by the deployment", cx);
                 healthy -= 1;
             }
-        }
-        // 4. Scale in: the youngest of the fullest zone.
-        if !blue_green && self.rollout.is_none() {
+        } else {
+            // 4. Scale in: the youngest of the fullest zone.
             let mut surplus = census.new.saturating_sub(self.desired);
             while surplus > 0 {
                 let Some(key) = self.youngest_of_fullest_zone() else { break };
@@ -328,11 +397,10 @@ impl Ecs {
                 surplus -= 1;
             }
         }
-        self.progress(keep_blue, cx);
     }
 
     /// The oldest task that counts and fits.
-    fn first_task(&self, fits: impl Fn(&Self, &TaskInstance) -> bool) -> Option<TaskKey> {
+    pub(super) fn first_task(&self, fits: impl Fn(&Self, &TaskInstance) -> bool) -> Option<TaskKey> {
         self.order.iter().copied().find(|&key| self.tasks[key].counts() && fits(self, &self.tasks[key]))
     }
 
@@ -351,92 +419,11 @@ impl Ecs {
             .max_by_key(|&key| (counts[self.tasks[key].zone as usize], self.tasks[key].number))
     }
 
-    /// Takes a deployment a step on, if what it waits for is there.
-    fn progress(&mut self, keep_blue: bool, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        let Some(rollout) = self.rollout.clone() else { return };
-        let newest = self.newest();
-        let census = self.census(now);
-        match rollout.strategy {
-            Strategy::Rolling => {
-                let leaving = self.order.iter().any(|&key| self.tasks[key].revision != newest);
-                if census.new_healthy >= self.desired && !leaving {
-                    self.complete(&rollout, cx);
-                }
-            }
-            Strategy::BlueGreen { bake_time } => {
-                if !keep_blue && census.new_healthy >= self.desired {
-                    self.switch_traffic(&rollout, bake_time, cx);
-                } else if keep_blue && !self.order.iter().any(|&key| self.tasks[key].revision != newest) {
-                    self.complete(&rollout, cx);
-                }
-            }
-        }
-    }
-
-    fn switch_traffic(&mut self, rollout: &Rollout, bake_time: SimDuration, cx: &mut Cx<'_>) {
-        let green = 1 - self.production;
-        if let (Some((alb, blue)), Some((_, green_group))) =
-            (self.target_group(self.production), self.target_group(green))
-        {
-            cx.control(Control::SwitchTraffic(alb, blue, green_group));
-            self.production = green;
-        }
-        if let Some(rollout) = &mut self.rollout {
-            rollout.baking = true;
-        }
-        let what = format!("deployment {}: traffic goes to revision {}", rollout.number, self.newest());
-        cx.shared.observer.log_span(cx.kernel.now(), Some(cx.kernel.now()), LogKind::Deployment, &self.name, what);
-        cx.kernel.schedule_in(bake_time, self.event(Event::BakeOver(rollout.number)));
-    }
-
-    pub(super) fn bake_over(&mut self, number: u16, cx: &mut Cx<'_>) {
-        if self.rollout.as_ref().is_none_or(|rollout| rollout.number != number) {
-            return;
-        }
-        let newest = self.newest();
-        while let Some(key) = self.first_task(|_, task| task.revision != newest) {
-            self.stop(key, "blue ends", cx);
-        }
-    }
-
-    fn complete(&mut self, rollout: &Rollout, cx: &mut Cx<'_>) {
-        self.rollout = None;
-        let now = cx.now();
-        cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
-        let what = format!(
-            "deployment {} completed; at least {} of {} tasks were healthy throughout",
-            rollout.number, rollout.least_healthy, self.desired
-        );
-        cx.shared.observer.log_span(now, Some(now), LogKind::Deployment, &self.name, what);
-        cx.control(Control::Deploying(self.id, false));
-    }
-
-    /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
-    pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
-        let Revision { error_rate, cpu_factor } = deployment.revision;
-        let now = cx.now();
-        if self.rollout.is_some() {
-            cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
-        }
-        self.revisions.push(RevisionState { error_rate, cpu_factor });
-        self.deployments += 1;
-        let healthy = self.census(now).healthy();
-        let strategy = deployment.strategy.clone();
-        let kind = match strategy {
-            Strategy::Rolling => "rolling update",
-            Strategy::BlueGreen { .. } => "blue/green deployment",
-        };
-        let what = format!("{kind} to revision {}", self.newest());
-        self.rollout = Some(Rollout { number: self.deployments, strategy, baking: false, least_healthy: healthy });
-        cx.shared.observer.log(now, LogKind::Deployment, &self.name, what);
-        cx.control(Control::Deploying(self.id, true));
-    }
-
     /// A scaling decision.
     pub fn set_desired_count(&mut self, desired: u32, cx: &mut Cx<'_>) {
         if desired != self.desired {
             self.desired = desired;
+            self.wanted.set(cx.now(), desired.into());
             cx.control(Control::DesiredCount(self.id, desired));
         }
     }

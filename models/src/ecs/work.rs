@@ -39,8 +39,7 @@ impl Ecs {
             let task = self.order[self.turn];
             let instance = &self.tasks[task];
             // Without a load balancer green waits for its hour.
-            let waits =
-                self.rollout.as_ref().is_some_and(|rollout| rollout.hides(instance.revision, self.revisions.len()));
+            let waits = self.rollout.as_ref().is_some_and(|rollout| rollout.hides(instance.revision));
             if instance.state == State::Up && !waits {
                 return Some(task);
             }
@@ -166,7 +165,11 @@ impl Ecs {
         let now = cx.now();
         let task_key = cx.request(key).target;
         let task = &mut self.tasks[task_key];
-        let factor = self.revisions[task.revision as usize].cpu_factor * task.slowdown;
+        let revision = &self.revisions[task.revision as usize].settings;
+        let mut factor = revision.cpu_factor * task.slowdown;
+        if now < task.cold_until {
+            factor *= revision.warm_up.map_or(1.0, |warm_up| warm_up.factor_at(now - task.running_since));
+        }
         let demand = if factor == 1.0 { demand } else { demand.scale(factor) };
         match &mut task.cores {
             None => {
@@ -271,10 +274,15 @@ impl Ecs {
         let request = cx.request(key);
         request.server = Request::NO_SERVER;
         let mut outcome = request.outcome;
-        if request.purpose == Purpose::Work && outcome.is_ok() {
+        if request.purpose == Purpose::Work {
             let (revision, zone) = self.tasks.get(request.target).map_or((0, 0), |task| (task.revision, task.zone));
-            let error_rate = self.revisions[revision as usize].error_rate + self.injected[zone as usize].error_rate;
-            if error_rate > 0.0 && request.draws(purpose::ERROR).chance(error_rate) {
+            let revision = &mut self.revisions[revision as usize];
+            revision.served += 1;
+            let error_rate = revision.settings.error_rate + self.injected[zone as usize].error_rate;
+            if !outcome.is_ok() {
+                // A call has failed before the revision could.
+            } else if error_rate > 0.0 && request.draws(purpose::ERROR).chance(error_rate) {
+                revision.errors += 1;
                 outcome = Outcome::failed(500, Cause::TargetError);
             } else if request.bytes == 0 {
                 let handler = self.settings.handler_of_path.get(request.path.index()).copied().unwrap_or(u16::MAX);

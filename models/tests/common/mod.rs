@@ -3,10 +3,11 @@
 
 use models::architecture::{Architecture, Network, Run, Spans};
 use models::client::{Arrivals, Process, RateProfile, Retry, Route};
+use models::deployment::{Deployment, Revision, Strategy};
 use models::ecs::{Concurrency, DeploymentConfiguration, Handler, Step, StepAction, Task};
 use models::*;
 use sim_core::distribution::Distribution;
-use sim_core::observations::Observations;
+use sim_core::observations::{Observations, SeriesGroup};
 use sim_core::{SimDuration, SimTime};
 
 pub fn secs(seconds: u64) -> SimDuration {
@@ -122,4 +123,20 @@ pub fn mean_latency(architecture: &Architecture, replications: u32) -> (f64, f64
     let mean = means.iter().sum::<f64>() / n;
     let variance = means.iter().map(|m| (m - mean) * (m - mean)).sum::<f64>() / (n - 1.0);
     (mean, sim_core::math::student_t_quantile(0.995, n - 1.0) * (variance / n).sqrt())
+}
+
+/// A service of four tasks without a load balancer, 100 requests a second, and a deployment after 100 s.
+pub fn deploying(strategy: Strategy, min: u32, max: u32) -> Architecture {
+    let mut a = poisson(100.0, Endpoint::Ecs(EcsId(0)), secs(900), SimDuration::ZERO);
+    a.ecs.push(service(4, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
+    a.ecs[0].deployment = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
+    let revision = Revision { cpu_factor: 2.0, ..Revision::LIKE_BEFORE };
+    a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0), strategy, revision));
+    a
+}
+
+/// A figure over time about tasks.
+pub fn tasks(seen: &Observations, name: &str) -> Vec<f64> {
+    let found = seen.series.iter().find(|series| series.group == SeriesGroup::Tasks && series.name == name);
+    found.unwrap_or_else(|| panic!("no series {name}")).values.clone()
 }

@@ -4,6 +4,7 @@
 pub(crate) mod alb;
 pub(crate) mod aurora;
 pub(crate) mod cloudfront;
+pub(crate) mod deploy;
 pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod geography;
@@ -60,7 +61,7 @@ table! {
         /// Plain stations, by name: textbook queues, and dependencies that are no AWS service: [station.payment].
         default({}, "none") station: Named<station::Station>,
         /// New revisions of services: [[deploy]], once for each.
-        default([], "none") deploy: Vec<timeline::Deploy>,
+        default([], "none") deploy: Vec<deploy::Deploy>,
         /// Changes of DNS records: [[change]], once for each.
         default([], "none") change: Sp<Vec<route53::Change>>,
         /// What goes wrong: [[fault]], once for each.
@@ -183,8 +184,14 @@ mod tests {
             station::RateLimit,
             station::Cache,
             sweep::Sweep,
-            timeline::Deploy,
-            timeline::Revision,
+            deploy::Deploy,
+            deploy::Revision,
+            deploy::WarmUp,
+            deploy::Hook,
+            deploy::Ready,
+            deploy::CircuitBreaker,
+            deploy::Alarm,
+            deploy::DatabaseChange,
             timeline::Fault,
             timeline::Expect,
             traffic::Traffic,

@@ -1,4 +1,4 @@
-//! Deployments, faults and expectations.
+//! Faults and expectations.
 
 use std::borrow::Cow;
 
@@ -8,44 +8,6 @@ use crate::decode::{Decode, Decoder, Sp, choice, table};
 use crate::diagnostics::Diagnostic;
 use crate::tree::{Node, Value};
 use crate::units::{Kind, Share, Time, parse};
-
-table! {
-    /// A new revision of a service.
-    Deploy as "[[deploy]]" {
-        /// Which service: "ecs.web".
-        required service: Sp<String>,
-        /// When.
-        required at: Sp<Time>,
-        /// How the revision is rolled out.
-        default("rolling", "API:ecs (DeploymentConfiguration)") strategy: Sp<Strategy>,
-        /// blue_green: how long both revisions run after the switch.
-        optional("needed with blue_green", "API:ecs (bakeTimeInMinutes is required)") bake_time: Sp<Time>,
-        /// What is new.
-        default({}, "the same as before") revision: Revision,
-    }
-    not ["circuit_breaker", "alarms", "rollback"]
-}
-
-choice! {
-    /// How a revision is rolled out.
-    Strategy {
-        /// ECS rolling update within minimum and maximum percent.
-        Rolling = "rolling",
-        /// A green task set beside the blue one; when all of it is healthy, traffic switches at once.
-        BlueGreen = "blue_green",
-    } not ["linear", "canary", "canary_10_percent_5_minutes", "canary_10_percent_15_minutes",
-           "linear_10_percent_every_1_minutes", "linear_10_percent_every_3_minutes", "all_at_once", "in_place"]
-}
-
-table! {
-    /// What a revision is like.
-    Revision as "a revision" {
-        /// Share of requests it answers with its own error.
-        default("0%", "the revision works") error_rate: Sp<Share>,
-        /// Its CPU steps take this many times as long.
-        default(1.0, "as before") cpu_factor: Sp<f64>,
-    }
-}
 
 table! {
     /// Something that goes wrong.

@@ -12,7 +12,6 @@ use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::nearest::list;
 use crate::raw::alb as raw;
-use crate::raw::timeline::Strategy;
 use crate::tree::Span;
 use crate::units::{Rate, Time};
 
@@ -281,20 +280,20 @@ impl Check<'_> {
 
     fn has_blue_green(&self, ecs: EcsId) -> bool {
         self.doc.deploy.iter().any(|deploy| {
-            deploy.strategy.value == Strategy::BlueGreen
+            deploy.strategy.value.has_green()
                 && self.look_up(&deploy.service).0.is_some_and(|(_, endpoint)| endpoint == Endpoint::Ecs(ecs))
         })
     }
 
     fn green_groups(&mut self, albs: &mut [Option<Settings>], registrations: &mut [Registration]) {
-        for deploy in self.doc.deploy.iter().filter(|deploy| deploy.strategy.value == Strategy::BlueGreen) {
+        for deploy in self.doc.deploy.iter().filter(|deploy| deploy.strategy.value.has_green()) {
             let Some(Endpoint::Ecs(ecs)) = self.look_up(&deploy.service).0.map(|(_, endpoint)| endpoint) else {
                 continue;
             };
             let groups = &mut registrations[ecs.index()].groups;
             match groups.as_slice() {
                 [] => {
-                    let title = "blue/green needs a load balancer that switches traffic";
+                    let title = "this strategy needs a load balancer that shifts traffic";
                     let label = format!("no target group has targets = \"{}\"", deploy.service.value);
                     self.error(deploy.strategy.span, title, label);
                 }

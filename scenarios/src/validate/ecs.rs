@@ -14,7 +14,6 @@ use crate::decode::{Named, Sp};
 use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
 use crate::raw::ecs as raw;
-use crate::raw::timeline::Strategy;
 use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::Vcpu;
@@ -106,40 +105,37 @@ impl Check<'_> {
         };
         let minimum = whole(low.0, low.span, "minimum_healthy_percent", 0.0, 100.0);
         let maximum = whole(high.0, high.span, "maximum_percent", 100.0, 200.0);
-        let rolls = |deploy: &&crate::raw::timeline::Deploy| {
-            deploy.strategy.value == Strategy::Rolling
+        let rolls = |deploy: &&crate::raw::deploy::Deploy| {
+            !deploy.strategy.value.has_green()
                 && self.look_up(&deploy.service).0.is_some_and(|(_, endpoint)| endpoint == Endpoint::Ecs(id))
         };
-        if let Some(deploy) = self.doc.deploy.iter().find(rolls) {
-            self.stuck(service, minimum, maximum, deploy.span);
+        if self.doc.deploy.iter().any(|deploy| rolls(&deploy)) {
+            self.warn_if_stuck(service, minimum, maximum);
         }
         DeploymentConfiguration { minimum_healthy_percent: minimum, maximum_percent: maximum }
     }
 
     /// A rolling deployment that may neither start a new task nor stop an old one never ends.
-    fn stuck(&mut self, service: &raw::Service, minimum: u32, maximum: u32, deploy: Span) {
+    fn warn_if_stuck(&mut self, service: &raw::Service, minimum: u32, maximum: u32) {
         let desired = service.desired_count.value;
         let (lower, upper) = rolling_bounds(desired, minimum, maximum);
         if desired == 0 || desired > MAX_TASKS || upper > desired || lower < desired {
             return;
         }
         let exact = |percent: u32| f64::from(desired) * f64::from(percent) / 100.0;
-        let title = "a rolling deployment of this service can never make progress";
         let place = [&service.maximum_percent.span, &service.minimum_healthy_percent.span, &service.desired_count.span]
             .into_iter()
             .find(|span| **span != service.span)
             .copied()
             .unwrap_or(service.span);
-        let arithmetic = format!(
-            "at least {lower} tasks stay healthy: {desired} x {minimum}% = {}, rounded up; at most {upper} run at once: \
-             {desired} x {maximum}% = {}, rounded down",
+        let text = format!(
+            "a rolling deployment of this service can never make progress: at least {lower} tasks stay healthy ({desired} x \
+             {minimum}% = {}, rounded up), and at most {upper} run at once ({desired} x {maximum}% = {}, rounded down), so that no \
+             task may start and none may stop; lower minimum_healthy_percent or raise maximum_percent",
             exact(minimum),
             exact(maximum),
         );
-        let error = Diagnostic::error(place, title, "no task may start and none may stop")
-            .help(arithmetic)
-            .help("lower minimum_healthy_percent or raise maximum_percent");
-        self.note(error.also(deploy, "this deployment"));
+        self.warnings.push((place, text));
     }
 
     fn handler(&mut self, id: EcsId, handler: &raw::Handler) -> Handler {

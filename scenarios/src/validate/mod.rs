@@ -7,6 +7,7 @@ mod bounds;
 mod catalog;
 mod client;
 pub(crate) mod cloudfront;
+mod deploy;
 mod dynamodb;
 mod ecs;
 pub(crate) mod geography;
@@ -344,7 +345,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
     }
-    let (deployments, faults) = check.timeline(&run);
+    let (deployments, faults) = check.timeline(&run, &deploy::Behind { registrations: &registrations, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
     check.variants();

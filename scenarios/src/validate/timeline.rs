@@ -1,11 +1,13 @@
 //! Deployments, faults and expectations.
 
 use models::architecture::Run;
+use models::deployment::Deployment;
 use models::ids::*;
-use models::timeline::{Deployment, Fault, FaultAction, Revision, Strategy};
+use models::timeline::{Fault, FaultAction};
 use sim_core::{SimDuration, SimTime};
 
 use super::bounds::show;
+use super::deploy::Behind;
 use super::traffic::Sources;
 use super::{BROKEN, Check, Section};
 use crate::Expectation;
@@ -21,7 +23,7 @@ use crate::units::{Kind, Time};
 const MAX_EVENTS: usize = 10_000;
 
 impl Check<'_> {
-    pub(super) fn timeline(&mut self, run: &Run) -> (Vec<Deployment>, Vec<Fault>) {
+    pub(super) fn timeline(&mut self, run: &Run, behind: &Behind<'_>) -> (Vec<Deployment>, Vec<Fault>) {
         let doc = self.doc;
         for (n, span) in [
             (doc.deploy.len(), doc.deploy.last().map(|it| it.span)),
@@ -31,7 +33,8 @@ impl Check<'_> {
                 self.error(span, "too many deployments or faults", format!("at most {MAX_EVENTS}"));
             }
         }
-        let mut deployments: Vec<Deployment> = doc.deploy.iter().filter_map(|it| self.deploy(it, run)).collect();
+        let mut deployments: Vec<Deployment> =
+            doc.deploy.iter().filter_map(|it| self.deploy(it, run, behind)).collect();
         let mut faults: Vec<Fault> = doc.fault.iter().filter_map(|it| self.fault(it, run)).collect();
         deployments.sort_by_key(|deployment| deployment.at);
         faults.sort_by_key(|fault| fault.at);
@@ -46,36 +49,11 @@ impl Check<'_> {
         SimTime::ZERO + at.0
     }
 
-    fn service_of(&mut self, name: &Sp<String>, what: &str) -> Option<EcsId> {
+    pub(super) fn service_of(&mut self, name: &Sp<String>, what: &str) -> Option<EcsId> {
         match self.endpoint(name, &[Section::Ecs], None, what) {
             Endpoint::Ecs(id) => Some(id),
             _ => None,
         }
-    }
-
-    fn deploy(&mut self, deploy: &raw::Deploy, run: &Run) -> Option<Deployment> {
-        let at = self.instant(&deploy.at, run, "deployment");
-        let service = self.service_of(&deploy.service, "`service`");
-        let strategy = match (deploy.strategy.value, &deploy.bake_time) {
-            (raw::Strategy::Rolling, None) => Strategy::Rolling,
-            (raw::Strategy::Rolling, Some(bake_time)) => {
-                self.error(bake_time.span, "a rolling deployment has no bake time", "remove it");
-                Strategy::Rolling
-            }
-            (raw::Strategy::BlueGreen, Some(bake_time)) => {
-                Strategy::BlueGreen { bake_time: self.time(bake_time, "bake_time", 0.0, 86_400.0, "ECS") }
-            }
-            (raw::Strategy::BlueGreen, None) => {
-                let label = "add bake_time = \"5m\"";
-                self.error(deploy.strategy.span, "a blue/green deployment needs a bake time", label);
-                Strategy::BlueGreen { bake_time: SimDuration::ZERO }
-            }
-        };
-        let revision = Revision {
-            error_rate: self.share(&deploy.revision.error_rate, "error_rate"),
-            cpu_factor: self.number(&deploy.revision.cpu_factor, "cpu_factor", 0.0, 1e6),
-        };
-        Some(Deployment { at, service: service?, strategy, revision })
     }
 
     fn fault(&mut self, fault: &raw::Fault, run: &Run) -> Option<Fault> {

@@ -455,8 +455,21 @@ impl<'a, 'd> Composer<'a, 'd> {
                 break;
             };
             if self.dice.below(3) == 1 {
-                let strategy = self.dice.one(&["", "strategy = \"blue_green\"\nbake_time = \"4s\"\n"]);
-                let revision = self.dice.one(&["", "revision = { error_rate = \"30%\", cpu_factor = 3.0 }\n"]);
+                let strategy = self.dice.one(&[
+                    "",
+                    "strategy = \"blue_green\"\nbake_time = \"4s\"\n",
+                    "deployment_circuit_breaker = { threshold_type = \"COUNT\", value = 2 }\n",
+                    "strategy = \"linear\"\npercent = \"30%\"\ninterval = \"2s\"\nhooks = [{ stage = \"PRE_SCALE_UP\", failure_rate = \"40%\" }]\n",
+                    "strategy = \"time_based_canary\"\npercent = \"20%\"\ninterval = \"3s\"\ntermination_wait = \"1s\"\n",
+                    "strategy = \"all_at_once\"\nrollback = false\ntermination_wait = \"2s\"\nhooks = [{ stage = \"AfterAllowTraffic\", failure_rate = \"50%\" }]\n",
+                    "deployment_circuit_breaker = {}\nrollback = false\nalarms = [{ metric_name = \"CPUUtilization\", threshold = 5 }]\n",
+                ]);
+                let revision = self.dice.one(&[
+                    "",
+                    "revision = { error_rate = \"30%\", cpu_factor = 3.0 }\n",
+                    "revision = { crash_on_start = \"70%\", startup_time = \"1s\" }\n",
+                    "revision = { out_of_memory_after = \"6s\", warm_up = { factor = 4.0, time = \"2s\" } }\n",
+                ]);
                 self.line(format!("[[deploy]]\nservice = \"{service}\"\nat = \"{at}s\"\n{strategy}{revision}"));
                 continue;
             }

@@ -1,0 +1,561 @@
+//! A deployment under way: what its strategy wants next, what makes it fail, and how it is undone.
+//!
+//! A rolling update is the scheduler's own work within its two limits; here it is only watched. The others run a plan
+//! ([`Plan`]): its stages one after the other, each of them done at once, or when an event or the scheduler's look says so.
+
+use sim_core::observations::LogKind;
+use sim_core::random::{Draws, Source};
+
+use super::watch::Watch;
+use super::*;
+use crate::deployment::{ALL, Action, Deployment, Hook, Plan, Strategy};
+
+/// How far a deployment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// On its way.
+    Going,
+    /// It has failed and is being undone.
+    RollingBack,
+    /// It has failed and is left as it is.
+    Halted,
+}
+
+/// A deployment under way.
+#[derive(Debug)]
+pub(super) struct Rollout {
+    number: u16,
+    deployment: Box<Deployment>,
+    /// The revision that comes.
+    pub(super) revision: u16,
+    /// The revision to go back to: that of the last deployment that was completed.
+    stable: u16,
+    pub(super) phase: Phase,
+    /// Number of the plan's stage.
+    stage: u16,
+    /// Thousandths of production traffic on green.
+    share: u16,
+    /// Green tasks are wanted.
+    scaled_up: bool,
+    /// Blue tasks are wanted no longer.
+    cleaning: bool,
+    /// What the hook that runs will say, if it fails.
+    verdict: Option<String>,
+    /// Tasks that did not make it, since the last that did.
+    failed_tasks: u32,
+    /// Whether a task of the new revision has ever been RUNNING.
+    reached_running: bool,
+    watches: Vec<Watch>,
+    /// Rolling updates with alarms: when these have seen enough of the new revision.
+    baked_at: Option<SimTime>,
+    /// The fewest healthy tasks with production traffic.
+    least: u32,
+    begun: Usage,
+}
+
+/// An instant, and the tasks there were and were wanted up to it, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    at: SimTime,
+    tasks: u128,
+    desired: u128,
+}
+
+/// What came of the deployments of a service.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    begun: u32,
+    completed: u32,
+    rolled_back: u32,
+    failed: u32,
+    duration: SimDuration,
+    least: Option<u32>,
+    /// Nanoseconds of tasks beyond those wanted.
+    extra: i128,
+}
+
+impl Rollout {
+    /// The plan, unless it is a rolling update.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        match &self.deployment.strategy {
+            Strategy::Rolling => None,
+            Strategy::Shift(plan) => Some(plan),
+        }
+    }
+
+    fn action(&self) -> Option<&Action> {
+        Some(&self.plan()?.stages.get(self.stage as usize)?.action)
+    }
+
+    /// Whether tasks of a revision are kept from direct callers: green before all traffic is its own, blue from then on.
+    pub(super) fn hides(&self, revision: u16) -> bool {
+        self.plan().is_some() && (revision == self.revision) != (self.share == ALL)
+    }
+
+    /// Whether tasks of a revision have production traffic.
+    fn in_service(&self, revision: u16) -> bool {
+        match (self.plan().is_some(), revision == self.revision) {
+            (false, _) => true,
+            (true, true) => self.share > 0,
+            (true, false) => self.share < ALL,
+        }
+    }
+
+    /// Whether green tasks are wanted, and whether blue ones are.
+    pub(super) fn wants(&self, green: bool) -> bool {
+        if green { self.scaled_up && self.phase != Phase::RollingBack } else { !self.cleaning }
+    }
+}
+
+impl Ecs {
+    /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
+    pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
+        let stable = self.supersede(cx);
+        self.revisions.push(RevisionState::new(deployment.revision.clone()));
+        let revision = (self.revisions.len() - 1) as u16;
+        self.deployments += 1;
+        let watches = deployment.alarms.iter().filter_map(|alarm| Watch::new(alarm, cx)).collect();
+        self.rollout = Some(Rollout {
+            number: self.deployments,
+            deployment: Box::new(deployment.clone()),
+            revision,
+            stable,
+            phase: Phase::Going,
+            stage: 0,
+            share: 0,
+            scaled_up: false,
+            cleaning: false,
+            verdict: None,
+            failed_tasks: 0,
+            reached_running: false,
+            watches,
+            baked_at: None,
+            least: u32::MAX,
+            begun: self.usage(cx.now()),
+        });
+        self.book.begun += 1;
+        if let Some(change) = deployment.database_change {
+            cx.control(Control::PauseWrites(change.cluster, change.duration, change.blocks));
+        }
+        let kind = match &deployment.strategy {
+            Strategy::Rolling => "rolling update",
+            Strategy::Shift(plan) => plan.name,
+        };
+        self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
+        cx.control(Control::Deploying(self.id, true));
+        cx.shared.observer.deploying(cx.kernel.now(), true);
+        self.note_in_service(cx.now());
+        match &deployment.strategy {
+            Strategy::Rolling => self.primary = revision,
+            Strategy::Shift(_) => self.run_stages(cx),
+        }
+    }
+
+    /// Leaves a deployment that another one takes the place of. A green set that has all traffic stays; one that has not goes.
+    /// Returns the revision to go back to.
+    fn supersede(&mut self, cx: &mut Cx<'_>) -> u16 {
+        let Some(rollout) = &self.rollout else { return self.primary };
+        let (halted, planned, all) = (rollout.phase == Phase::Halted, rollout.plan().is_some(), rollout.share == ALL);
+        let stable = rollout.stable;
+        if planned && all {
+            self.make_green_production(cx);
+        } else if planned {
+            self.shift_traffic(0, cx);
+            self.stop_all(true, "its deployment is superseded", cx);
+        }
+        if !halted {
+            self.close_book(cx);
+        }
+        self.rollout = None;
+        if planned { self.primary } else { stable }
+    }
+
+    fn log_deployment(&self, until: Option<SimTime>, what: String, cx: &mut Cx<'_>) {
+        cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Deployment, &self.name, what);
+    }
+
+    /// Writes into the log what does not last.
+    fn tell(&self, what: String, cx: &mut Cx<'_>) {
+        let Some(rollout) = &self.rollout else { return };
+        let what = format!("deployment {}: {what}", rollout.number);
+        self.log_deployment(Some(cx.now()), what, cx);
+    }
+
+    /// Whether a plan is followed.
+    pub(super) fn is_shifting(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.plan().is_some())
+    }
+
+    /// Whether a revision is green.
+    pub(super) fn is_green(&self, revision: u16) -> bool {
+        self.rollout.as_ref().is_some_and(|rollout| rollout.plan().is_some() && rollout.revision == revision)
+    }
+
+    // ------------------------------------------------------------ the plan
+
+    /// Does what the present stage and those after it do at once, and begins the first that takes time.
+    fn run_stages(&mut self, cx: &mut Cx<'_>) {
+        while let Some(rollout) = self.rollout.as_mut() {
+            let Some(stage) = rollout.plan().and_then(|plan| plan.stages.get(rollout.stage as usize)).cloned() else {
+                return;
+            };
+            self.tell(stage.name.to_owned(), cx);
+            let takes = match &stage.action {
+                Action::Pass => None,
+                Action::Shift(share) => {
+                    self.shift_traffic(*share, cx);
+                    None
+                }
+                Action::Hook(hook) => Some(self.run_hook(hook, cx)),
+                Action::ScaleUp { timeout } => {
+                    self.rollout_mut(|rollout| rollout.scaled_up = true);
+                    Some(*timeout)
+                }
+                Action::Wait(time) | Action::Expire(time) => Some(*time),
+                Action::CleanUp => {
+                    self.rollout_mut(|rollout| rollout.cleaning = true);
+                    return self.stop_all(false, "blue ends", cx);
+                }
+            };
+            match takes {
+                Some(time) => return self.schedule_stage_over(time, cx),
+                None => self.rollout_mut(|rollout| rollout.stage += 1),
+            }
+        }
+    }
+
+    fn rollout_mut(&mut self, change: impl FnOnce(&mut Rollout)) {
+        if let Some(rollout) = &mut self.rollout {
+            change(rollout);
+        }
+    }
+
+    fn schedule_stage_over(&self, after: SimDuration, cx: &mut Cx<'_>) {
+        if let Some(rollout) = &self.rollout {
+            cx.kernel.schedule_in(after, self.event(Event::StageOver(rollout.number, rollout.stage)));
+        }
+    }
+
+    /// Decides what a hook will say, and how long it takes to say it.
+    fn run_hook(&mut self, hook: &Hook, cx: &mut Cx<'_>) -> SimDuration {
+        let Some(rollout) = &self.rollout else { return SimDuration::ZERO };
+        let key = cx.shared.streams.key(&self.name, "hooks");
+        let draws = &mut Draws::new(key, u64::from(rollout.number) << 16 | u64::from(rollout.stage));
+        let takes = hook.duration.sample_duration(draws);
+        let error_rate = self.revisions[rollout.revision as usize].settings.error_rate;
+        let fails = draws.chance(hook.failure_rate);
+        let bad = (0..hook.test_requests).filter(|_| draws.chance(error_rate)).count() as u32;
+        let verdict = if takes > hook.timeout {
+            (!hook.continue_on_timeout).then(|| "the hook timed out".to_owned())
+        } else if fails {
+            Some("the hook failed".to_owned())
+        } else {
+            let too_many = f64::from(bad) > hook.max_error_rate * f64::from(hook.test_requests);
+            too_many.then(|| format!("{bad} of {} test requests failed", hook.test_requests))
+        };
+        self.rollout_mut(|rollout| rollout.verdict = verdict);
+        takes.min(hook.timeout)
+    }
+
+    /// A stage has had its time.
+    pub(super) fn stage_over(&mut self, number: u16, stage: u16, cx: &mut Cx<'_>) {
+        let Some(rollout) = &mut self.rollout else { return };
+        if (rollout.number, rollout.stage, rollout.phase) != (number, stage, Phase::Going) {
+            return;
+        }
+        let wrong = match rollout.action() {
+            Some(Action::Hook(_)) => rollout.verdict.take(),
+            Some(Action::ScaleUp { .. }) => Some("the new tasks did not become healthy in time".to_owned()),
+            Some(Action::Expire(_)) => Some("nobody said in time that it may go on".to_owned()),
+            _ => None,
+        };
+        match wrong {
+            Some(why) => self.fail(&why, cx),
+            None => self.next_stage(cx),
+        }
+    }
+
+    fn next_stage(&mut self, cx: &mut Cx<'_>) {
+        self.rollout_mut(|rollout| rollout.stage += 1);
+        self.run_stages(cx);
+    }
+
+    /// So many thousandths of production traffic go to green from now on, the rest to blue.
+    fn shift_traffic(&mut self, share: u16, cx: &mut Cx<'_>) {
+        let (blue, green) = (self.target_group(self.production), self.target_group(1 - self.production));
+        let Some(rollout) = &mut self.rollout else { return };
+        if rollout.share == share {
+            return;
+        }
+        rollout.share = share;
+        if let (Some((alb, blue)), Some((_, green))) = (blue, green) {
+            cx.control(Control::ShiftTraffic(alb, blue, green, share));
+        }
+        let what = format!("{} % of traffic go to revision {}", f64::from(share) / 10.0, self.rollout_revision());
+        self.tell(what, cx);
+        self.note_in_service(cx.now());
+    }
+
+    fn rollout_revision(&self) -> u16 {
+        self.rollout.as_ref().map_or(self.primary, |rollout| rollout.revision)
+    }
+
+    /// Stops all green tasks, or all others.
+    pub(super) fn stop_all(&mut self, green: bool, why: &str, cx: &mut Cx<'_>) {
+        while let Some(key) = self.first_task(|service, task| service.is_green(task.revision) == green) {
+            self.stop(key, why, cx);
+        }
+    }
+
+    fn make_green_production(&mut self, cx: &mut Cx<'_>) {
+        self.stop_all(false, "blue ends", cx);
+        self.primary = self.rollout_revision();
+        if self.settings.target_groups.len() > 1 {
+            self.production = 1 - self.production;
+        }
+    }
+
+    // ------------------------------------------------------------ the scheduler's look
+
+    /// Takes a deployment a step on, if what it waits for is there.
+    pub(super) fn progress(&mut self, cx: &mut Cx<'_>) {
+        self.note_in_service(cx.now());
+        let Some(rollout) = &self.rollout else { return };
+        let (green, phase) = (rollout.revision, rollout.phase);
+        let left = |of_green: bool| self.order.iter().any(|&key| (self.tasks[key].revision == green) == of_green);
+        let healthy = |revision: u16| {
+            let healthy = |&&key: &&TaskKey| {
+                let task = &self.tasks[key];
+                task.counts() && task.healthy && task.revision == revision
+            };
+            self.order.iter().filter(healthy).count() as u32
+        };
+        match (phase, rollout.plan().is_some()) {
+            (Phase::Going, true) => match rollout.action() {
+                Some(Action::ScaleUp { .. }) if healthy(green) >= self.desired => self.next_stage(cx),
+                Some(Action::CleanUp) if !left(false) => {
+                    self.make_green_production(cx);
+                    self.complete(cx);
+                }
+                _ => {}
+            },
+            (Phase::RollingBack, true) => {
+                if !left(true) {
+                    self.rolled_back(cx);
+                }
+            }
+            (Phase::Going, false) => {
+                if healthy(green) >= self.desired && !left(false) && self.has_baked(cx) {
+                    self.complete(cx);
+                }
+            }
+            (Phase::RollingBack, false) => {
+                let stable = rollout.stable;
+                let others = self.order.iter().any(|&key| self.tasks[key].revision != stable);
+                if healthy(stable) >= self.desired && !others {
+                    self.rolled_back(cx);
+                }
+            }
+            (Phase::Halted, _) => {}
+        }
+    }
+
+    /// A rolling update with alarms is over only when these have seen a whole evaluation of the new revision alone (ECS guide,
+    /// deployment-alarm-failure: the bake time follows from the alarms' configuration).
+    fn has_baked(&mut self, cx: &mut Cx<'_>) -> bool {
+        let now = cx.now();
+        let Some(rollout) = &mut self.rollout else { return false };
+        let Some(longest) = rollout.watches.iter().map(Watch::evaluation).max() else { return true };
+        match rollout.baked_at {
+            Some(at) => now >= at,
+            None => {
+                rollout.baked_at = Some(now + longest);
+                self.tell(format!("bakes for {} s, watched by alarms", longest.as_secs_f64()), cx);
+                false
+            }
+        }
+    }
+
+    /// Takes note of how many healthy tasks have production traffic.
+    fn note_in_service(&mut self, now: SimTime) {
+        let Some(rollout) = &self.rollout else { return };
+        let serves = |task: &TaskInstance| task.counts() && task.healthy && !self.is_failing(task, now);
+        let tasks = self.order.iter().map(|&key| &self.tasks[key]);
+        let healthy = tasks.filter(|task| serves(task) && rollout.in_service(task.revision)).count() as u32;
+        self.rollout_mut(|rollout| rollout.least = rollout.least.min(healthy));
+    }
+
+    // ------------------------------------------------------------ what goes wrong
+
+    /// A task of the new revision exited before it was RUNNING: counts until one has been (ECS guide, circuit breaker, stage 1).
+    pub(super) fn did_not_start(&mut self, revision: u16, cx: &mut Cx<'_>) {
+        if self.rollout.as_ref().is_some_and(|rollout| rollout.revision == revision && !rollout.reached_running) {
+            self.count_failed_task(cx);
+        }
+    }
+
+    /// A task of the new revision is RUNNING.
+    pub(super) fn reached_running(&mut self, revision: u16) {
+        self.rollout_mut(|rollout| rollout.reached_running |= rollout.revision == revision);
+    }
+
+    /// A task has become healthy.
+    pub(super) fn made_it(&mut self, revision: u16) {
+        let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.revision == revision) else { return };
+        if rollout.deployment.circuit_breaker.is_some_and(|breaker| breaker.reset_on_healthy_task) {
+            rollout.failed_tasks = 0;
+        }
+    }
+
+    /// Counts the tasks of the new revision that have become unhealthy (ECS guide, circuit breaker, stage 2), each once.
+    pub(super) fn count_failing(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.phase == Phase::Going) else { return };
+        let revision = rollout.revision;
+        let failing = |key: &TaskKey| {
+            let task = &self.tasks[*key];
+            task.revision == revision && !task.counted_as_failed && task.counts() && self.is_failing(task, now)
+        };
+        let failing: Vec<TaskKey> = self.order.iter().copied().filter(failing).collect();
+        for key in failing {
+            self.tasks[key].counted_as_failed = true;
+            self.count_failed_task(cx);
+        }
+    }
+
+    fn count_failed_task(&mut self, cx: &mut Cx<'_>) {
+        let desired = self.desired;
+        let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.phase == Phase::Going) else { return };
+        rollout.failed_tasks += 1;
+        let Some(breaker) = rollout.deployment.circuit_breaker else { return };
+        let (failed, threshold) = (rollout.failed_tasks, breaker.threshold(desired));
+        if failed >= threshold {
+            self.fail(&format!("the circuit breaker: {failed} failed tasks, threshold {threshold}"), cx);
+        }
+    }
+
+    /// CloudWatch has evaluated alarms on periods that end by `readable`.
+    pub fn look_at_alarms(&mut self, readable: SimTime, cx: &mut Cx<'_>) {
+        let Some(rollout) = self.rollout.as_mut().filter(|it| it.phase == Phase::Going && !it.cleaning) else { return };
+        let mut gone_off = None;
+        for watch in &mut rollout.watches {
+            if let Some(what) = watch.look(readable, cx) {
+                cx.shared.observer.log(cx.kernel.now(), LogKind::Alarm, &self.name, what);
+            }
+            if gone_off.is_none() && watch.objects() {
+                gone_off = Some(format!("alarm {}", watch.name()));
+            }
+        }
+        if let Some(why) = gone_off {
+            self.fail(&why, cx);
+        }
+    }
+
+    /// The deployment has failed: it is undone, or left as it is.
+    fn fail(&mut self, why: &str, cx: &mut Cx<'_>) {
+        let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.phase == Phase::Going) else { return };
+        self.book.failed += 1;
+        let (stable, undone, planned) = (rollout.stable, rollout.deployment.rollback, rollout.plan().is_some());
+        rollout.phase = if undone { Phase::RollingBack } else { Phase::Halted };
+        // Nobody watches a rollback, and blue is wanted again.
+        rollout.cleaning = false;
+        self.tell(format!("failed: {why}"), cx);
+        if !undone {
+            self.tell("no rollback: what there is stays".to_owned(), cx);
+            return self.end("failed", cx);
+        }
+        self.tell(format!("rolls back to revision {stable}"), cx);
+        if planned {
+            self.shift_traffic(0, cx);
+            self.stop_all(true, "rolled back", cx);
+        } else {
+            self.primary = stable;
+        }
+    }
+
+    // ------------------------------------------------------------ the end
+
+    fn complete(&mut self, cx: &mut Cx<'_>) {
+        self.book.completed += 1;
+        self.end("completed", cx);
+        self.rollout = None;
+    }
+
+    fn rolled_back(&mut self, cx: &mut Cx<'_>) {
+        self.book.rolled_back += 1;
+        self.end("rolled back", cx);
+        self.rollout = None;
+    }
+
+    fn end(&mut self, how: &str, cx: &mut Cx<'_>) {
+        let Some(rollout) = &self.rollout else { return };
+        let what = format!(
+            "deployment {} {how}; at least {} of {} tasks were healthy throughout",
+            rollout.number, rollout.least, self.desired
+        );
+        self.close_book(cx);
+        self.log_deployment(Some(cx.now()), what, cx);
+    }
+
+    /// A deployment is no longer under way, however it ended.
+    fn close_book(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
+        cx.shared.observer.deploying(now, false);
+        cx.control(Control::Deploying(self.id, false));
+        self.book = self.book_at(now);
+    }
+
+    fn usage(&self, at: SimTime) -> Usage {
+        Usage { at, tasks: self.extant.integral(at), desired: self.wanted.integral(at) }
+    }
+
+    /// The book with the deployment under way, if there is one, as if it ended now.
+    fn book_at(&self, now: SimTime) -> Book {
+        let Book { begun, completed, rolled_back, failed, mut duration, mut least, mut extra } = self.book;
+        if let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.phase != Phase::Halted) {
+            let (from, until) = (rollout.begun, self.usage(now));
+            duration = duration + now.since(from.at);
+            least = Some(least.map_or(rollout.least, |least| least.min(rollout.least)));
+            extra += (until.tasks - from.tasks) as i128 - (until.desired - from.desired) as i128;
+        }
+        Book { begun, completed, rolled_back, failed, duration, least, extra }
+    }
+
+    /// Hands over what came of the deployments.
+    pub(super) fn report_deployments(&self, now: SimTime, findings: &mut Findings) {
+        if self.book.begun == 0 {
+            return;
+        }
+        let book = self.book_at(now);
+        let task_hours = book.extra as f64 / 3.6e12;
+        let task_price = self.settings.task.vcpu * FARGATE_VCPU_HOUR + self.settings.task.gigabytes() * FARGATE_GB_HOUR;
+        let came = &self.revisions[1..];
+        let total = |count: fn(&RevisionState) -> u64| came.iter().map(count).sum::<u64>() as f64;
+        for (name, value) in [
+            ("begun", f64::from(book.begun)),
+            ("completed", f64::from(book.completed)),
+            ("failed", f64::from(book.failed)),
+            ("rolled_back", f64::from(book.rolled_back)),
+            ("duration_s", book.duration.as_secs_f64()),
+            ("in_service_minimum", book.least.map_or(f64::NAN, f64::from)),
+            ("extra_task_hours", task_hours),
+            ("extra_cost_usd", task_hours * task_price),
+            ("new_revision_requests", total(|revision| revision.served)),
+            ("new_revision_errors", total(|revision| revision.errors)),
+        ] {
+            findings.count(observer::DEPLOYMENTS, name, value);
+        }
+    }
+}
+
+/// Dollars an hour of Fargate in us-east-1, x86: a vCPU, and a GB (AWS Fargate pricing, July 2025).
+const FARGATE_VCPU_HOUR: f64 = 0.040_48;
+const FARGATE_GB_HOUR: f64 = 0.004_445;
+
+impl Task {
+    /// Memory that is paid for: 2 GB a vCPU, the least that Fargate has (assumption).
+    fn gigabytes(&self) -> f64 {
+        2.0 * self.vcpu
+    }
+}

@@ -1,0 +1,253 @@
+//! Deployments: a revision, a strategy, and what watches over it.
+
+use crate::decode::{Sp, choice, table};
+use crate::distributions::TimeDist;
+use crate::raw::ecs::Comparison;
+use crate::units::{Share, Time};
+
+table! {
+    /// A new revision of a service.
+    Deploy as "[[deploy]]" {
+        /// Which service: "ecs.web".
+        required service: Sp<String>,
+        /// When.
+        required at: Sp<Time>,
+        /// How the revision is rolled out.
+        default("rolling", "API:ecs (DeploymentConfiguration)") strategy: Sp<Strategy>,
+        /// linear: traffic of each step; canary: of the canary. The same for CodeDeploy's time_based_linear and time_based_canary.
+        optional("linear 10%, canary 5%; needed with time_based_linear and time_based_canary", "API:ecs (stepPercent, canaryPercent); CodeDeploy (linearPercentage, canaryPercentage)")
+        percent: Sp<Share>,
+        /// linear: time between steps; canary: time until the rest follows. The same for CodeDeploy's time_based_linear and
+        /// time_based_canary.
+        optional("linear 6 min, canary 10 min; needed with time_based_linear and time_based_canary", "API:ecs (stepBakeTimeInMinutes, canaryBakeTimeInMinutes); CodeDeploy (linearInterval, canaryInterval)")
+        interval: Sp<Time>,
+        /// blue_green, linear, canary: how long both revisions run after all traffic has gone to the new one.
+        optional("needed with blue_green; otherwise none", "API:ecs (bakeTimeInMinutes is required)") bake_time: Sp<Time>,
+        /// Whether there is a test listener: the stages of test traffic are there, and hooks may make requests of the new revision.
+        default(false, "API:ecs (testListenerRule is optional); CodeDeploy the same") test_listener: Sp<bool>,
+        /// Lifecycle hooks, in their order.
+        default([], "none") hooks: Vec<Hook>,
+        /// CodeDeploy: how long the old tasks run on after the shift.
+        optional("1 h with CodeDeploy", "ECS guide, deployment-type-bluegreen (console default); at most 48 h") termination_wait: Sp<Time>,
+        /// CodeDeploy: waits for somebody's word before it reroutes traffic.
+        optional("reroutes traffic at once (CONTINUE_DEPLOYMENT)", "API:codedeploy (deploymentReadyOption)") ready: Ready,
+        /// rolling: gives up after so many failed tasks.
+        optional("no circuit breaker", "API:ecs (deploymentCircuitBreaker)") deployment_circuit_breaker: CircuitBreaker,
+        /// Any of these makes the deployment fail. One that is in ALARM at the start is left out.
+        default([], "API:ecs (alarms); CodeDeploy guide, at most 10") alarms: Sp<Vec<Alarm>>,
+        /// Whether a deployment that fails is undone. Otherwise what there is stays as it is.
+        optional("true", "API:ecs (rollback, no default) as the console presets it; blue_green, linear and canary always go back") rollback: Sp<bool>,
+        /// A change of a database's schema that comes with the revision.
+        optional("none", "assumption: the schema stays") database_change: DatabaseChange,
+        /// What is new.
+        default({}, "the same as before") revision: Revision,
+    }
+    not ["deployment_controller", "load_balancer", "placement", "minimum_healthy_hosts", "deployment_style"]
+}
+
+choice! {
+    /// How a revision is rolled out.
+    Strategy {
+        /// ECS rolling update within minimum and maximum percent.
+        Rolling = "rolling",
+        /// ECS: a green task set beside the blue one; when all of it is healthy, all traffic switches at once.
+        BlueGreen = "blue_green",
+        /// ECS: traffic goes to green in equal steps.
+        Linear = "linear",
+        /// ECS: a share of traffic goes to green, later the rest.
+        Canary = "canary",
+        /// CodeDeployDefault.ECSAllAtOnce.
+        AllAtOnce = "all_at_once",
+        /// CodeDeployDefault.ECSCanary10Percent5Minutes.
+        Canary5 = "canary_10_percent_5_minutes",
+        /// CodeDeployDefault.ECSCanary10Percent15Minutes.
+        Canary15 = "canary_10_percent_15_minutes",
+        /// CodeDeployDefault.ECSLinear10PercentEvery1Minutes.
+        Linear1 = "linear_10_percent_every_1_minutes",
+        /// CodeDeployDefault.ECSLinear10PercentEvery3Minutes.
+        Linear3 = "linear_10_percent_every_3_minutes",
+        /// CodeDeploy with a share and an interval of one's own.
+        TimeBasedCanary = "time_based_canary",
+        /// CodeDeploy with a share and an interval of one's own.
+        TimeBasedLinear = "time_based_linear",
+    } not ["in_place", "one_at_a_time", "half_at_a_time", "external"]
+}
+
+impl Strategy {
+    /// Whether there is a green task set.
+    pub fn has_green(self) -> bool {
+        self != Self::Rolling
+    }
+    /// Whether CodeDeploy does it.
+    pub fn is_code_deploy(self) -> bool {
+        !matches!(self, Self::Rolling | Self::BlueGreen | Self::Linear | Self::Canary)
+    }
+}
+
+table! {
+    /// What a revision is like.
+    Revision as "a revision" {
+        /// Share of requests it answers with its own error.
+        default("0%", "the revision works") error_rate: Sp<Share>,
+        /// Its CPU steps take this many times as long.
+        default(1.0, "as before") cpu_factor: Sp<f64>,
+        /// From RUNNING until the application answers.
+        optional("the service's startup_time", "as before") startup_time: Sp<TimeDist>,
+        /// Share of its tasks that exit as they start, before they are RUNNING.
+        default("0%", "the revision works") crash_on_start: Sp<Share>,
+        /// A memory leak: from RUNNING until a task is out of memory and killed, with the requests on it.
+        optional("never", "the revision works") out_of_memory_after: Sp<TimeDist>,
+        /// Cold caches of a new task: { factor = 3.0, time = "2m" }.
+        optional("none", "as before") warm_up: WarmUp,
+    }
+}
+
+table! {
+    /// Cold caches: CPU steps take 1 + (factor - 1) exp(-age / time) times as long on a task of some age.
+    WarmUp as "a warm-up" {
+        /// How many times as long at first.
+        required factor: Sp<f64>,
+        /// Time after which 37 % (1/e) of the excess are left.
+        required time: Sp<Time>,
+    }
+}
+
+table! {
+    /// A lifecycle hook: a function that takes some time and says whether the deployment may go on.
+    Hook as "a hook" {
+        /// At which stage: ECS "POST_TEST_TRAFFIC_SHIFT" and others, CodeDeploy "AfterAllowTestTraffic" and others.
+        required stage: Sp<String>,
+        /// How long it takes.
+        default("0s", "assumption: only its word counts") duration: Sp<TimeDist>,
+        /// How likely it fails, whatever the revision is like.
+        default("0%", "assumption: the hook works") failure_rate: Sp<Share>,
+        /// Requests it makes of the new revision through the test listener; each is answered badly with the revision's error rate.
+        default(0, "assumption: none") test_requests: Sp<u32>,
+        /// The largest share of them that may be answered badly.
+        default("0%", "assumption: all must go well") max_error_rate: Sp<Share>,
+        /// How long it may take.
+        optional("24 h with ECS, 1 h with CodeDeploy", "API:ecs (timeoutInMinutes 1440); CodeDeploy guide, reference-appspec-file-structure-hooks")
+        timeout: Sp<Time>,
+        /// What becomes of the deployment if it takes longer.
+        default("ROLLBACK", "API:ecs (timeoutAction)") timeout_action: Sp<TimeoutAction>,
+    }
+}
+
+choice! {
+    /// What becomes of a deployment whose hook takes too long.
+    TimeoutAction {
+        /// It fails.
+        Rollback = "ROLLBACK",
+        /// It goes on.
+        Continue = "CONTINUE",
+    } not []
+}
+
+table! {
+    /// What CodeDeploy waits for before it reroutes traffic.
+    Ready as "ready" {
+        /// How long it waits for somebody's word; without it by then the deployment stops (STOP_DEPLOYMENT).
+        required wait_time: Sp<Time>,
+        /// When the word comes, counted from the start of the wait.
+        optional("never", "nobody is there") continued_after: Sp<Time>,
+    }
+}
+
+table! {
+    /// When a rolling deployment gives up.
+    CircuitBreaker as "deployment_circuit_breaker" {
+        /// What `value` is.
+        default("BOUNDED_PERCENT", "API:ecs (ThresholdConfiguration)") threshold_type: Sp<ThresholdType>,
+        /// Percent of the desired count (rounded up), or a number of tasks.
+        default(50, "API:ecs (ThresholdConfiguration)") value: Sp<u32>,
+        /// Whether a task that becomes healthy sets the count back.
+        default(true, "API:ecs (resetOnHealthyTask)") reset_on_healthy_task: Sp<bool>,
+    }
+}
+
+choice! {
+    /// What a circuit breaker's value is.
+    ThresholdType {
+        /// A percentage of the desired count, from 3 to 200 tasks.
+        BoundedPercent = "BOUNDED_PERCENT",
+        /// A percentage of the desired count.
+        UnboundedPercent = "UNBOUNDED_PERCENT",
+        /// A number of tasks.
+        Count = "COUNT",
+    } not []
+}
+
+table! {
+    /// An alarm that makes a deployment fail.
+    Alarm as "an alarm of a deployment" {
+        /// Its name.
+        optional("its metric", "no name") alarm_name: Sp<String>,
+        /// The metric.
+        required metric_name: Sp<AlarmMetric>,
+        /// Only of this target group of the service's load balancer: the green one of `web` is called `web-green` unless the scenario
+        /// names another.
+        optional("the whole load balancer", "API:cloudwatch (Dimensions)") target_group: Sp<String>,
+        /// The threshold, in the metric's unit: percent, answers a minute, seconds.
+        required threshold: Sp<f64>,
+        /// On which side of the threshold the alarm is.
+        default("GreaterThanOrEqualToThreshold", "assumption: too much is what is wrong") comparison_operator: Sp<Comparison>,
+        /// The last so many minutes are looked at.
+        default(1, "assumption: PutMetricAlarm requires it") evaluation_periods: Sp<u32>,
+        /// So many of them must breach.
+        optional("evaluation_periods", "API:cloudwatch (DatapointsToAlarm)") datapoints_to_alarm: Sp<u32>,
+        /// What a minute without data counts for.
+        default("missing", "API:cloudwatch (TreatMissingData)") treat_missing_data: Sp<MissingData>,
+    }
+}
+
+choice! {
+    /// A metric of a deployment's alarm.
+    AlarmMetric {
+        /// Percent of answers of targets that are 5xx: metric math 100 * FILL(HTTPCode_Target_5XX_Count, 0) / RequestCount.
+        ErrorRate = "ErrorRate",
+        /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count`, per minute.
+        Target5xx = "HTTPCode_Target_5XX_Count",
+        /// `AWS/ApplicationELB HTTPCode_ELB_5XX_Count`, per minute.
+        Elb5xx = "HTTPCode_ELB_5XX_Count",
+        /// `AWS/ApplicationELB TargetResponseTime`, average in seconds.
+        TargetResponseTime = "TargetResponseTime",
+        /// `AWS/ECS CPUUtilization`, percent.
+        Cpu = "CPUUtilization",
+    } not ["MemoryUtilization", "UnHealthyHostCount", "HealthyHostCount", "HTTPCode_Target_4XX_Count"]
+}
+
+choice! {
+    /// What a minute without data counts for.
+    MissingData {
+        /// Nothing.
+        Missing = "missing",
+        /// Nothing; the state stays.
+        Ignore = "ignore",
+        /// Past the threshold.
+        Breaching = "breaching",
+        /// Within it.
+        NotBreaching = "notBreaching",
+    } not []
+}
+
+table! {
+    /// A change of a database's schema: it begins with the deployment and keeps writes out for a while.
+    DatabaseChange as "database_change" {
+        /// Which cluster: "aurora.orders".
+        required target: Sp<String>,
+        /// How long.
+        required duration: Sp<Time>,
+        /// What becomes of writes meanwhile.
+        default("wait", "assumption: ALTER TABLE with a lock on the table") writes: Sp<Writes>,
+    }
+}
+
+choice! {
+    /// What becomes of writes during a change of the schema.
+    Writes {
+        /// They wait for its end on their connections.
+        Wait = "wait",
+        /// They fail at once: the server is read only (MySQL error 1290).
+        Fail = "fail",
+    } not []
+}
