@@ -15,6 +15,7 @@ const LIBRARY: &[(&str, &str)] = files![
     "replay", "slow-target", "stampede", "three-tier", "three-tier-threaded", "web-shop", "zonal-shift"
 ];
 const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover", "mm1", "replay", "retry-storm", "three-tier", "three-tier-threaded", "web-shop"];
+const LIBRARY: &[(&str, &str)] = files!["library": "bad-deployment", "circuit-breaker", "deployments", "mm1", "replay", "rolling-limits", "three-tier", "three-tier-threaded", "web-shop"];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

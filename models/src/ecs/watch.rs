@@ -46,9 +46,9 @@ impl Watch {
         self.state == AlarmState::Alarm && !self.ignored
     }
 
-    /// The periods of an evaluation, and one more for the period in which it begins.
+    /// The periods of an evaluation, one more for the period in which it begins, and one until the last can be read.
     pub(super) fn evaluation(&self) -> SimDuration {
-        PERIOD.times(u64::from(self.alarm.condition.evaluation_periods) + 1)
+        PERIOD.times(u64::from(self.alarm.condition.evaluation_periods) + 2)
     }
 
     /// Evaluates it on the periods that end by `readable`; returns what changed, if it is news.

@@ -15,6 +15,9 @@ impl Comparison {
         for (name, found) in self.findings() {
             let _ = writeln!(text, "- **{}**: {}", escaped(&name), escaped(&found));
         }
+        if self.has_deployments() {
+            self.write_deployments(&mut text);
+        }
         for (at, metric) in self.metrics.iter().enumerate() {
             let _ = write!(
                 text,
@@ -36,6 +39,24 @@ impl Comparison {
         }
         let _ = write!(text, "\nStormglass {}\n", escaped(&self.version));
         text
+    }
+
+    /// The table of deployment strategies, differences beneath the values.
+    fn write_deployments(&self, text: &mut String) {
+        let columns = Self::deployment_columns();
+        let _ = writeln!(text, "\n## Deployments\n\n| variant | {} |", columns.join(" | "));
+        let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
+        for variant in &self.variants {
+            let cells = Self::deployment_row(variant).into_iter().map(|cell| {
+                let difference = match cell.difference.as_str() {
+                    "" => String::new(),
+                    known => format!("<br>{}", escaped(known)),
+                };
+                format!("{} {}{difference}", escaped(&cell.estimate), cell.arrow)
+            });
+            let _ = writeln!(text, "| {} | {} |", escaped(&variant.name), cells.collect::<Vec<_>>().join(" | "));
+        }
+        let _ = writeln!(text, "\n{}", escaped(&self.deployment_remark()));
     }
 }
 

@@ -3,6 +3,7 @@
 //! Replication `r` of every variant has the same random numbers, so that its figures go together; what is estimated is the mean of
 //! their differences, replication by replication.
 
+mod deployments;
 mod markdown;
 mod terminal;
 
@@ -16,6 +17,7 @@ use crate::expectations::{check_metric, find_in_replication, raw_tree};
 use crate::format::{Unit, figure, number, plain, several, span};
 use crate::json;
 use crate::model::{Estimate, Report};
+pub use deployments::DEPLOYMENT_METRICS;
 
 /// Version of the shape of `compare.json`.
 pub const COMPARISON_SCHEMA_VERSION: u32 = 1;
@@ -185,12 +187,16 @@ impl std::fmt::Display for CannotCompare {
 
 impl std::error::Error for CannotCompare {}
 
-/// Compares contenders, the first of which is the baseline, by the headline metrics and `more`.
+/// Compares contenders, the first of which is the baseline, by the headline metrics, those of deployments if there are any, and `more`.
 ///
 /// # Errors
 /// If they cannot be compared.
 pub fn compare(title: &str, contenders: Vec<Contender>, more: &[String]) -> Result<Comparison, CannotCompare> {
     let mut metrics: Vec<String> = HEADLINE_METRICS.map(str::to_owned).to_vec();
+    if contenders.iter().any(|it| deployments::deploys(&it.report)) {
+        metrics.extend(DEPLOYMENT_METRICS.map(str::to_owned));
+    }
+    let usual = metrics.len();
     for metric in more {
         check_metric(metric).map_err(|near| CannotCompare::NoSuchMetric(metric.clone(), near))?;
         if !metrics.contains(metric) {
@@ -210,7 +216,7 @@ pub fn compare(title: &str, contenders: Vec<Contender>, more: &[String]) -> Resu
         return Err(CannotCompare::Unequal(unequal.name.clone()));
     }
     let values: Vec<Vec<Vec<f64>>> = contenders.iter().map(|it| values(&it.report, &metrics)).collect();
-    for (index, metric) in metrics.iter().enumerate().skip(HEADLINE_METRICS.len()) {
+    for (index, metric) in metrics.iter().enumerate().skip(usual) {
         if values.iter().all(|of| of[index].iter().all(|value| value.is_nan())) {
             let near = crate::expectations::near_in(&base.figures, metric);
             return Err(CannotCompare::NoSuchMetric(metric.clone(), near));
@@ -329,6 +335,9 @@ fn p_value(differences: &[f64]) -> f64 {
 
 /// Whether less of a figure is better; `None` where neither is.
 fn lower_is_better(metric: &str) -> Option<bool> {
+    if metric.starts_with("counters.deployments.") {
+        return deployments::lower_is_better(metric);
+    }
     let has = |part: &str| metric.split('.').any(|segment| segment == part);
     let last = metric.rsplit('.').next().unwrap_or(metric);
     if matches!(last, "availability" | "succeeded" | "throughput") || last.ends_with("hit_ratio") {
@@ -349,7 +358,10 @@ pub(crate) fn title_of(metric: &str) -> String {
     match metric {
         "requests.failed" => "failed requests".to_owned(),
         "downtime.total_s" => "downtime".to_owned(),
-        _ => metric.strip_prefix("latency.").map_or_else(|| metric.to_owned(), |which| format!("latency {which}")),
+        _ => deployments::title_or(metric, || match metric.strip_prefix("latency.") {
+            Some(which) => format!("latency {which}"),
+            None => metric.to_owned(),
+        }),
     }
 }
 

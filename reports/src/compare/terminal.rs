@@ -25,12 +25,29 @@ impl Comparison {
         for variant in self.variants.iter().filter(|it| !it.description.is_empty()) {
             page.wrapped(&tame(&format!("  ({}: {})", variant.name, variant.description)), 4);
         }
+        if self.has_deployments() {
+            self.deployments_table(&mut page);
+        }
         for (at, metric) in self.metrics.iter().enumerate() {
             self.table(&mut page, at, metric);
         }
         self.expectations(&mut page);
         self.cautions(&mut page);
         page.text
+    }
+
+    /// The table of deployment strategies.
+    fn deployments_table(&self, page: &mut Page) {
+        page.heading("Deployments", "");
+        let header: Vec<&str> = ["variant"].into_iter().chain(Self::deployment_columns()).collect();
+        let mut table = page.new_table(&header, 1);
+        for variant in &self.variants {
+            let cells = Self::deployment_row(variant).into_iter().map(|cell| format!("{} {}", cell.value, cell.arrow));
+            let name = shorten(&tame(&variant.name), 28);
+            table.add_row([name].into_iter().chain(cells.map(|text| text.trim_end().to_owned())));
+        }
+        page.table(&table);
+        page.wrapped(&format!("  {}", tame(&self.deployment_remark())), 2);
     }
 
     fn table(&self, page: &mut Page, at: usize, metric: &str) {

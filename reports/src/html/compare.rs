@@ -30,6 +30,17 @@ impl Comparison {
             }
         });
         let metrics = self.metrics.iter().enumerate().map(|(at, metric)| self.metric_view(at, metric));
+        let strategies = self.has_deployments().then(|| {
+            let rows = self.variants.iter().map(|variant| {
+                let cells = Self::deployment_row(variant).into_iter().map(|cell| {
+                    let class = cell.better.map_or("", |better| if better { "good" } else { "bad" });
+                    context! { estimate => cell.estimate, arrow => cell.arrow, difference => cell.difference, class }
+                });
+                context! { name => tame(&variant.name), cells => cells.collect::<Vec<_>>() }
+            });
+            let rows: Vec<Value> = rows.collect();
+            context! { columns => Self::deployment_columns().to_vec(), rows, remark => tame(&self.deployment_remark()) }
+        });
         let cautions = self.variants.iter().flat_map(|it| {
             it.cautions.iter().map(|caution| context! { name => tame(&it.name), text => caution_text(caution) })
         });
@@ -43,6 +54,7 @@ impl Comparison {
                 baseline => tame(&self.baseline),
                 variants => variants.collect::<Vec<_>>(),
                 any_expectations => self.variants.iter().any(|it| it.expectations > 0),
+                strategies,
                 metrics => metrics.collect::<Vec<_>>(),
                 cautions => cautions.collect::<Vec<_>>(),
                 letters => letters.into_iter().map(letter_view).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Latency and failures over time, and the tail of latencies; what none of the reports has is left out.
+/// Latency, failures and tasks over time, and the tail of latencies; what none of the reports has is left out.
 pub(in crate::html) fn overlaid(reports: &[Report], names: &[String]) -> Vec<Figure> {
     let Some(base) = reports.first() else { return Vec::new() };
     let overlay = Overlay { base, reports, names, bands: bands(base).0 };
@@ -10,6 +10,7 @@ pub(in crate::html) fn overlaid(reports: &[Report], names: &[String]) -> Vec<Fig
         overlay.latency("p99", "99th percentile of latency over time"),
         overlay.latency("p50", "Median latency over time"),
         overlay.failed(),
+        overlay.tasks(),
         overlay.tail(),
     ];
     all.into_iter().flatten().collect()
@@ -41,6 +42,16 @@ impl Overlay<'_> {
         let most = series.iter().flatten().flat_map(|one| &one.values).copied().fold(0.0, f64::max);
         let y = axes::linear(Unit::Rate, most, "operations per second");
         (most > 0.0).then(|| self.over_time("Failed operations per second", &series, y, |value| value, 0.0))
+    }
+
+    /// Tasks of all revisions together, where new ones came.
+    fn tasks(&self) -> Option<Figure> {
+        let series: Vec<Option<SeriesReport>> = self.reports.iter().map(running).collect();
+        let several = |report: &Report| of_group(report, Group::Tasks).iter().any(|one| one.name.ends_with(" rev 1"));
+        let most = series.iter().flatten().flat_map(|one| &one.values).copied().fold(0.0, f64::max);
+        let y = axes::linear(Unit::Count, most, "tasks");
+        let shown = most > 0.0 && self.reports.iter().any(several);
+        shown.then(|| self.over_time("Running tasks, all revisions together", &series, y, |value| value, 0.0))
     }
 
     /// One line a report that has the series.
@@ -88,4 +99,21 @@ impl Overlay<'_> {
         let legend = legend(self.names.iter().map(String::as_str).zip(colours()));
         Figure { title: title.to_owned(), svg: chart.svg(), legend, remark, wide: true }
     }
+}
+
+/// The sum over services and revisions of their running tasks.
+fn running(report: &Report) -> Option<SeriesReport> {
+    let of_revisions = of_group(report, Group::Tasks).into_iter().filter(|one| one.name.contains(" rev "));
+    of_revisions.cloned().reduce(|mut sum, one| {
+        for (at, value) in one.values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+            match sum.values.get_mut(at) {
+                Some(known) if known.is_finite() => *known += value,
+                Some(known) => *known = *value,
+                None => {}
+            }
+        }
+        // Means of sums, whose intervals the parts do not tell.
+        sum.half_widths.fill(f64::NAN);
+        sum
+    })
 }

@@ -1,0 +1,167 @@
+//! The table of deployment strategies: one row a variant, one column a figure, each with what it differs by from the baseline.
+
+use super::{Comparison, Difference, Finding, Variant, difference_texts};
+use crate::format::{NONE, Unit, figure, plain};
+use crate::model::{Estimate, Report};
+
+/// Subject of the totals about deployments.
+const SUBJECT: &str = "deployments";
+
+/// What deployments are compared by beyond the headline metrics: paths of a report's figures.
+pub const DEPLOYMENT_METRICS: [&str; 7] = [
+    "counters.deployments.p99_during_s",
+    "counters.deployments.duration_s",
+    "counters.deployments.in_service_minimum",
+    "counters.deployments.extra_task_hours",
+    "counters.deployments.extra_cost_usd",
+    "counters.deployments.new_revision_requests",
+    "counters.deployments.new_revision_errors",
+];
+
+/// The columns of the table, with their short titles.
+const COLUMNS: [(&str, &str); 9] = [
+    ("requests.failed", "failed requests"),
+    ("counters.deployments.p99_during_s", "p99 during"),
+    ("downtime.total_s", "downtime"),
+    ("counters.deployments.duration_s", "duration"),
+    ("counters.deployments.in_service_minimum", "fewest in service"),
+    ("counters.deployments.extra_task_hours", "extra task-hours"),
+    ("counters.deployments.extra_cost_usd", "extra cost (USD)"),
+    ("counters.deployments.new_revision_requests", "requests on the new revision"),
+    ("counters.deployments.new_revision_errors", "its errors"),
+];
+
+/// Whether anything was deployed in the runs of a report.
+pub(super) fn deploys(report: &Report) -> bool {
+    report.figures.counters.get(SUBJECT).is_some()
+}
+
+/// What a metric of deployments is called.
+pub(super) fn title(metric: &str) -> Option<&'static str> {
+    let known = COLUMNS.iter().find(|(path, _)| *path == metric && path.starts_with("counters."));
+    known.map(|(_, title)| *title)
+}
+
+/// Whether less of it is better; `None` if it is no figure of deployments, or neither is better.
+pub(super) fn lower_is_better(metric: &str) -> Option<bool> {
+    match metric.strip_prefix("counters.deployments.")? {
+        "p99_during_s"
+        | "duration_s"
+        | "extra_task_hours"
+        | "extra_cost_usd"
+        | "new_revision_errors"
+        | "failed_during"
+        | "failed"
+        | "rolled_back" => Some(true),
+        "in_service_minimum" | "completed" => Some(false),
+        _ => None,
+    }
+}
+
+/// A cell: the value with its interval, what it differs by from the baseline's, and whether that is for the better.
+pub(crate) struct Cell {
+    /// The value on its own.
+    pub(crate) value: String,
+    /// With half its interval.
+    pub(crate) estimate: String,
+    /// The difference with half its interval, and its share of the baseline; empty in the baseline's row.
+    pub(crate) difference: String,
+    /// An arrow up or down, if the difference is beyond chance.
+    pub(crate) arrow: &'static str,
+    /// Whether it is for the better.
+    pub(crate) better: Option<bool>,
+}
+
+impl Comparison {
+    /// Whether there is a table of deployment strategies.
+    pub(crate) fn has_deployments(&self) -> bool {
+        self.reports.iter().any(deploys)
+    }
+
+    /// The titles of its columns.
+    pub(crate) fn deployment_columns() -> [&'static str; COLUMNS.len()] {
+        COLUMNS.map(|(_, title)| title)
+    }
+
+    /// The row of a variant.
+    pub(crate) fn deployment_row(variant: &Variant) -> Vec<Cell> {
+        COLUMNS.iter().map(|(metric, _)| cell(variant, metric)).collect()
+    }
+
+    /// How the table is to be read.
+    pub(crate) fn deployment_remark(&self) -> String {
+        format!(
+            "↑ ↓ higher or lower than {} beyond chance, corrected for all {} comparisons; without an arrow no difference can be detected. \
+             p99 of operations that began while the deployment went on; extra tasks beyond the desired count, priced as Fargate \
+             in us-east-1 with 2 GB a vCPU (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025); what the new revision served \
+             until it was rolled back, or to the end of the run.",
+            self.baseline, self.comparisons
+        )
+    }
+}
+
+fn cell(variant: &Variant, metric: &str) -> Cell {
+    let none = || Cell {
+        value: NONE.to_owned(),
+        estimate: NONE.to_owned(),
+        difference: String::new(),
+        arrow: "",
+        better: None,
+    };
+    let Some(compared) = variant.figures.iter().find(|it| it.metric == metric).filter(|it| it.value.is_finite()) else {
+        return none();
+    };
+    let unit = Unit::of_path(metric);
+    let estimate = figure(unit, &Estimate { value: compared.value, half_width: compared.half_width });
+    let (difference, arrow, better) = compared.difference.as_ref().map_or((String::new(), "", None), |difference| {
+        (described(metric, difference), arrow(difference.finding), difference.better)
+    });
+    // A mean with as many digits as its interval warrants.
+    let value = estimate.split(" ± ").next().map_or_else(|| plain(unit, compared.value), str::to_owned);
+    Cell { value, estimate, difference, arrow, better }
+}
+
+fn described(metric: &str, difference: &Difference) -> String {
+    match difference.finding {
+        Finding::Identical => "identical".to_owned(),
+        Finding::NotComparable => "cannot be compared".to_owned(),
+        finding => {
+            let (text, relative) = difference_texts(metric, difference);
+            let relative = if relative.is_empty() { relative } else { format!(" ({relative})") };
+            let doubt = if finding == Finding::NoDetectableDifference { ", not detectable" } else { "" };
+            format!("{text}{relative}{doubt}")
+        }
+    }
+}
+
+const fn arrow(finding: Finding) -> &'static str {
+    match finding {
+        Finding::Higher => "↑",
+        Finding::Lower => "↓",
+        _ => "",
+    }
+}
+
+/// Titles as the other tables have them.
+pub(super) fn title_or(metric: &str, otherwise: impl FnOnce() -> String) -> String {
+    title(metric).map_or_else(otherwise, |title| format!("deployments: {title}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::title_of;
+
+    #[test]
+    fn every_metric_of_deployments_has_a_column_and_a_title() {
+        for metric in DEPLOYMENT_METRICS {
+            assert!(COLUMNS.iter().any(|(path, _)| *path == metric), "{metric}");
+            assert!(title_of(metric).starts_with("deployments: "), "{}", title_of(metric));
+            crate::expectations::check_metric(metric).expect("a figure of a report");
+        }
+        assert_eq!(lower_is_better("counters.deployments.in_service_minimum"), Some(false));
+        assert_eq!(lower_is_better("counters.deployments.duration_s"), Some(true));
+        assert_eq!(lower_is_better("counters.deployments.new_revision_requests"), None);
+        assert_eq!(lower_is_better("requests.failed"), None);
+    }
+}
