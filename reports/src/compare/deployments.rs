@@ -1,7 +1,7 @@
 //! The table of deployment strategies: one row a variant, one column a figure, each with what it differs by from the baseline.
 
 use super::{Comparison, Difference, Finding, Variant, difference_texts};
-use crate::format::{NONE, Unit, figure, plain};
+use crate::format::{NONE, Unit, figure, parts};
 use crate::model::{Estimate, Report};
 
 /// Subject of the totals about deployments.
@@ -18,17 +18,17 @@ pub const DEPLOYMENT_METRICS: [&str; 7] = [
     "counters.deployments.new_revision_errors",
 ];
 
-/// The columns of the table, with their short titles.
-const COLUMNS: [(&str, &str); 9] = [
-    ("requests.failed", "failed requests"),
-    ("counters.deployments.p99_during_s", "p99 during"),
-    ("downtime.total_s", "downtime"),
-    ("counters.deployments.duration_s", "duration"),
-    ("counters.deployments.in_service_minimum", "fewest in service"),
-    ("counters.deployments.extra_task_hours", "extra task-hours"),
-    ("counters.deployments.extra_cost_usd", "extra cost (USD)"),
-    ("counters.deployments.new_revision_requests", "requests on the new revision"),
-    ("counters.deployments.new_revision_errors", "its errors"),
+/// The columns of the table, with their titles and what is left of these where there is little room.
+const COLUMNS: [(&str, &str, &str); 9] = [
+    ("requests.failed", "failed requests", "failed"),
+    ("counters.deployments.p99_during_s", "p99 during", "p99"),
+    ("downtime.total_s", "downtime", "down"),
+    ("counters.deployments.duration_s", "duration", "takes"),
+    ("counters.deployments.in_service_minimum", "fewest in service", "fewest"),
+    ("counters.deployments.extra_task_hours", "extra task-hours", "task-h"),
+    ("counters.deployments.extra_cost_usd", "extra cost (USD)", "USD"),
+    ("counters.deployments.new_revision_requests", "requests on the new revision", "on new"),
+    ("counters.deployments.new_revision_errors", "its errors", "errors"),
 ];
 
 /// Whether anything was deployed in the runs of a report.
@@ -38,8 +38,8 @@ pub(super) fn deploys(report: &Report) -> bool {
 
 /// What a metric of deployments is called.
 pub(super) fn title(metric: &str) -> Option<&'static str> {
-    let known = COLUMNS.iter().find(|(path, _)| *path == metric && path.starts_with("counters."));
-    known.map(|(_, title)| *title)
+    let known = COLUMNS.iter().find(|(path, ..)| *path == metric && path.starts_with("counters."));
+    known.map(|(_, title, _)| *title)
 }
 
 /// Whether less of it is better; `None` if it is no figure of deployments, or neither is better.
@@ -60,7 +60,7 @@ pub(super) fn lower_is_better(metric: &str) -> Option<bool> {
 
 /// A cell: the value with its interval, what it differs by from the baseline's, and whether that is for the better.
 pub(crate) struct Cell {
-    /// The value on its own.
+    /// The value on its own, in few digits.
     pub(crate) value: String,
     /// With half its interval.
     pub(crate) estimate: String,
@@ -78,23 +78,24 @@ impl Comparison {
         self.reports.iter().any(deploys)
     }
 
-    /// The titles of its columns.
-    pub(crate) fn deployment_columns() -> [&'static str; COLUMNS.len()] {
-        COLUMNS.map(|(_, title)| title)
+    /// The titles of its columns, in full or short.
+    pub(crate) fn deployment_columns(short: bool) -> [&'static str; COLUMNS.len()] {
+        COLUMNS.map(|(_, title, brief)| if short { brief } else { title })
     }
 
     /// The row of a variant.
     pub(crate) fn deployment_row(variant: &Variant) -> Vec<Cell> {
-        COLUMNS.iter().map(|(metric, _)| cell(variant, metric)).collect()
+        COLUMNS.iter().map(|(metric, ..)| cell(variant, metric)).collect()
     }
 
     /// How the table is to be read.
     pub(crate) fn deployment_remark(&self) -> String {
         format!(
-            "↑ ↓ higher or lower than {} beyond chance, corrected for all {} comparisons; without an arrow no difference can be detected. \
-             p99 of operations that began while the deployment went on; extra tasks beyond the desired count, priced as Fargate \
-             in us-east-1 with 2 GB a vCPU (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025); what the new revision served \
-             until it was rolled back, or to the end of the run.",
+            "Failed requests; p99 of operations that began while the deployment went on; downtime; how long it took; the fewest healthy tasks \
+             with traffic; tasks beyond the desired count, and what they cost; requests on the new revision until it was rolled back, or to \
+             the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for all {} comparisons; without an arrow no difference can be detected. \
+             \
+             Cost is Fargate's in us-east-1 with 2 GB a vCPU (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025).",
             self.baseline, self.comparisons
         )
     }
@@ -116,8 +117,8 @@ fn cell(variant: &Variant, metric: &str) -> Cell {
     let (difference, arrow, better) = compared.difference.as_ref().map_or((String::new(), "", None), |difference| {
         (described(metric, difference), arrow(difference.finding), difference.better)
     });
-    // A mean with as many digits as its interval warrants.
-    let value = estimate.split(" ± ").next().map_or_else(|| plain(unit, compared.value), str::to_owned);
+    // Three digits or so are enough for a look.
+    let value = parts(unit, &Estimate { value: compared.value, half_width: Some(compared.value.abs() * 0.05) }).value;
     Cell { value, estimate, difference, arrow, better }
 }
 
@@ -155,7 +156,7 @@ mod tests {
     #[test]
     fn every_metric_of_deployments_has_a_column_and_a_title() {
         for metric in DEPLOYMENT_METRICS {
-            assert!(COLUMNS.iter().any(|(path, _)| *path == metric), "{metric}");
+            assert!(COLUMNS.iter().any(|(path, ..)| *path == metric), "{metric}");
             assert!(title_of(metric).starts_with("deployments: "), "{}", title_of(metric));
             crate::expectations::check_metric(metric).expect("a figure of a report");
         }

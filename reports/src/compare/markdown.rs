@@ -43,7 +43,7 @@ impl Comparison {
 
     /// The table of deployment strategies, differences beneath the values.
     fn write_deployments(&self, text: &mut String) {
-        let columns = Self::deployment_columns();
+        let columns = Self::deployment_columns(false);
         let _ = writeln!(text, "\n## Deployments\n\n| variant | {} |", columns.join(" | "));
         let _ = writeln!(text, "|---|{}", "---:|".repeat(columns.len()));
         for variant in &self.variants {

@@ -39,12 +39,15 @@ impl Comparison {
     /// The table of deployment strategies.
     fn deployments_table(&self, page: &mut Page) {
         page.heading("Deployments", "");
-        let header: Vec<&str> = ["variant"].into_iter().chain(Self::deployment_columns()).collect();
+        let header: Vec<&str> = ["variant"].into_iter().chain(Self::deployment_columns(true)).collect();
         let mut table = page.new_table(&header, 1);
+        table.column_iter_mut().skip(1).for_each(|column| {
+            column.set_padding((1, 0));
+        });
         for variant in &self.variants {
-            let cells = Self::deployment_row(variant).into_iter().map(|cell| format!("{} {}", cell.value, cell.arrow));
-            let name = shorten(&tame(&variant.name), 28);
-            table.add_row([name].into_iter().chain(cells.map(|text| text.trim_end().to_owned())));
+            let cells = Self::deployment_row(variant).into_iter().map(|cell| format!("{}{}", cell.value, cell.arrow));
+            let name = shorten(&tame(&variant.name), 24);
+            table.add_row([name].into_iter().chain(cells));
         }
         page.table(&table);
         page.wrapped(&format!("  {}", tame(&self.deployment_remark())), 2);

@@ -39,7 +39,7 @@ impl Comparison {
                 context! { name => tame(&variant.name), cells => cells.collect::<Vec<_>>() }
             });
             let rows: Vec<Value> = rows.collect();
-            context! { columns => Self::deployment_columns().to_vec(), rows, remark => tame(&self.deployment_remark()) }
+            context! { columns => Self::deployment_columns(false).to_vec(), rows, remark => tame(&self.deployment_remark()) }
         });
         let cautions = self.variants.iter().flat_map(|it| {
             it.cautions.iter().map(|caution| context! { name => tame(&it.name), text => caution_text(caution) })
