@@ -16,6 +16,25 @@ const LIBRARY: &[(&str, &str)] = files![
 ];
 const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover", "mm1", "replay", "retry-storm", "three-tier", "three-tier-threaded", "web-shop"];
 const LIBRARY: &[(&str, &str)] = files!["library": "bad-deployment", "circuit-breaker", "deployments", "mm1", "replay", "rolling-limits", "three-tier", "three-tier-threaded", "web-shop"];
+const LIBRARY: &[(&str, &str)] = files!["library":
+    "bad-deployment",
+    "canary-weights",
+    "circuit-breaker",
+    "cookie-in-cache-key",
+    "deployments",
+    "flood",
+    "invalidation-storm",
+    "mm1",
+    "origin-failover",
+    "replay",
+    "rolling-limits",
+    "slow-target",
+    "stampede",
+    "three-tier",
+    "three-tier-threaded",
+    "web-shop",
+    "zonal-shift",
+];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

@@ -91,11 +91,11 @@ impl Comparison {
     /// How the table is to be read.
     pub(crate) fn deployment_remark(&self) -> String {
         format!(
-            "Failed requests; p99 of operations that began while the deployment went on; downtime; how long it took; the fewest healthy tasks \
-             with traffic; tasks beyond the desired count, and what they cost; requests on the new revision until it was rolled back, or to \
-             the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for all {} comparisons; without an arrow no difference can be detected. \
-             \
-             Cost is Fargate's in us-east-1 with 2 GB a vCPU (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025).",
+            "Failed requests; p99 of operations that began while the deployment went on; downtime; how long it took; the fewest \
+             healthy tasks with traffic; tasks beyond the desired count, and what they cost; requests on the new revision until it \
+             was rolled back, or to the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for \
+             all {} comparisons; without an arrow no difference can be detected. Cost is Fargate's in us-east-1 with 2 GB a vCPU \
+             (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025).",
             self.baseline, self.comparisons
         )
     }
