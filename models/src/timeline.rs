@@ -3,6 +3,7 @@
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
 
+use crate::aurora;
 use crate::deployment::Deployment;
 use crate::ids::*;
 use crate::world::{Control, Cx};
@@ -34,8 +35,13 @@ pub enum FaultAction {
         /// How many; none = all of them.
         count: Option<u32>,
     },
-    /// `aws:rds:failover-db-cluster`.
-    FailoverDbCluster(AuroraId),
+    /// Something happens to a database.
+    Database {
+        /// Which.
+        cluster: AuroraId,
+        /// What.
+        fault: aurora::Fault,
+    },
     /// `aws:network:disrupt-connectivity`: no packet reaches a service while it lasts.
     DisruptConnectivity(Endpoint),
     /// Share of a service's requests answered with an error while it lasts, by its tasks of one zone or by all.

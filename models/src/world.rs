@@ -280,6 +280,7 @@ impl Models {
         self.route53.start(&mut cx);
         self.cloudfronts.iter_mut().for_each(|distribution| distribution.start(&mut cx));
         self.accelerators.iter_mut().for_each(|accelerator| accelerator.start(&mut cx));
+        self.auroras.iter_mut().for_each(|cluster| cluster.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
@@ -396,11 +397,10 @@ impl Models {
             }
             Control::Fault(number, begins) => {
                 let fault = self.timeline.fault(number);
-                match fault.action {
-                    FaultAction::FailoverDbCluster(id) => {
-                        if begins {
-                            self.auroras[id.index()].fail_over(cx);
-                        }
+                match &fault.action {
+                    FaultAction::Database { cluster, fault } => {
+                        let cluster = &mut self.auroras[cluster.index()];
+                        if begins { cluster.begin_fault(fault, cx) } else { cluster.end_fault(fault, cx) }
                     }
                     FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
                     FaultAction::DisruptConnectivity(endpoint) => cx.set_reachable(endpoint, !begins),

@@ -35,6 +35,8 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "web-shop",
     "zonal-shift",
 ];
+const LIBRARY: &[(&str, &str)] =
+    files!["library": "aurora-connections", "aurora-failover", "aurora-maintenance", "aurora-silence", "deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

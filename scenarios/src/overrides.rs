@@ -20,11 +20,12 @@ const NAMED: &[&str] = &[
     "alb",
     "ecs",
     "aurora",
+    "rds",
     "dynamodb",
     "station",
 ];
 /// Sections that are lists.
-const LISTS: &[&str] = &["traffic", "deploy", "fault", "expect"];
+const LISTS: &[&str] = &["traffic", "deploy", "change", "maintenance", "fault", "expect"];
 /// What a comparison needs alike in all variants: they are to differ in what is compared, not in how it is measured.
 const NOT_IN_VARIANTS: &[&str] =
     &["duration", "warm_up", "replications", "precision", "seed", "confidence", "downtime_error_rate"];

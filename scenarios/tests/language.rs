@@ -142,8 +142,8 @@ fn calls_name_operations_and_have_the_retries_of_their_sdk() {
     assert_eq!((second[0].operation, second[0].required, second[0].retry.max_attempts), (1, false, 1));
     assert_eq!((second[1].to, second[1].operation), (Endpoint::Station(StationId(0)), 1));
     let d = &scenario.architecture.aurora[0];
-    assert_eq!((d.instances[0].vcpu, d.instances[0].max_connections), (4.0, 2000));
-    assert_eq!(d.failover.restart, SimDuration::from_secs(600), "the only instance has to be made anew");
+    assert_eq!((d.instances[0].class.vcpu, d.instances[0].class.max_connections), (4.0, 2000));
+    assert_eq!(d.failover.recreate, SimDuration::from_secs(600), "the only instance has to be made anew");
     assert_eq!(scenario.warnings.len(), 2, "write and r are never called: {:?}", scenario.warnings);
 }
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use sim_core::math::mix;
 use sim_core::observations::LogKind;
+use sim_core::random::Draws;
 
 use super::*;
 
@@ -14,8 +15,6 @@ pub enum Step {
     Promoted,
     /// The endpoints' records name it.
     Named,
-    /// The instance that was the writer is back.
-    Returned,
 }
 
 /// Who is what.
@@ -23,14 +22,15 @@ pub enum Step {
 pub(super) struct Roles {
     /// Who accepts writes.
     pub(super) writer: Option<u16>,
-    /// Who the cluster endpoint's record names, and the reader endpoint's does not.
+    /// Who the cluster endpoint's record names, and the reader endpoint's does not; who it named before, and until when.
     pub(super) record: u16,
-    /// Who was handed out last as a reader.
-    turn: u16,
-    /// The failover under way: who was the writer, who is to be, and steps to come.
-    before: u16,
-    after: u16,
-    to_come: u8,
+    record_before: u16,
+    renamed: SimTime,
+    /// Who was handed out last, by endpoint.
+    turns: Vec<u16>,
+    /// The failover under way: who is to be the writer, and whether it is yet.
+    after: Option<u16>,
+    promoted: bool,
     /// Key of what decides between equals.
     tie_break: u64,
     /// Failovers begun.
@@ -38,8 +38,33 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    pub(super) fn new(tie_break: u64) -> Self {
-        Self { writer: Some(0), record: 0, turn: 0, before: 0, after: 0, to_come: 0, tie_break, failovers: 0 }
+    pub(super) fn new(tie_break: u64, endpoints: usize) -> Self {
+        Self {
+            writer: Some(0),
+            record: 0,
+            record_before: 0,
+            renamed: SimTime::ZERO,
+            turns: vec![0; endpoints],
+            after: None,
+            promoted: false,
+            tie_break,
+            failovers: 0,
+        }
+    }
+
+    /// Whom the cluster endpoint's record named at an instant that is not long ago.
+    pub(super) fn record_at(&self, asked: SimTime) -> u16 {
+        if asked < self.renamed { self.record_before } else { self.record }
+    }
+
+    /// Whether an instance is about to be the writer.
+    pub(super) fn is_candidate(&self, number: u16) -> bool {
+        self.after == Some(number) && !self.promoted
+    }
+
+    /// Whether a failover is under way.
+    pub(super) fn is_electing(&self) -> bool {
+        self.after.is_some()
     }
 }
 
@@ -50,96 +75,184 @@ pub(super) fn promotion_order(servers: &[Server], mut candidates: Vec<u16>, tie_
         let (left, right) = (&servers[a as usize], &servers[b as usize]);
         left.promotion_tier
             .cmp(&right.promotion_tier)
-            .then(right.memory_gib.total_cmp(&left.memory_gib))
+            .then(right.class.memory_gib.total_cmp(&left.class.memory_gib))
             .then_with(|| Reverse(mix(tie_break, a.into())).cmp(&Reverse(mix(tie_break, b.into()))))
     });
     candidates
 }
 
 impl Aurora {
-    /// What the reader endpoint's name resolves to: the readers that answer, in turn; if there is none, what the cluster
-    /// endpoint's does. A reader just promoted is still handed out until the records change (Aurora guide,
-    /// Aurora.Overview.Endpoints, says so too).
-    pub(super) fn next_reader(&mut self) -> u16 {
+    /// The instance that an endpoint leads to next. By its name (`by_role` false): the reader endpoint leads to the readers
+    /// that are listed, in turn, and to what the cluster endpoint's record names if there is none; a reader just promoted is
+    /// still handed out until the records change (Aurora guide, Aurora.Overview.Endpoints, says so too). By role: to instances
+    /// that answer, and to readers only if they are.
+    pub(super) fn next_of(&mut self, endpoint: u16, by_role: bool) -> Option<u16> {
         let count = self.servers.len() as u16;
-        for step in 1..=count {
-            let candidate = (self.roles.turn + step) % count;
-            if candidate != self.roles.record && self.servers[candidate as usize].up {
-                self.roles.turn = candidate;
-                return candidate;
-            }
+        let writer = if by_role { self.roles.writer } else { Some(self.roles.record) };
+        let fits = |it: &u16| match &self.endpoints[endpoint as usize] {
+            ClusterEndpoint::Cluster => Some(*it) == writer,
+            ClusterEndpoint::Instance(instance) => it == instance,
+            ClusterEndpoint::Reader => Some(*it) != writer,
+            ClusterEndpoint::Custom { members, any, .. } => members.contains(it) && (*any || Some(*it) != writer),
+        };
+        let there = |it: &u16| {
+            let server = &self.servers[*it as usize];
+            if by_role { server.is_up() } else { server.listed }
+        };
+        let last = self.roles.turns[endpoint as usize];
+        let found = (1..=count).map(|step| (last + step) % count).find(|it| fits(it) && there(it));
+        if let Some(found) = found {
+            self.roles.turns[endpoint as usize] = found;
+            return Some(found);
         }
-        self.roles.record
+        match &self.endpoints[endpoint as usize] {
+            ClusterEndpoint::Instance(instance) => Some(*instance),
+            // Only the reader endpoint stands in with the writer.
+            ClusterEndpoint::Custom { members, .. } => members.first().copied(),
+            ClusterEndpoint::Cluster | ClusterEndpoint::Reader => writer,
+        }
     }
 
-    /// `aws:rds:failover-db-cluster`. Asked for, so nothing has to be detected first. A cluster that is not done with the last
-    /// one refuses.
-    pub fn fail_over(&mut self, cx: &mut Cx<'_>) {
+    /// A failover that is asked for, so that nothing has to be detected first: to an instance, or to the first in the order of
+    /// promotion. A cluster that is not done with the last one refuses.
+    pub(super) fn fail_over(&mut self, to: Option<u16>, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let Some(before) = self.roles.writer.filter(|_| self.roles.to_come == 0) else {
-            let what = "failover refused: another is under way";
+        let Some(before) = self.roles.writer.filter(|_| !self.roles.is_electing()) else {
+            let what = "failover refused: another is under way, or there is no writer";
             return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
         };
+        let after = to.filter(|&to| to != before && self.servers[to as usize].is_up());
+        let after = after.or_else(|| self.next_writer(before));
+        let others = |(number, server): (usize, &Server)| number != before as usize && server.kind != Kind::Replica;
+        if after.is_none() && self.servers.iter().enumerate().any(others) {
+            let what = "failover refused: no reader answers that could be promoted";
+            return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
+        }
+        let Some(after) = after else { return self.recreate(before, cx) };
+        let reach = if self.failover.silent { Reach::Silent } else { Reach::Refusing };
+        let back_at = now + self.failover.restart;
+        // A promoted reader has its cache, the old writer loses its own.
+        self.servers[before as usize].returns_cold = true;
+        self.servers[before as usize].listed = false;
+        self.begin_promotion(before, after, SimDuration::ZERO, cx);
+        self.take_away(before, reach, back_at, cx);
+        self.break_with_both(before, after, cx);
+    }
+
+    /// A cluster of one instance has nobody to promote: a new writer is created.
+    fn recreate(&mut self, writer: u16, cx: &mut Cx<'_>) {
+        let (now, until) = (cx.now(), cx.now() + self.failover.recreate);
         self.roles.failovers += 1;
-        self.roles.writer = None;
-        self.roles.before = before;
-        let readers = (0..self.servers.len() as u16).filter(|&it| it != before).collect();
-        let after = promotion_order(&self.servers, readers, self.roles.tie_break).first().copied();
-        let old = &self.servers[before as usize].short_name;
-        let (until, what) = match after {
-            Some(after) => (
-                now + self.failover.promotion + self.failover.dns_update,
-                format!("failover: writer {old} -> {}", self.servers[after as usize].short_name),
-            ),
-            None => (now + self.failover.restart, format!("failover: no reader to promote, {old} comes back itself")),
-        };
+        let name = &self.servers[writer as usize].short_name;
+        let what = format!("failover: no reader to promote, {name} comes back itself");
         cx.shared.observer.log_span(now, Some(until), LogKind::Failover, &self.name, what);
-        match after {
-            Some(after) => {
-                self.roles.after = after;
-                self.roles.to_come = 3;
-                cx.kernel.schedule_in(self.failover.promotion, self.event(Event::Failover(Step::Promoted)));
-            }
-            None => {
-                self.roles.after = before;
-                self.roles.to_come = 1;
+        self.servers[writer as usize].returns_cold = true;
+        self.take_down(writer, until, cx);
+        self.reset_connections(writer, false, cx);
+    }
+
+    /// Whoever is first in the order of promotion among the instances that answer.
+    fn next_writer(&self, before: u16) -> Option<u16> {
+        let fits = |&it: &u16| {
+            let server = &self.servers[it as usize];
+            it != before && server.is_up() && server.kind != Kind::Replica
+        };
+        let readers = (0..self.servers.len() as u16).filter(fits).collect();
+        promotion_order(&self.servers, readers, self.roles.tie_break).first().copied()
+    }
+
+    /// There is no writer, it is known, and nobody is being promoted: a reader is, if one answers.
+    pub(super) fn elect_if_headless(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let before = self.roles.record;
+        // An instance that is away for a planned time, or not known to be away, is not replaced.
+        let server = &self.servers[before as usize];
+        let lost = server.reach == Reach::Silent && !server.listed;
+        if self.roles.writer.is_some() || self.roles.is_electing() || !lost {
+            return;
+        }
+        let Some(after) = self.next_writer(before) else {
+            let what = "no instance answers that could be promoted";
+            return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
+        };
+        let noticed_after = now - server.away_since;
+        self.begin_promotion(before, after, noticed_after, cx);
+        self.servers[before as usize].returns_cold = true;
+        self.break_with_both(before, after, cx);
+    }
+
+    /// A reader is on its way to be the writer. `spent`: what has passed of the time that this takes from the failure on.
+    fn begin_promotion(&mut self, before: u16, after: u16, spent: SimDuration, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let mut draws = Draws::new(self.roles.tie_break, self.roles.failovers);
+        let mut takes = self.failover.promotion.sample_duration(&mut draws) - spent;
+        if self.failover.waits_for_lag {
+            takes = takes + self.lag.backlog(now);
+        }
+        self.roles.failovers += 1;
+        (self.roles.after, self.roles.promoted) = (Some(after), false);
+        let name = |it: u16| &self.servers[it as usize].short_name;
+        let what = format!("failover: writer {} -> {}", name(before), name(after));
+        let until = now + takes + self.failover.dns_update;
+        cx.shared.observer.log_span(now, Some(until), LogKind::Failover, &self.name, what);
+        cx.kernel.schedule_in(takes, self.event(Event::Failover(Step::Promoted)));
+        // It restarts in its new role. On engines that cannot help it, all other readers do so too.
+        self.take_down(after, now + takes, cx);
+        if !self.failover.survivable_readers {
+            for reader in 0..self.servers.len() as u16 {
+                if reader != before && reader != after && self.servers[reader as usize].is_up() {
+                    self.take_down(reader, now + takes, cx);
+                    self.reset_connections(reader, false, cx);
+                }
             }
         }
-        cx.kernel.schedule_in(self.failover.restart, self.event(Event::Failover(Step::Returned)));
-        // Both are down before the first caller tries again.
-        for server in after.into_iter().chain([before]) {
-            self.servers[server as usize].set_up(now, false);
-        }
-        for server in after.into_iter().chain([before]) {
-            self.reset_connections(server, cx);
+    }
+
+    /// Both are down before the first caller tries again.
+    fn break_with_both(&mut self, before: u16, after: u16, cx: &mut Cx<'_>) {
+        self.reset_connections(after, false, cx);
+        let silent = self.servers[before as usize].reach == Reach::Silent;
+        if !silent || self.proxy.is_some() {
+            self.reset_connections(before, silent, cx);
         }
     }
 
     /// A step of the failover under way.
     pub(super) fn step(&mut self, step: Step, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let Roles { before, after, .. } = self.roles;
-        self.roles.to_come -= 1;
-        let (server, what) = match step {
+        let after = self.roles.after.expect("a failover is under way");
+        let what = match step {
             Step::Promoted => {
-                self.servers[after as usize].set_up(now, true);
-                self.roles.writer = Some(after);
+                self.roles.promoted = true;
+                let server = &mut self.servers[after as usize];
+                // Its zone may have gone meanwhile; then it is the writer when that is back.
+                if server.back_at <= now {
+                    server.return_at(now);
+                    self.roles.writer = Some(after);
+                }
+                if self.buffer_cache.cold_after_promotion {
+                    self.servers[after as usize].forget_pages(now);
+                }
                 cx.kernel.schedule_in(self.failover.dns_update, self.event(Event::Failover(Step::Named)));
-                (after, "is the writer")
+                "is the writer"
             }
             Step::Named => {
-                self.roles.record = after;
-                (after, "is what the cluster endpoint names")
-            }
-            Step::Returned => {
-                self.servers[before as usize].set_up(now, true);
-                if before == after {
-                    self.roles.writer = Some(before);
+                self.roles.after = None;
+                (self.roles.record_before, self.roles.record) = (self.roles.record, after);
+                self.roles.renamed = now;
+                if self.servers[after as usize].is_up() {
+                    self.roles.writer = Some(after);
                 }
-                (before, if before == after { "is the writer again" } else { "is back, as a reader" })
+                "is what the cluster endpoint names"
             }
         };
-        let what = format!("{} {what}", self.servers[server as usize].short_name);
+        let what = format!("{} {what}", self.servers[after as usize].short_name);
         cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
+        if step == Step::Promoted {
+            self.refill_proxy(cx);
+        } else {
+            self.elect_if_headless(cx);
+            self.change_goes_on(cx);
+        }
     }
 }

@@ -40,11 +40,11 @@ impl Observed for Aurora {
     fn publish(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         let period_start = SimTime::from_nanos(now.as_nanos() - cloudwatch::PERIOD.as_nanos());
-        for server in &mut self.servers {
+        for (number, server) in self.servers.iter_mut().enumerate() {
             let utilisation = utilisation_since(&mut server.at_period, server.tally.busy_and_server_time(now));
             let answered = std::mem::take(&mut server.answered);
-            // An instance that was away for all of the period has no datapoints.
-            if utilisation.is_nan() {
+            // An instance that was away for all of the period has no datapoints, nor has a standby.
+            if utilisation.is_nan() || server.kind == Kind::Standby && self.roles.writer != Some(number as u16) {
                 continue;
             }
             let metrics = &mut cx.shared.metrics;
@@ -52,6 +52,8 @@ impl Observed for Aurora {
             metrics.publish(server.connections_metric, period_start, f64::from(server.connections));
             metrics.publish(server.queries_metric, period_start, answered as f64 / cloudwatch::PERIOD.as_secs_f64());
         }
+        self.publish_lag_and_caches(period_start, cx);
+        self.close_idle(cx);
     }
 
     fn warm_up_over(&mut self, now: SimTime) {
@@ -60,10 +62,14 @@ impl Observed for Aurora {
             (server.at_bin, server.at_period) = ((0.0, 0.0), (0.0, 0.0));
             (server.opened, server.refused, server.most_connections) = (0, 0, server.connections);
         }
-        for pools in &mut self.pools {
+        for pools in self.pools.iter_mut().chain(self.proxy.iter_mut().flat_map(|proxy| &mut proxy.pools)) {
             pools.tally.reset(now);
             pools.at_bin = (0.0, 0.0);
         }
+        if let Some(proxy) = &mut self.proxy {
+            proxy.pinned = 0;
+        }
+        self.lag.reset();
         let Books { offered, answered, .. } = self.books;
         self.books = Books { offered, answered, failovers_before: self.roles.failovers, ..Books::default() };
     }
@@ -73,18 +79,16 @@ impl Observed for Aurora {
             let utilisation = utilisation_since(&mut server.at_bin, server.tally.busy_and_server_time(now));
             figures.put(server.figure, now, utilisation);
         }
-        for pools in &mut self.pools {
-            if let Some(figure) = pools.figure {
-                let utilisation = utilisation_since(&mut pools.at_bin, pools.tally.busy_and_server_time(now));
-                figures.put(figure, now, utilisation);
-            }
+        for pools in self.pools.iter_mut().chain(self.proxy.iter_mut().flat_map(|proxy| &mut proxy.pools)) {
+            let utilisation = utilisation_since(&mut pools.at_bin, pools.tally.busy_and_server_time(now));
+            figures.put(pools.figure, now, utilisation);
         }
     }
 
     fn finish(&mut self, now: SimTime, findings: &mut Findings) {
         let servers = self.servers.iter().map(|server| (&server.name, &server.tally, "vCPU"));
-        let used = self.pools.iter().filter(|pools| pools.figure.is_some());
-        for (name, tally, resource) in servers.chain(used.map(|pools| (&pools.name, &pools.tally, "connection"))) {
+        let pools = self.pools.iter().chain(self.proxy.iter().flat_map(|proxy| &proxy.pools));
+        for (name, tally, resource) in servers.chain(pools.map(|pools| (&pools.name, &pools.tally, "connection"))) {
             findings.stations.push(tally.observe(name, resource, now));
             findings.checks.extend(tally.check(now).into_iter().map(|mut check| {
                 check.law = format!("{name}: {}", check.law);
@@ -108,6 +112,30 @@ impl Observed for Aurora {
 }
 
 impl Aurora {
+    /// Replica lag of each reader: the most that a write of the period was late. Hit ratio of each cache that was asked.
+    fn publish_lag_and_caches(&mut self, period_start: SimTime, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let lag = self.lag.of_period().as_secs_f64() * if self.lag.is_rds() { 1.0 } else { 1e3 };
+        for (number, server) in self.servers.iter_mut().enumerate() {
+            let reads = std::mem::take(&mut server.page_reads);
+            let hits = std::mem::take(&mut server.page_hits);
+            if !server.is_up() {
+                continue;
+            }
+            if let Some(metric) = server.lag_metric.filter(|_| self.roles.writer != Some(number as u16)) {
+                cx.shared.metrics.publish(metric, period_start, lag);
+            }
+            if let (Some(metric), Some(disk)) = (server.burst_metric, &mut server.disk)
+                && let Some(balance) = disk.burst_balance(now)
+            {
+                cx.shared.metrics.publish(metric, period_start, balance);
+            }
+            if let Some(metric) = server.cache_metric.filter(|_| reads > 0) {
+                cx.shared.metrics.publish(metric, period_start, 100.0 * hits as f64 / reads as f64);
+            }
+        }
+    }
+
     fn count(&self, findings: &mut Findings) {
         for cause in Cause::ALL {
             let (answers, always) = (self.books.by_cause[cause as usize], cause == Cause::None);
@@ -118,6 +146,13 @@ impl Aurora {
         }
         findings.count(&self.name, "answered after the caller gave up", self.books.too_late as f64);
         findings.count(&self.name, "failovers", (self.roles.failovers - self.books.failovers_before) as f64);
+        if self.servers.len() > 1 {
+            findings.count(&self.name, "reads at readers", self.lag.reads as f64);
+            findings.count(&self.name, "reads that missed a committed write", self.lag.stale as f64);
+        }
+        if let Some(proxy) = &self.proxy {
+            findings.count(&self.name, "sessions pinned", proxy.pinned as f64);
+        }
         for server in &self.servers {
             findings.count(&server.name, "connections opened", server.opened as f64);
             findings.count(&server.name, "connections refused", server.refused as f64);

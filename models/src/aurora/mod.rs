@@ -1,17 +1,24 @@
-//! Aurora: cluster and reader endpoints, connection pools, CPU, failover.
+//! Databases: Aurora clusters, and RDS databases, which are the same with other instances, times and storage: endpoints, connection pools, RDS Proxy, CPU, replica lag, caches, failover, planned changes.
 //!
 //! A query passes three places: the calling task's pool (`pool`), where it gets a connection, the CPU of the instance that the
-//! connection leads to (`server`), and a time without CPU. Which instance that is, a DNS answer decided when the connection
-//! was opened; what a change of writer does to all of it is told in `failover`.
+//! connection leads to (`server`), and a time without CPU. With an RDS Proxy (`proxy`) the task's connection leads there, and
+//! the proxy's own pool has the connections to instances. Which instance that is, a DNS answer, the driver or the proxy
+//! decided when the connection was opened; what a change of writer does to all of it is told in `failover`, what instances
+//! that do not answer do to it in `outage`, and what is planned in `plan`.
 
 mod failover;
 mod figures;
+mod lag;
+mod outage;
+mod plan;
 mod pool;
+mod proxy;
 mod server;
+mod settings;
+mod volume;
 #[cfg(test)]
 mod tests;
 
-use sim_core::distribution::Distribution;
 use sim_core::observations::LogKind;
 use sim_core::slab::{Key, Slab};
 use sim_core::{LaneId, SimDuration, SimTime};
@@ -22,104 +29,52 @@ use crate::world::{self, Cx};
 use failover::Roles;
 pub use failover::Step;
 use figures::Books;
-use pool::{Caller, Connection, Phase, Pools};
-use server::Server;
+use lag::Lag;
+use pool::{Caller, Connection, Phase, PoolId, Pools};
+use proxy::FrontDesk;
+use server::{Reach, Server};
+pub use settings::*;
 
-/// A cluster.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its name.
-    pub name: String,
-    /// The first is the writer at the start.
-    pub instances: Vec<Instance>,
-    /// What callers ask, by [`Request::operation`].
-    pub statements: Vec<Statement>,
-    /// Each calling task's pool.
-    pub pool: Pool,
-    /// TTL of the endpoints' DNS records (5 s).
-    pub dns_ttl: SimDuration,
-    /// Time to open a connection.
-    pub connect_time: SimDuration,
-    /// How a failover goes.
-    pub failover: Failover,
-}
-
-/// An instance.
-#[derive(Clone, Debug)]
-pub struct Instance {
-    /// Its name.
-    pub name: String,
-    /// Its class, such as `db.r6g.large`.
-    pub class: String,
-    /// Cores.
-    pub vcpu: f64,
-    /// `max_connections`.
-    pub max_connections: u32,
-    /// Memory in GiB: the size that breaks ties of tier.
-    pub memory_gib: f64,
-    /// Its zone.
-    pub zone: String,
-    /// `PromotionTier`, 0..=15.
-    pub promotion_tier: u8,
-}
-
-/// A kind of query.
-#[derive(Clone, Debug)]
-pub struct Statement {
-    /// Which endpoint it uses.
-    pub endpoint: ClusterEndpoint,
-    /// Whether it writes: refused by a reader (error 1290).
-    pub write: bool,
-    /// CPU time on the instance.
-    pub cpu: Distribution,
-    /// Elapsed time without CPU (storage, locks).
-    pub wait: Distribution,
-}
-
-/// Which endpoint of the cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ClusterEndpoint {
-    /// The writer's.
-    Cluster,
-    /// The readers': one is picked at each resolution; the writer if there is none.
-    Reader,
-}
-
-/// A calling task's connection pool, one per endpoint.
-#[derive(Clone, Debug)]
-pub struct Pool {
-    /// Most connections.
-    pub max_size: u32,
-    /// How long a request waits for one.
-    pub acquire_timeout: SimDuration,
-}
-
-/// How a failover goes.
-#[derive(Clone, Debug)]
-pub struct Failover {
-    /// From the decision (at once: a failover is asked for) until the promoted reader accepts writes (30 s, Aurora FAQ).
-    pub promotion: SimDuration,
-    /// From then until the cluster endpoint's record names it.
-    pub dns_update: SimDuration,
-    /// How long the old writer is away, and the only instance of a cluster without readers (30 s; 10 min for the latter).
-    pub restart: SimDuration,
-}
+/// Whether a query pins its session, among a request's own draws.
+const PINNING: u64 = 0x2001;
+/// How many pages a query misses in the cache, and how long one takes.
+const PAGES: u64 = 0x2002;
 
 /// What happens inside a cluster.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
     /// The attempt to open a connection has its outcome.
     Connected(Key),
+    /// An attempt to open a connection has had no answer for long enough.
+    ConnectTimeout(Key),
+    /// A driver looks again whether there is a writer.
+    LookAgain(Key),
+    /// The test of a connection has had no answer for long enough.
+    Validated(Key),
+    /// A query has come through to the proxy.
+    AtProxy(Key),
     /// An instance's earliest query may be done (instance, number of the forecast).
     Completed(u16, u32),
     /// The elapsed time without CPU of a connection's query is over.
     Waited(Key),
+    /// The caller of a query without an answer gives its connection up.
+    GivenUp(Key),
     /// The caller has its answer, and the connection is free.
     Returned(Key),
     /// A request has waited for a connection for long enough.
     AcquireTimeout(RequestKey),
     /// A step of the failover under way.
     Failover(Step),
+    /// An instance's failure is noticed.
+    Detected(u16),
+    /// An instance may be back.
+    Back(u16),
+    /// A pause of an instance's work is over.
+    Resumed(u16),
+    /// A planned change begins: its number.
+    Change(u16),
+    /// A planned change goes on.
+    ChangeGoesOn,
 }
 
 /// A cluster at work.
@@ -127,15 +82,21 @@ pub enum Event {
 pub struct Aurora {
     id: AuroraId,
     name: String,
+    endpoints: Vec<ClusterEndpoint>,
     statements: Vec<Statement>,
-    max_size: u32,
+    pool: Pool,
     connecting: LaneId,
     acquiring: LaneId,
-    acquire_timeout: SimDuration,
     dns_ttl: SimDuration,
+    connect_time: SimDuration,
+    /// Draws how old resolvers' answers are, for callers with a cache of their own.
+    resolvers: sim_core::random::Stream,
     failover: Failover,
+    buffer_cache: BufferCache,
+    commit: SimDuration,
     servers: Vec<Server>,
     roles: Roles,
+    lag: Lag,
     /// Until when a change of the schema keeps writes out, and whether they wait for its end.
     writes_paused_until: SimTime,
     paused_writes_wait: bool,
@@ -143,7 +104,9 @@ pub struct Aurora {
     callers: Vec<Vec<Option<Caller>>>,
     connections: Slab<Connection>,
     /// Of all tasks, by endpoint.
-    pools: [Pools; 2],
+    pools: Vec<Pools>,
+    proxy: Option<FrontDesk>,
+    plan: plan::Plan,
     books: Books,
 }
 
@@ -151,28 +114,49 @@ impl Aurora {
     /// Builds it: all instances up, pools empty.
     #[must_use]
     pub fn new(id: AuroraId, settings: &Settings, cx: &mut Cx<'_>) -> Self {
-        let name = format!("aurora.{}", settings.name);
-        let uses = |endpoint| settings.statements.iter().any(|statement| statement.endpoint == endpoint);
-        let mut pools = |endpoint, what| Pools::new(format!("{name} {what} pools"), uses(endpoint), cx);
-        let pools = [pools(ClusterEndpoint::Cluster, "writer"), pools(ClusterEndpoint::Reader, "reader")];
-        Self {
+        let name = settings.name.clone();
+        let pools = settings.endpoints.iter().map(|endpoint| {
+            let of = pool::endpoint_name(endpoint, &settings.instances);
+            Pools::new(format!("{name} {of} pools"), cx)
+        });
+        let pools = pools.collect();
+        let mut aurora = Self {
             id,
+            endpoints: settings.endpoints.clone(),
             statements: settings.statements.clone(),
-            max_size: settings.pool.max_size,
             connecting: cx.kernel.lane(settings.connect_time),
             acquiring: cx.kernel.lane(settings.pool.acquire_timeout),
-            acquire_timeout: settings.pool.acquire_timeout,
+            pool: settings.pool.clone(),
             dns_ttl: settings.dns_ttl,
+            connect_time: settings.connect_time,
+            resolvers: cx.shared.streams.stream(&name, "age of resolvers' answers"),
             failover: settings.failover.clone(),
-            servers: settings.instances.iter().map(|instance| Server::new(&name, instance, cx)).collect(),
-            roles: Roles::new(cx.shared.streams.key(&name, "promotion order")),
+            buffer_cache: settings.buffer_cache.clone(),
+            commit: settings.commit,
+            servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
+            roles: Roles::new(cx.shared.streams.key(&name, "promotion order"), settings.endpoints.len()),
+            lag: Lag::new(&settings.replication),
             writes_paused_until: SimTime::ZERO,
             paused_writes_wait: false,
             callers: Vec::new(),
             connections: Slab::new(),
             pools,
+            proxy: None,
+            plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
             books: Books::default(),
             name,
+        };
+        aurora.proxy = settings.proxy.as_ref().map(|proxy| FrontDesk::new(&aurora, proxy, cx));
+        if aurora.proxy.is_some() {
+            aurora.open_proxy(cx);
+        }
+        aurora
+    }
+
+    /// The run begins: what is planned is scheduled.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        for (number, at) in self.plan.times().enumerate() {
+            cx.kernel.schedule_at(at, self.event(Event::Change(number as u16)));
         }
     }
 
@@ -192,21 +176,23 @@ impl Aurora {
             // The task was stopped while its call was on the way.
             return self.settle(key, Outcome::failed(0, Cause::ConnectionLost), cx);
         };
-        let max_size = self.max_size;
-        let pool = self.pool(id);
-        if let Some(connection) = pool.idle.pop() {
-            self.pools[endpoint as usize].tally.join_served(now);
-            if self.send(connection, key, cx) {
-                self.hand_on(connection, cx);
+        self.arrive(id, key, cx);
+    }
+
+    /// A query needs a connection of a pool.
+    fn arrive(&mut self, id: PoolId, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        match self.take_idle(id, now) {
+            Some(connection) if !self.is_suspect(connection) => {
+                self.station(id).tally.join_served(now);
+                if self.send(connection, key, cx) {
+                    self.hand_on(connection, cx);
+                }
             }
-            return;
-        }
-        let room = pool.open < max_size;
-        self.pools[endpoint as usize].tally.join(now);
-        if room {
-            self.open(id, key, cx);
-        } else {
-            self.wait_for_connection(id, key, cx);
+            idle => {
+                self.station(id).tally.join(now);
+                self.acquire(id, key, idle, cx);
+            }
         }
     }
 
@@ -214,13 +200,18 @@ impl Aurora {
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Connected(connection) => self.connected(connection, cx),
+            Event::ConnectTimeout(connection) => self.not_connected(connection, Cause::ConnectionLost, cx),
+            Event::LookAgain(connection) => self.look_for_instance(connection, cx),
+            Event::Validated(connection) => self.test_failed(connection, cx),
+            Event::AtProxy(connection) => self.at_proxy(connection, cx),
             Event::Completed(server, forecast) => self.cpu_due(server, forecast, cx),
             Event::Waited(connection) => {
-                // A connection that was reset has taken its query with it.
-                if self.connections.contains(connection) {
+                // A connection that was reset has taken its query with it; one that hangs keeps it.
+                if self.connections.get(connection).is_some_and(|wire| wire.phase == Phase::Waiting) {
                     self.answered(connection, cx);
                 }
             }
+            Event::GivenUp(connection) => self.give_up(connection, cx),
             Event::Returned(connection) => {
                 if self.connections.contains(connection) {
                     self.free(connection, cx);
@@ -228,11 +219,16 @@ impl Aurora {
             }
             Event::AcquireTimeout(key) => self.acquire_timed_out(key, cx),
             Event::Failover(step) => self.step(step, cx),
+            Event::Detected(server) => self.detected(server, cx),
+            Event::Back(server) => self.back(server, cx),
+            Event::Resumed(server) => self.resume(server, cx),
+            Event::Change(number) => self.change(number, cx),
+            Event::ChangeGoesOn => self.change_goes_on(cx),
         }
     }
 
-    /// A query goes to the instance at the other end of a connection that nobody uses. Returns whether the connection is
-    /// still there and free, because the instance refused at once.
+    /// A query goes to the other end of a connection that nobody uses. Returns whether the connection is still there and free,
+    /// because the instance refused at once.
     fn send(&mut self, connection: Key, key: RequestKey, cx: &mut Cx<'_>) -> bool {
         let now = cx.now();
         let request = &cx.shared.requests[key];
@@ -240,8 +236,26 @@ impl Aurora {
         let wire = &mut self.connections[connection];
         wire.query = key;
         wire.joined = request.joined;
-        if statement.write && self.roles.writer != Some(wire.server) {
+        wire.since = now;
+        if wire.leads_to_proxy() {
+            self.send_to_proxy(connection, cx);
+            return false;
+        }
+        if wire.pool.is_proxys() {
+            wire.partner = request.target;
+        }
+        let number = wire.server;
+        let server = &mut self.servers[number as usize];
+        if server.reach == Reach::Silent {
+            self.hang(connection, cx);
+            return false;
+        }
+        let is_writer = self.roles.writer == Some(number);
+        if statement.write && !is_writer {
             return self.refuse_write(connection, cx);
+        }
+        if !is_writer && !statement.write {
+            self.lag.read(now);
         }
         let demand = statement.cpu.sample_duration(&mut request.draws(purpose::SERVICE));
         if statement.write && now < self.writes_paused_until {
@@ -250,20 +264,16 @@ impl Aurora {
                 return true;
             }
             // It waits for the lock on its connection; the CPU it takes then is time, and loads nobody.
-            wire.phase = Phase::Waiting;
-            let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
-            let over = self.writes_paused_until + demand + wait;
+            let over = self.writes_paused_until + demand + self.time_without_cpu(connection, cx);
+            self.connections[connection].phase = Phase::Waiting;
             cx.kernel.schedule_at(over, self.event(Event::Waited(connection)));
         } else if demand.is_zero() {
             // Through the event list even if it takes no time: a long queue must not become a deep stack.
-            wire.phase = Phase::Waiting;
-            let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+            let wait = self.time_without_cpu(connection, cx);
+            self.connections[connection].phase = Phase::Waiting;
             cx.kernel.schedule_in(wait, self.event(Event::Waited(connection)));
         } else {
             wire.phase = Phase::Cpu;
-            wire.since = now;
-            let number = wire.server;
-            let server = &mut self.servers[number as usize];
             server.tally.join_served(now);
             server.cpu.offer(now, connection, demand);
             self.forecast(number, cx);
@@ -286,15 +296,15 @@ impl Aurora {
     }
 
     /// A write on a reader: MySQL error 1290. The pool of the cluster endpoint takes it for a sign that the connection leads to
-    /// a demoted writer and discards it, as drivers that know Aurora do; in the reader endpoint's pool it is the statement that
+    /// a demoted writer and discards it, as drivers that know Aurora do; in other endpoints' pools it is the statement that
     /// is wrong, and the connection stays. Returns whether it does.
     fn refuse_write(&mut self, connection: Key, cx: &mut Cx<'_>) -> bool {
         let pool = self.connections[connection].pool;
         self.answer_read_only(connection, cx);
-        if pool.endpoint == ClusterEndpoint::Reader {
+        if self.endpoints[pool.endpoint as usize] != ClusterEndpoint::Cluster {
             return true;
         }
-        self.hang_up(connection);
+        self.hang_up(connection, cx);
         self.refill(pool, cx);
         false
     }
@@ -302,8 +312,8 @@ impl Aurora {
     /// Answers the query of a connection with MySQL's error 1290.
     fn answer_read_only(&mut self, connection: Key, cx: &mut Cx<'_>) {
         let Connection { query, joined, pool, .. } = self.connections[connection];
-        self.pools[pool.endpoint as usize].tally.leave(cx.now(), joined);
-        self.settle(query, Outcome::failed(0, Cause::ReadOnly), cx);
+        self.station(pool).tally.leave(cx.now(), joined);
+        self.fail(pool, query, Cause::ReadOnly, false, cx);
     }
 
     /// An instance may have done with some queries' CPU time.
@@ -328,15 +338,38 @@ impl Aurora {
         }
     }
 
-    fn wait_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) {
-        let wire = &mut self.connections[connection];
+    /// What a query takes beside CPU: its own time, and that of the pages which are not in memory.
+    fn time_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) -> SimDuration {
+        let now = cx.now();
+        let wire = &self.connections[connection];
         let request = &cx.shared.requests[wire.query];
         let statement = &self.statements[request.operation as usize];
-        let wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+        let mut wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
+        if statement.write {
+            wait += self.commit;
+        }
+        if statement.pages > 0 {
+            let mut draws = request.draws(PAGES);
+            let server = &mut self.servers[wire.server as usize];
+            let misses = server.misses(now, statement.pages, &self.buffer_cache, &mut draws);
+            if misses > 0 {
+                wait += self.buffer_cache.miss_time.sample_duration(&mut draws).times(misses.into());
+            }
+            if let Some(disk) = &mut server.disk {
+                // Pages that are written go to the volume too.
+                let ios = misses + if statement.write { statement.pages } else { 0 };
+                wait += disk.take(now, ios.into());
+            }
+        }
+        wait
+    }
+
+    fn wait_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        let wait = self.time_without_cpu(connection, cx);
         if wait.is_zero() {
             return self.answered(connection, cx);
         }
-        wire.phase = Phase::Waiting;
+        self.connections[connection].phase = Phase::Waiting;
         cx.kernel.schedule_in(wait, self.event(Event::Waited(connection)));
     }
 
@@ -344,13 +377,34 @@ impl Aurora {
     fn answered(&mut self, connection: Key, cx: &mut Cx<'_>) {
         let wire = &mut self.connections[connection];
         wire.phase = Phase::Returning;
-        let key = wire.query;
+        let (key, partner) = (wire.query, wire.partner);
         self.servers[wire.server as usize].answered += 1;
+        if self.statements[cx.request(key).operation as usize].write {
+            self.lag.commit(cx.now());
+        }
+        if wire.pool.is_proxys() {
+            return self.answered_to_proxy(connection, partner, cx);
+        }
+        self.return_to_caller(connection, key, cx);
+    }
+
+    /// An answer is on its way to the caller, whose connection is free when it is there.
+    fn return_to_caller(&mut self, connection: Key, key: RequestKey, cx: &mut Cx<'_>) {
         let back = cx.request(key).top().back;
         self.settle(key, Outcome::OK, cx);
         match back.lane() {
             None => self.free(connection, cx),
             Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::Returned(connection))),
+        }
+    }
+
+    /// A query fails that waited for a connection of a pool or had one. If it came through the proxy, the caller's connection
+    /// to that is broken too, or free.
+    fn fail(&mut self, id: PoolId, key: RequestKey, cause: Cause, broken: bool, cx: &mut Cx<'_>) {
+        let front = cx.request(key).target;
+        self.settle(key, Outcome::failed(0, cause), cx);
+        if id.is_proxys() {
+            self.failed_at_proxy(front, key, broken, cx);
         }
     }
 

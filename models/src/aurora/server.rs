@@ -1,11 +1,25 @@
-//! An instance: its connections and its CPU.
+//! An instance: its connections, its CPU and its cache.
 
+use sim_core::math;
 use sim_core::observations::SeriesGroup;
+use sim_core::random::Source;
 use sim_core::station::ProcessorSharing;
 use sim_core::tally::StationTally;
 
+use super::volume::Disk;
 use super::*;
 use crate::observer::FigureId;
+
+/// How an instance answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// It does.
+    Up,
+    /// It resets and refuses connections: its host is there, its engine is not.
+    Refusing,
+    /// Nothing comes back: its host or its network is gone, or it is fenced off.
+    Silent,
+}
 
 /// An instance at work.
 #[derive(Debug)]
@@ -14,12 +28,25 @@ pub(super) struct Server {
     pub(super) short_name: String,
     /// As `aurora.orders/orders-1`.
     pub(super) name: String,
-    vcpu: f64,
-    max_connections: u32,
+    pub(super) class: Class,
+    pub(super) zone: String,
     pub(super) promotion_tier: u8,
-    pub(super) memory_gib: f64,
-    /// Whether it answers; if not it resets and refuses connections.
-    pub(super) up: bool,
+    pub(super) kind: Kind,
+    pub(super) disk: Option<Disk>,
+    pub(super) reach: Reach,
+    /// Whether endpoints hand it out.
+    pub(super) listed: bool,
+    /// While it is away: since when, and when it is back ([`SimTime::MAX`]: unknown).
+    pub(super) away_since: SimTime,
+    pub(super) back_at: SimTime,
+    /// It will be back with an empty cache, and as an instance of this class.
+    pub(super) returns_cold: bool,
+    pub(super) returns_as: Option<Class>,
+    /// Since when its cache has been filling.
+    cold_since: Option<SimTime>,
+    /// Page reads of this period, and those found in the cache.
+    pub(super) page_reads: u64,
+    pub(super) page_hits: u64,
     /// Open ones.
     pub(super) connections: u32,
     pub(super) most_connections: u32,
@@ -39,44 +66,75 @@ pub(super) struct Server {
     pub(super) cpu_metric: MetricId,
     pub(super) connections_metric: MetricId,
     pub(super) queries_metric: MetricId,
+    /// Where there can be readers, and where statements read pages.
+    pub(super) lag_metric: Option<MetricId>,
+    pub(super) cache_metric: Option<MetricId>,
+    /// Where the volume has credits.
+    pub(super) burst_metric: Option<MetricId>,
 }
 
 impl Server {
-    pub(super) fn new(cluster: &str, instance: &Instance, cx: &mut Cx<'_>) -> Self {
-        let name = format!("{cluster}/{}", instance.name);
+    pub(super) fn new(settings: &Settings, instance: &Instance, cx: &mut Cx<'_>) -> Self {
+        let name = format!("{}/{}", settings.name, instance.name);
         let metrics = &mut cx.shared.metrics;
+        let mut metric = |what: &str, unit| metrics.register(format!("AWS/RDS {what} {name}"), unit);
+        let reads_pages = settings.statements.iter().any(|statement| statement.pages > 0);
+        let cpu_metric = metric("CPUUtilization", "%");
+        let connections_metric = metric("DatabaseConnections", "count");
+        let queries_metric = metric("Queries", "1/s");
+        let is_read = settings.instances.len() > 1 && instance.kind != Kind::Standby;
+        let (lag, unit) = if settings.replication.is_rds { ("ReplicaLag", "s") } else { ("AuroraReplicaLag", "ms") };
+        let lag_metric = is_read.then(|| metric(lag, unit));
+        let burst_metric = settings.volume.as_ref().filter(|it| it.credits > 0.0).map(|_| metric("BurstBalance", "%"));
+        let cache_metric = reads_pages.then(|| metric("BufferCacheHitRatio", "%"));
         Self {
             short_name: instance.name.clone(),
-            vcpu: instance.vcpu,
-            max_connections: instance.max_connections,
+            class: instance.class.clone(),
+            zone: instance.zone.clone(),
             promotion_tier: instance.promotion_tier,
-            memory_gib: instance.memory_gib,
-            up: true,
+            kind: instance.kind,
+            disk: settings.volume.as_ref().map(Disk::new),
+            reach: Reach::Up,
+            listed: true,
+            away_since: SimTime::ZERO,
+            back_at: SimTime::ZERO,
+            returns_cold: false,
+            returns_as: None,
+            cold_since: None,
+            page_reads: 0,
+            page_hits: 0,
             connections: 0,
             most_connections: 0,
             opened: 0,
             refused: 0,
-            cpu: ProcessorSharing::new(instance.vcpu),
-            tally: StationTally::shared(instance.vcpu),
+            cpu: ProcessorSharing::new(instance.class.vcpu),
+            tally: StationTally::shared(instance.class.vcpu),
             expected: None,
             forecasts: 0,
             answered: 0,
             figure: cx.shared.observer.figures.register(SeriesGroup::Utilisation, &name, "ratio"),
             at_bin: (0.0, 0.0),
             at_period: (0.0, 0.0),
-            cpu_metric: metrics.register(format!("AWS/RDS CPUUtilization {name}"), "%"),
-            connections_metric: metrics.register(format!("AWS/RDS DatabaseConnections {name}"), "count"),
-            queries_metric: metrics.register(format!("AWS/RDS Queries {name}"), "1/s"),
+            cpu_metric,
+            connections_metric,
+            queries_metric,
+            lag_metric,
+            cache_metric,
+            burst_metric,
             name,
         }
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.reach == Reach::Up
+    }
+
     /// Somebody wants to connect.
     pub(super) fn accept(&mut self) -> Result<(), Cause> {
-        if !self.up {
+        if !self.is_up() {
             return Err(Cause::ConnectionLost);
         }
-        if self.connections >= self.max_connections {
+        if self.connections >= self.class.max_connections {
             self.refused += 1;
             return Err(Cause::TooManyConnections);
         }
@@ -86,10 +144,45 @@ impl Server {
         Ok(())
     }
 
-    /// From `now` on it answers, or does not. Its connections are the cluster's to reset.
-    pub(super) fn set_up(&mut self, now: SimTime, up: bool) {
-        self.up = up;
-        self.tally.servers(now, if up { self.vcpu } else { 0.0 });
+    /// From `now` on it answers like this. Its connections are the cluster's to break.
+    pub(super) fn set_reach(&mut self, now: SimTime, reach: Reach) {
+        self.reach = reach;
+        self.tally.servers(now, if self.is_up() { self.class.vcpu } else { 0.0 });
+    }
+
+    /// It is back, as what it is to be.
+    pub(super) fn return_at(&mut self, now: SimTime) {
+        if let Some(class) = self.returns_as.take() {
+            self.class = class;
+            self.cpu.set_cores(now, self.class.vcpu);
+        }
+        if std::mem::take(&mut self.returns_cold) {
+            self.cold_since = Some(now);
+        }
+        self.listed = true;
+        self.set_reach(now, Reach::Up);
+    }
+
+    /// Its cache is empty.
+    pub(super) fn forget_pages(&mut self, now: SimTime) {
+        self.cold_since = Some(now);
+    }
+
+    /// Share of page reads that find the page in memory.
+    pub(super) fn hit_ratio(&self, now: SimTime, cache: &BufferCache) -> f64 {
+        let Some(since) = self.cold_since else { return cache.hit_ratio };
+        let ages = (now - since).as_secs_f64() / cache.warm_up.as_secs_f64().max(1e-9);
+        cache.hit_ratio * (1.0 - math::exp(-ages))
+    }
+
+    /// How many of a query's pages must be read from storage: a whole number of the right mean.
+    pub(super) fn misses(&mut self, now: SimTime, pages: u32, cache: &BufferCache, draws: &mut impl Source) -> u32 {
+        let expected = f64::from(pages) * (1.0 - self.hit_ratio(now, cache));
+        let certain = expected as u32;
+        let misses = certain + u32::from(draws.uniform() < expected - f64::from(certain));
+        self.page_reads += u64::from(pages);
+        self.page_hits += u64::from(pages - misses.min(pages));
+        misses
     }
 
     /// The instant and number of the event to be scheduled, if one is needed. One that is due too early is left to come and

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use sim_core::distribution::Distribution;
 use sim_core::math::{mix, student_t_quantile};
 use sim_core::random::{Source, Stream};
 
@@ -31,35 +32,71 @@ fn task(slot: u32) -> TaskKey {
 fn instance(name: &str, promotion_tier: u8, memory_gib: f64) -> Instance {
     Instance {
         name: name.to_owned(),
-        class: "db.r6g.large".to_owned(),
-        vcpu: 2.0,
-        max_connections: 1000,
-        memory_gib,
+        class: Class { name: "db.r6g.large".to_owned(), vcpu: 2.0, max_connections: 1000, memory_gib },
         zone: "a".to_owned(),
         promotion_tier,
+        kind: Kind::Member,
     }
 }
 
-fn statement(endpoint: ClusterEndpoint, write: bool) -> Statement {
+const CLUSTER: u16 = 0;
+const READER: u16 = 1;
+
+fn statement(endpoint: u16, write: bool) -> Statement {
     let cpu = Distribution::constant(0.004).unwrap();
-    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap() }
+    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0 }
+}
+
+fn pool(max_size: u32, acquire_timeout: f64) -> Pool {
+    Pool {
+        max_size,
+        acquire_timeout: seconds(acquire_timeout),
+        connect_timeout: seconds(10.0),
+        socket_timeout: None,
+        keepalive: None,
+        validation_timeout: None,
+        max_lifetime: None,
+        dns_cache: None,
+        driver: Driver::Standard,
+    }
 }
 
 /// Two instances; a query takes 10 ms, of which 4 ms CPU.
 fn settings() -> Settings {
     Settings {
-        name: "orders".to_owned(),
+        name: "aurora.orders".to_owned(),
         instances: vec![instance("orders-1", 1, 16.0), instance("orders-2", 1, 16.0)],
         statements: vec![
-            statement(ClusterEndpoint::Cluster, false),
-            statement(ClusterEndpoint::Cluster, true),
-            statement(ClusterEndpoint::Reader, false),
-            statement(ClusterEndpoint::Reader, true),
+            statement(CLUSTER, false),
+            statement(CLUSTER, true),
+            statement(READER, false),
+            statement(READER, true),
         ],
-        pool: Pool { max_size: 10, acquire_timeout: seconds(1.0) },
+        endpoints: vec![ClusterEndpoint::Cluster, ClusterEndpoint::Reader],
+        pool: pool(10, 1.0),
+        proxy: None,
         dns_ttl: seconds(5.0),
         connect_time: seconds(0.005),
-        failover: Failover { promotion: seconds(30.0), dns_update: SimDuration::ZERO, restart: seconds(60.0) },
+        failover: Failover {
+            promotion: Distribution::constant(30.0).unwrap(),
+            detection: seconds(10.0),
+            dns_update: SimDuration::ZERO,
+            restart: seconds(60.0),
+            recreate: seconds(600.0),
+            silent: false,
+            survivable_readers: true,
+            waits_for_lag: false,
+        },
+        replication: Replication { delay: seconds(0.020), apply: SimDuration::ZERO, is_rds: false },
+        buffer_cache: BufferCache {
+            hit_ratio: 1.0,
+            warm_up: seconds(300.0),
+            miss_time: Distribution::constant(0.001).unwrap(),
+            cold_after_promotion: false,
+        },
+        commit: SimDuration::ZERO,
+        volume: None,
+        changes: Vec::new(),
     }
 }
 
@@ -78,7 +115,8 @@ struct Bed {
 impl Bed {
     fn new(settings: &Settings) -> Self {
         let mut bench = Bench::new();
-        let aurora = Aurora::new(AuroraId(0), settings, &mut bench.cx());
+        let mut aurora = Aurora::new(AuroraId(0), settings, &mut bench.cx());
+        aurora.start(&mut bench.cx());
         Self { bench, aurora, hop: Hop::NONE, seed: 0, asked: Vec::new(), answers: Vec::new() }
     }
 
@@ -120,7 +158,7 @@ impl Bed {
     }
 
     fn fail_over(&mut self) {
-        self.aurora.fail_over(&mut self.bench.cx());
+        self.aurora.begin_fault(&Fault::Failover, &mut self.bench.cx());
     }
 
     /// Answers that came since the last call: number, milliseconds, cause.
@@ -298,7 +336,6 @@ fn a_write_to_the_reader_endpoint_is_refused_at_once_and_the_connection_kept() {
 fn a_cluster_without_readers_is_away_until_its_writer_is_back() {
     let mut settings = settings();
     settings.instances.truncate(1);
-    settings.failover.restart = seconds(600.0);
     let mut bed = Bed::new(&settings);
     // The reader endpoint leads to the writer.
     bed.ask(READ_FROM_READER, task(0));
@@ -331,7 +368,7 @@ fn a_second_failover_waits_for_the_end_of_the_first() {
 #[test]
 fn a_full_instance_refuses_connections_with_1040() {
     let mut settings = settings();
-    settings.instances[0].max_connections = 3;
+    settings.instances[0].class.max_connections = 3;
     let mut bed = Bed::new(&settings);
     (0..5).for_each(|slot| _ = bed.ask(READ, task(slot)));
     bed.run_until(at(1.0));
@@ -353,7 +390,7 @@ fn a_full_instance_refuses_connections_with_1040() {
 #[test]
 fn a_pool_serves_first_come_first_served_and_gives_up_in_time() {
     let mut settings = settings();
-    settings.pool = Pool { max_size: 2, acquire_timeout: seconds(0.022) };
+    settings.pool = pool(2, 0.022);
     let mut bed = Bed::new(&settings);
     (0..8).for_each(|_| _ = bed.ask(READ, task(0)));
     // Another task has its own pool.
@@ -388,7 +425,7 @@ fn the_connection_used_last_is_taken_first_and_is_free_when_the_answer_has_arriv
     (0..3).for_each(|_| _ = bed.ask(READ, task(0)));
     bed.run_until(at(1.0));
     assert_eq!(bed.aurora.connections.len(), 3);
-    let pool = PoolId { service: 1, slot: 0, endpoint: ClusterEndpoint::Cluster };
+    let pool = PoolId { service: 2, slot: 0, endpoint: CLUSTER };
     let last = *bed.aurora.pool(pool).idle.last().unwrap();
     bed.ask(READ, task(0));
     assert_eq!(bed.aurora.connections[last].phase, Phase::Cpu);
@@ -476,7 +513,7 @@ fn queries_share_the_cpu_as_in_m_m_c() {
     let mut settings = settings();
     settings.connect_time = SimDuration::ZERO;
     settings.pool.max_size = 100_000;
-    settings.instances[0].max_connections = 1_000_000;
+    settings.instances[0].class.max_connections = 1_000_000;
     settings.statements[0].cpu = Distribution::exponential(mean).unwrap();
     settings.statements[0].wait = Distribution::constant(0.0).unwrap();
     let replications = 20u32;
@@ -508,6 +545,37 @@ fn queries_share_the_cpu_as_in_m_m_c() {
     assert!(half_width < 0.03 * theory);
 }
 
+fn proxy() -> Proxy {
+    Proxy {
+        borrow_timeout: seconds(2.0),
+        max_connections: 1.0,
+        max_idle_connections: 0.5,
+        idle_client_timeout: seconds(1800.0),
+        latency: seconds(0.001),
+    }
+}
+
+fn random_plan(stream: &mut Stream) -> Vec<Planned> {
+    let class = Class { name: "db.r6g.xlarge".to_owned(), vcpu: 4.0, max_connections: 12, memory_gib: 32.0 };
+    let changes = (0..12).map(|n| {
+        let (instance, takes) = (stream.below(3) as u16, seconds(0.1 + 0.3 * stream.uniform()));
+        let change = match n % 7 {
+            0 => Change::ModifyClass { instance, class: class.clone(), takes, failover_first: stream.below(2) == 0 },
+            1 => Change::MinorUpgrade {
+                patching: Some(ZeroDowntimePatching { pause: seconds(0.2), failure: 0.5 }),
+                restart: takes,
+            },
+            2 => Change::SystemUpdate { takes },
+            3 => Change::Switchover { takes, timeout: seconds(0.3) },
+            4 => Change::Reboot { instance: Some(instance) },
+            5 => Change::MajorUpgrade { takes },
+            _ => Change::Failover { to: Some(instance) },
+        };
+        Planned { at: at(0.4 + 0.55 * f64::from(n)), change }
+    });
+    changes.collect()
+}
+
 /// Whatever happens in whatever order, every query is answered once and no connection is lost or counted twice.
 #[test]
 fn the_books_balance_in_a_long_random_run() {
@@ -515,13 +583,38 @@ fn the_books_balance_in_a_long_random_run() {
         let mut stream = Stream::from_key(seed);
         let mut settings = settings();
         settings.instances.push(instance("orders-3", 1, 16.0));
-        settings.pool = Pool { max_size: 1 + stream.below(4) as u32, acquire_timeout: seconds(0.05) };
-        settings.instances.iter_mut().for_each(|it| it.max_connections = 4 + (seed as u32 % 3) * 4);
-        settings.failover.promotion = seconds(0.3);
+        settings.pool = pool(1 + stream.below(4) as u32, 0.05);
+        settings.instances.iter_mut().for_each(|it| it.class.max_connections = 4 + (seed as u32 % 3) * 4);
+        settings.failover.promotion = Distribution::constant(0.3).unwrap();
         settings.failover.restart = seconds(0.1 + 0.4 * stream.uniform());
         settings.failover.dns_update = seconds(0.3 * stream.uniform());
         settings.dns_ttl = seconds(0.2);
         settings.statements.iter_mut().for_each(|it| it.cpu = Distribution::exponential(0.004).unwrap());
+        settings.failover.detection = seconds(0.1);
+        settings.failover.recreate = seconds(0.5);
+        settings.failover.silent = seed % 3 == 0;
+        settings.failover.survivable_readers = seed % 7 != 0;
+        settings.pool.connect_timeout = seconds(0.05);
+        settings.pool.keepalive = (seed % 5 < 2).then(|| seconds(0.1));
+        settings.pool.validation_timeout = (seed % 4 == 1).then(|| seconds(0.02));
+        settings.pool.max_lifetime = (seed % 6 == 1).then(|| seconds(0.3));
+        if seed % 5 == 3 {
+            settings.proxy = Some(proxy());
+            settings.statements[0].pins = 0.2;
+        }
+        if seed % 5 == 4 {
+            settings.pool.driver = Driver::Wrapper(Wrapper {
+                failure_detection_time: seconds(0.05),
+                failure_detection_interval: seconds(0.02),
+                failure_detection_count: 3,
+                topology_refresh: seconds(0.05),
+                failover_timeout: seconds(1.0),
+            });
+        }
+        settings.instances.iter_mut().zip(["a", "b", "c"]).for_each(|(it, zone)| it.zone = zone.to_owned());
+        if seed % 2 == 0 {
+            settings.changes = random_plan(&mut stream);
+        }
         if seed % 4 == 0 {
             settings.connect_time = SimDuration::ZERO;
             settings.statements[0].cpu = Distribution::constant(0.0).unwrap();
@@ -544,6 +637,22 @@ fn the_books_balance_in_a_long_random_run() {
             let generation = &mut generations[slot as usize];
             match stream.below(200) {
                 0 => bed.fail_over(),
+                20 => {
+                    let zone = ["a", "b", "c"][stream.below(3) as usize].to_owned();
+                    let fault = Fault::Zone { zone, power: stream.below(2) == 0 };
+                    bed.aurora.begin_fault(&fault, &mut bed.bench.cx());
+                    let until = bed.now() + SimDuration::from_micros(stream.below(400_000));
+                    bed.run_until(until);
+                    bed.aurora.end_fault(&fault, &mut bed.bench.cx());
+                }
+                21 => {
+                    let fault = Fault::HostFailure { instance: Some(stream.below(3) as u16) };
+                    bed.aurora.begin_fault(&fault, &mut bed.bench.cx());
+                }
+                22 => {
+                    let fault = Fault::Reboot { instance: None, force_failover: stream.below(2) == 0 };
+                    bed.aurora.begin_fault(&fault, &mut bed.bench.cx());
+                }
                 1 | 2 => {
                     bed.aurora.task_gone(EcsId(0), task(*generation), &mut bed.bench.cx());
                     *generation += 1;
@@ -572,7 +681,7 @@ fn the_books_balance_in_a_long_random_run() {
         bed.run_until(end);
         assert_eq!(bed.answers.len(), bed.asked.len(), "each is answered once, sooner or later");
         assert_eq!(bed.aurora.inspect(), (0, true));
-        let waiting = |phase| matches!(phase, Phase::Idle);
+        let waiting = |phase| matches!(phase, Phase::Idle | Phase::Pinned);
         assert!(bed.aurora.connections.iter().all(|(_, wire)| waiting(wire.phase)));
         bed.finish();
     }

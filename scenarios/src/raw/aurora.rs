@@ -1,8 +1,8 @@
-//! Aurora clusters.
+//! Aurora clusters, and planned changes of databases.
 
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::units::{Bytes, Time, Vcpu};
+use crate::units::{Bytes, Share, Time, Vcpu};
 
 table! {
     /// An Aurora cluster.
@@ -23,9 +23,18 @@ table! {
         default("5ms", "assumption: a few round trips and authentication") connect_time: Sp<Time>,
         /// How a failover goes.
         default({}, "every key of failover has its own default") failover: Failover,
+        /// Custom endpoints, by name: { reports = { members = ["orders-3"] } }.
+        default({}, "none") custom_endpoints: Named<CustomEndpoint>,
+        /// An RDS Proxy that all callers go through.
+        optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
+        /// How far readers are behind the writer.
+        default({}, "every key of replica_lag has its own default") replica_lag: ReplicaLag,
+        /// What instances keep in memory, for statements that read `pages`.
+        default({}, "every key of buffer_cache has its own default") buffer_cache: BufferCache,
+        /// When changes that are not applied immediately are made.
+        optional("changes are made at their time", "assumption: they are applied immediately") maintenance_window: MaintenanceWindow,
     }
-    not ["serverless_v2_scaling_configuration", "rds_proxy", "global_cluster", "custom_endpoints", "replica_lag",
-         "auto_scaling", "storage_type", "socket_timeout"]
+    not ["serverless_v2_scaling_configuration", "global_cluster", "auto_scaling", "storage_type", "backtrack"]
 }
 
 choice! {
@@ -63,23 +72,39 @@ table! {
     Statement as "a statement" {
         /// Whether it writes; a reader refuses writes (MySQL error 1290).
         default(false, "it reads") write: Sp<bool>,
-        /// Which endpoint it uses.
-        default("cluster", "assumption: always right, if not always fastest") endpoint: Sp<Endpoint>,
+        /// Which endpoint it uses: "cluster" (the writer's), "reader" (one of the readers at each resolution, the writer if there is
+        /// none), or the name of a custom endpoint or of an instance.
+        default("cluster", "assumption: always right, if not always fastest") endpoint: Sp<String>,
         /// CPU time on the instance.
         default("0s", "none; cpu or wait is needed") cpu: Sp<TimeDist>,
-        /// Time without CPU: storage, locks.
+        /// Time without CPU: storage, locks, commit.
         default("0s", "none; cpu or wait is needed") wait: Sp<TimeDist>,
+        /// Pages that it reads through the buffer cache; those that are not there are read from storage one after the other.
+        default(0, "its reads are part of wait") pages: Sp<u32>,
+        /// With an RDS Proxy: probability that it pins its session to a database connection (SET, temporary tables, prepared
+        /// statements, text over 16 KB).
+        default("0%", "Aurora guide, rds-proxy-planning: depends on the statement") pins: Sp<Share>,
+    }
+}
+
+table! {
+    /// A custom endpoint.
+    CustomEndpoint as "a custom endpoint" {
+        /// Names of instances; one is picked at each resolution.
+        required members: Sp<Vec<Sp<String>>>,
+        /// READER leaves out the writer, ANY does not.
+        default("READER", "API:rds (CustomEndpointType)") endpoint_type: Sp<EndpointType>,
     }
 }
 
 choice! {
-    /// An endpoint of a cluster.
-    Endpoint {
-        /// The writer's.
-        Cluster = "cluster",
-        /// The readers': one of them at each resolution, the writer if there is none.
-        Reader = "reader",
-    } not ["custom", "instance"]
+    /// A type of custom endpoint.
+    EndpointType {
+        /// Readers only.
+        Reader = "READER",
+        /// Readers and writer.
+        Any = "ANY",
+    } not []
 }
 
 table! {
@@ -89,19 +114,188 @@ table! {
         default(10, "assumption: HikariCP's maximumPoolSize") max_size: Sp<u32>,
         /// How long a request waits for one.
         default("30s", "assumption: HikariCP's connectionTimeout") acquire_timeout: Sp<Time>,
+        /// How long an attempt to connect waits for an instance that is silent.
+        default("10s", "assumption: pgjdbc's connectTimeout") connect_timeout: Sp<Time>,
+        /// How long a query waits for an answer before its connection is given up.
+        optional("for good", "assumption: socketTimeout of Connector/J and pgjdbc is 0") socket_timeout: Sp<Time>,
+        /// How long TCP keepalive takes to notice that an instance is silent.
+        optional("off", "assumption: the system's two hours; the recipe of AuroraPostgreSQL.BestPractices.FastFailover takes 5 s") keepalive: Sp<Time>,
+        /// Connections are tested before they are lent, for at most so long (HikariCP's validationTimeout).
+        optional("not tested", "assumption") validation_timeout: Sp<Time>,
+        /// Connections are closed when they are so old.
+        optional("never", "assumption; HikariCP's maxLifetime is 30 min") max_lifetime: Sp<Time>,
+        /// How long the process believes an address, whatever the record's TTL (JVM: networkaddress.cache.ttl).
+        optional("for the record's TTL", "Aurora guide, Aurora.BestPractices: under 30 s; RDS guide: at most 60 s") dns_cache: Sp<Time>,
+        /// What finds instances.
+        default("standard", "assumption: a driver that believes DNS") driver: Sp<Driver>,
+        /// aws_advanced_jdbc_wrapper: its plugins' settings.
+        optional("every key has its own default", "AWS JDBC wrapper, UsingTheFailoverPlugin") wrapper: Wrapper,
     }
+}
+
+choice! {
+    /// A database driver.
+    Driver {
+        /// Believes DNS.
+        Standard = "standard",
+        /// Failover and host monitoring plugins: goes by the cluster's topology.
+        Wrapper = "aws_advanced_jdbc_wrapper",
+    } not ["mariadb_connector_j", "aws_python_wrapper", "aws_odbc"]
+}
+
+table! {
+    /// Settings of the AWS Advanced JDBC Wrapper.
+    Wrapper as "wrapper" {
+        /// failureDetectionTime: the first probe after so much of a statement.
+        default("30s", "AWS JDBC wrapper, UsingTheHostMonitoringPlugin") failure_detection_time: Sp<Time>,
+        /// failureDetectionInterval.
+        default("5s", "AWS JDBC wrapper, UsingTheHostMonitoringPlugin") failure_detection_interval: Sp<Time>,
+        /// failureDetectionCount: so many probes missed, and the instance is taken for dead.
+        default(3, "AWS JDBC wrapper, UsingTheHostMonitoringPlugin") failure_detection_count: Sp<u32>,
+        /// failoverClusterTopologyRefreshRateMs: how often it looks for the writer during a failover.
+        default("2s", "AWS JDBC wrapper, UsingTheFailoverPlugin") topology_refresh: Sp<Time>,
+        /// failoverTimeoutMs: how long it does.
+        default("300s", "AWS JDBC wrapper, UsingTheFailoverPlugin") failover_timeout: Sp<Time>,
+    }
+}
+
+table! {
+    /// An RDS Proxy.
+    Proxy as "rds_proxy" {
+        /// How long a query waits for a connection of the proxy.
+        default("120s", "Aurora guide, rds-proxy-managing (ConnectionBorrowTimeout)") connection_borrow_timeout: Sp<Time>,
+        /// Most connections, of max_connections.
+        default("100%", "API:rds (MaxConnectionsPercent)") max_connections_percent: Sp<Share>,
+        /// Most of these that stay open without activity for 5 minutes.
+        optional("half of max_connections_percent", "Aurora guide, rds-proxy-managing (MaxIdleConnectionsPercent)") max_idle_connections_percent: Sp<Share>,
+        /// When callers' connections without activity are closed.
+        default("1800s", "Aurora guide, rds-proxy-managing (IdleClientTimeout)") idle_client_timeout: Sp<Time>,
+        /// What the way through it adds to a query.
+        default("1ms", "assumption: one more hop within the Region; not documented") latency: Sp<Time>,
+    }
+}
+
+table! {
+    /// How far readers are behind the writer.
+    ReplicaLag as "replica_lag" {
+        /// From a commit until readers show it, if they have nothing else to apply.
+        default("20ms", "assumption under Aurora guide, Aurora.Replication: usually much less than 100 ms") delay: Sp<Time>,
+        /// How long a reader takes to apply a write; one after the other, so lag grows with the rate of writes.
+        default("100us", "assumption: 10,000 writes a second") apply: Sp<Time>,
+    }
+}
+
+table! {
+    /// What instances keep in memory.
+    BufferCache as "buffer_cache" {
+        /// Share of page reads that find the page in a warm cache.
+        default("99%", "assumption: BufferCacheHitRatio of a database that fits its instance") hit_ratio: Sp<Share>,
+        /// How fast a cold one warms up: what it lacks falls to 37% in this time.
+        default("5m", "assumption; not documented") warm_up: Sp<Time>,
+        /// Time to read a page from storage.
+        default("1ms", "assumption: a storage round trip") miss_time: Sp<TimeDist>,
+        /// Aurora PostgreSQL: apg_ccm_enabled, so that a promoted reader has a warm cache. Aurora MySQL's has one anyway.
+        default(false, "Aurora guide, AuroraPostgreSQL.cluster-cache-mgmt: off") cluster_cache_management: Sp<bool>,
+    }
+}
+
+table! {
+    /// When changes that are not applied immediately are made: weekly.
+    MaintenanceWindow as "maintenance_window" {
+        /// When the first one begins.
+        required start: Sp<Time>,
+        /// How long it is.
+        default("30m", "Aurora guide, USER_UpgradeDBInstance.Maintenance: 30 min weekly") duration: Sp<Time>,
+    }
+}
+
+table! {
+    /// A planned change of a database.
+    Maintenance as "[[maintenance]]" {
+        /// When.
+        required at: Sp<Time>,
+        /// What, by the action of Amazon RDS's API.
+        required action: Sp<ApiAction>,
+        /// Which database: "aurora.orders".
+        required target: Sp<String>,
+        /// Which instance, by name; with FailoverDBCluster the one to be promoted.
+        optional("needed with RebootDBInstance and ModifyDBInstance", "API:rds") db_instance_identifier: Sp<String>,
+        /// ModifyDBInstance: its new class.
+        optional("needed with ModifyDBInstance", "API:rds") db_instance_class: Sp<String>,
+        /// ModifyDBInstance: if it is the writer, another takes over before.
+        default(false, "the writer is away while it changes") failover_first: Sp<bool>,
+        /// ModifyDBCluster: which version.
+        optional("needed with ModifyDBCluster", "API:rds (EngineVersion)") engine_version: Sp<Version>,
+        /// ModifyDBCluster to a minor version: zero-downtime patching is tried.
+        default(true, "Aurora guide, AuroraMySQL.Updates.Patching: best effort") zero_downtime_patching: Sp<bool>,
+        /// Zero-downtime patching: how long the writer does no work.
+        default("5s", "Aurora guide of 2020, AuroraMySQL.Updates: about 5 s; of 2023: a few seconds to about a minute") patching_pause: Sp<Time>,
+        /// Zero-downtime patching: probability that it fails (long transactions, temporary tables) and everything restarts.
+        default("0%", "assumption: nothing stands in its way") patching_failure: Sp<Share>,
+        /// How long an instance is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
+        optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
+        /// SwitchoverBlueGreenDeployment: if it takes longer it is rolled back.
+        default("300s", "Aurora guide, blue-green-deployments-switching: 30-3600 s") switchover_timeout: Sp<Time>,
+        /// Whether it is made at once, or in the next maintenance window.
+        default(true, "assumption; API:rds (ApplyImmediately) says false") apply_immediately: Sp<bool>,
+    }
+}
+
+choice! {
+    /// An action of Amazon RDS's API.
+    ApiAction {
+        /// Restarts an instance.
+        Reboot = "RebootDBInstance",
+        /// Changes an instance's class.
+        ModifyInstance = "ModifyDBInstance",
+        /// Upgrades the engine.
+        ModifyCluster = "ModifyDBCluster",
+        /// Promotes a reader.
+        Failover = "FailoverDBCluster",
+        /// Updates the operating system, instance by instance.
+        SystemUpdate = "ApplyPendingMaintenanceAction",
+        /// The green instances take over.
+        Switchover = "SwitchoverBlueGreenDeployment",
+    } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica", "PromoteReadReplica",
+           "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance"]
+}
+
+choice! {
+    /// An engine version, as far as it matters.
+    Version {
+        /// A minor one.
+        Minor = "minor",
+        /// A major one.
+        Major = "major",
+    } not []
 }
 
 table! {
     /// How a failover goes.
     Failover as "failover" {
-        /// From the decision until the promoted reader accepts writes.
-        default("30s", "Aurora FAQ: start to finish typically within 30 s") promotion: Sp<Time>,
+        /// From the failure or the decision until the promoted reader accepts writes.
+        default("30s", "Aurora FAQ: start to finish typically within 30 s") promotion: Sp<TimeDist>,
+        /// How much of that passes until a failure is noticed; nothing has to be where a failover is asked for.
+        default("10s", "assumption: inside the 30 s; not documented") detection: Sp<Time>,
         /// From then until the cluster endpoint's record names it.
         default("15s", "AWS JDBC wrapper, FailoverConfigurationGuide: usually 15-20 s") dns_update: Sp<Time>,
-        /// How long the old writer is away.
+        /// How long a restart takes, and how long the old writer is away.
         default("30s", "Aurora guide of 2020, AuroraMySQL.Updates: a restart takes 20-30 s") restart: Sp<Time>,
-        /// How long a cluster of one instance is away: a new writer is created.
+        /// How long a cluster of one instance is away: a new writer is created; and an instance whose host is lost.
         default("600s", "Aurora guide, Concepts.AuroraHighAvailability: typically less than 10 min") recreate: Sp<Time>,
+        /// What callers hear of the old writer in a failover that was asked for.
+        default("resets", "Aurora guide, Concepts.AuroraHighAvailability: open connections drop; re:Post says hard-fenced") old_writer: Sp<OldWriter>,
+        /// Whether readers that are not promoted stay up.
+        default(true, "Aurora MySQL 2.10, PostgreSQL 14.7 (Aurora guide, USER_RebootCluster)") survivable_readers: Sp<bool>,
     }
+}
+
+choice! {
+    /// What callers hear of an old writer.
+    OldWriter {
+        /// Their connections are reset.
+        Resets = "resets",
+        /// Nothing: it is fenced off.
+        Silent = "silent",
+    } not []
 }

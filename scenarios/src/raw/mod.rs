@@ -9,6 +9,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod ecs;
 pub(crate) mod geography;
 pub(crate) mod global_accelerator;
+pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod run;
 pub(crate) mod station;
@@ -56,6 +57,8 @@ table! {
         default({}, "none") ecs: Named<ecs::Service>,
         /// Aurora clusters, by name: [aurora.orders].
         default({}, "none") aurora: Named<aurora::Cluster>,
+        /// RDS databases that are not Aurora, by name: [rds.billing].
+        default({}, "none") rds: Named<rds::Database>,
         /// DynamoDB tables, by name: [dynamodb.cart].
         default({}, "none") dynamodb: Named<dynamodb::Table>,
         /// Plain stations, by name: textbook queues, and dependencies that are no AWS service: [station.payment].
@@ -64,6 +67,8 @@ table! {
         default([], "none") deploy: Vec<deploy::Deploy>,
         /// Changes of DNS records: [[change]], once for each.
         default([], "none") change: Sp<Vec<route53::Change>>,
+        /// Planned changes of databases: [[maintenance]], once for each.
+        default([], "none") maintenance: Vec<aurora::Maintenance>,
         /// What goes wrong: [[fault]], once for each.
         default([], "none") fault: Vec<timeline::Fault>,
         /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
@@ -73,8 +78,18 @@ table! {
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
-    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "rds", "ec2", "nlb", "s3", "efs",
+    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "ec2", "nlb", "s3", "efs",
          "nat_gateway", "eventbridge", "step_functions"]
+}
+
+impl Document {
+    /// The statements of a database: Aurora clusters first, then RDS databases.
+    pub fn statements_of(&self, database: usize) -> Option<&Named<aurora::Statement>> {
+        match database.checked_sub(self.aurora.len()) {
+            None => self.aurora.entries[database].1.as_ref().map(|cluster| &cluster.statements),
+            Some(place) => self.rds.entries[place].1.as_ref().map(|database| &database.statements),
+        }
+    }
 }
 
 table! {
@@ -146,6 +161,13 @@ mod tests {
             aurora::Statement,
             aurora::Pool,
             aurora::Failover,
+            aurora::CustomEndpoint,
+            aurora::Proxy,
+            aurora::Wrapper,
+            aurora::ReplicaLag,
+            aurora::BufferCache,
+            aurora::MaintenanceWindow,
+            aurora::Maintenance,
             cloudfront::Distribution,
             cloudfront::Behavior,
             cloudfront::Edge,
@@ -168,6 +190,11 @@ mod tests {
             ecs::LongCall,
             ecs::Scaling,
             ecs::StepAdjustment,
+            rds::Database,
+            rds::Replica,
+            rds::Failover,
+            rds::ReplicaLag,
+            rds::Storage,
             route53::Record,
             route53::Answer,
             route53::HealthCheck,

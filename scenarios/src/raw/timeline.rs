@@ -21,7 +21,8 @@ table! {
         /// For how long, where it lasts.
         optional("needed where the action lasts", "FIS") duration: Sp<Time>,
         /// Actions on tasks but aws:ecs:task-cpu-stress: only tasks of this zone. aws:arc:start-zonal-autoshift: the zone that
-        /// traffic is taken from.
+        /// traffic is taken from. aws:network:disrupt-connectivity of a database and stormglass:az-power-interruption: the zone whose
+        /// instances are struck.
         optional("tasks of all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
         /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: so many tasks, the oldest first.
         optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
@@ -33,6 +34,10 @@ table! {
         optional("needed with aws:ecs:task-cpu-stress", "assumption: what the stress does to the application") factor: Sp<f64>,
         /// stormglass:error-rate: share of requests answered with an error.
         optional("needed with stormglass:error-rate", "no default") error_rate: Sp<Share>,
+        /// aws:rds:reboot-db-instances and stormglass:db-instance-failure: the instance, by name.
+        optional("needed with these", "FIS") db_instance_identifier: Sp<String>,
+        /// aws:rds:reboot-db-instances: if it is the writer, another takes over.
+        optional("it restarts in its place", "FIS (forceFailover)") force_failover: Sp<bool>,
     }
 }
 
@@ -43,6 +48,12 @@ choice! {
         StopTask = "aws:ecs:stop-task",
         /// Promotes a reader.
         FailoverDbCluster = "aws:rds:failover-db-cluster",
+        /// Restarts an instance of a database.
+        RebootDbInstances = "aws:rds:reboot-db-instances",
+        /// An instance of a database loses its host.
+        DbInstanceFailure = "stormglass:db-instance-failure",
+        /// The instances of a database in one zone are without power (one part of FIS's scenario of that name).
+        AzPowerInterruption = "stormglass:az-power-interruption",
         /// Delays every request of a service.
         NetworkLatency = "aws:ecs:task-network-latency",
         /// Slows the CPU steps of a service's tasks.
@@ -51,13 +62,13 @@ choice! {
         Blackhole = "aws:ecs:task-network-blackhole-port",
         /// Takes a load balancer's traffic out of a zone (a zonal shift, StartZonalShift, works alike).
         ZonalShift = "aws:arc:start-zonal-autoshift",
-        /// No packet reaches a load balancer or station: connections to it are not answered. What is on it already is.
+        /// No packet reaches a load balancer or station: connections to it are not answered. What is on it already is. Of a
+        /// database: none reaches its instances in one zone.
         DisruptConnectivity = "aws:network:disrupt-connectivity",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:drain-container-instances", "aws:ecs:task-io-stress", "aws:ecs:task-kill-process",
-           "aws:ecs:task-network-packet-loss", "aws:rds:reboot-db-instances",
-           "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
+           "aws:ecs:task-network-packet-loss", "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
            "aws:dynamodb:global-table-pause-replication",
            "aws:elasticache:replicationgroup-interrupt-az-power",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]

@@ -18,7 +18,8 @@ use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::Vcpu;
 
-const CALLED: [Section; 5] = [Section::Alb, Section::Ecs, Section::Station, Section::Aurora, Section::DynamoDb];
+const CALLED: [Section; 6] =
+    [Section::Alb, Section::Ecs, Section::Station, Section::Aurora, Section::Rds, Section::DynamoDb];
 /// Most steps of a handler, and most calls of a step.
 const MAX_STEPS: usize = 100;
 /// Most tasks of a service.
@@ -236,8 +237,8 @@ impl Check<'_> {
         let doc = self.doc;
         match to {
             BROKEN => 0,
-            Endpoint::Aurora(id) => match &doc.aurora.entries[id.index()].1 {
-                Some(cluster) => self.one_operation(&cluster.statements, name, span, "statement"),
+            Endpoint::Aurora(id) => match doc.statements_of(id.index()) {
+                Some(statements) => self.one_operation(statements, name, span, "statement"),
                 None => 0,
             },
             Endpoint::DynamoDb(id) => match &doc.dynamodb.entries[id.index()].1 {

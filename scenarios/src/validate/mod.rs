@@ -4,6 +4,7 @@
 mod alb;
 mod aurora;
 mod bounds;
+mod maintenance;
 mod catalog;
 mod client;
 pub(crate) mod cloudfront;
@@ -12,6 +13,7 @@ mod dynamodb;
 mod ecs;
 pub(crate) mod geography;
 mod global_accelerator;
+mod rds;
 mod reach;
 pub(crate) mod route53;
 mod rules;
@@ -81,18 +83,20 @@ pub(crate) enum Section {
     Alb,
     Ecs,
     Aurora,
+    Rds,
     DynamoDb,
     Station,
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
         Self::Alb,
         Self::Ecs,
         Self::Aurora,
+        Self::Rds,
         Self::DynamoDb,
         Self::Station,
     ];
@@ -106,6 +110,7 @@ impl Section {
             Self::Alb => "alb",
             Self::Ecs => "ecs",
             Self::Aurora => "aurora",
+            Self::Rds => "rds",
             Self::DynamoDb => "dynamodb",
             Self::Station => "station",
         }
@@ -118,11 +123,12 @@ impl Section {
             Self::Alb => "a load balancer",
             Self::Ecs => "an ECS service",
             Self::Aurora => "an Aurora cluster",
+            Self::Rds => "an RDS database",
             Self::DynamoDb => "a DynamoDB table",
             Self::Station => "a station",
         }
     }
-    fn endpoint(self, index: usize) -> Endpoint {
+    fn endpoint(self, index: usize, doc: &Document) -> Endpoint {
         let n = index as u16;
         match self {
             Self::Record => Endpoint::Record(RecordId(n)),
@@ -131,6 +137,8 @@ impl Section {
             Self::Alb => Endpoint::Alb(AlbId(n)),
             Self::Ecs => Endpoint::Ecs(EcsId(n)),
             Self::Aurora => Endpoint::Aurora(AuroraId(n)),
+            // Databases follow clusters.
+            Self::Rds => Endpoint::Aurora(AuroraId(doc.aurora.len() as u16 + n)),
             Self::DynamoDb => Endpoint::DynamoDb(DynamoDbId(n)),
             Self::Station => Endpoint::Station(StationId(n)),
         }
@@ -170,7 +178,7 @@ impl<'a> Check<'a> {
     }
 
     fn find(&self, section: Section, name: &str) -> Option<Endpoint> {
-        self.names.get(&(section, name)).map(|index| section.endpoint(*index))
+        self.names.get(&(section, name)).map(|index| section.endpoint(*index, self.doc))
     }
 
     /// How a part is written in references.
@@ -181,7 +189,10 @@ impl<'a> Check<'a> {
             Endpoint::GlobalAccelerator(id) => (Section::GlobalAccelerator, id.index()),
             Endpoint::Alb(id) => (Section::Alb, id.index()),
             Endpoint::Ecs(id) => (Section::Ecs, id.index()),
-            Endpoint::Aurora(id) => (Section::Aurora, id.index()),
+            Endpoint::Aurora(id) => match id.index().checked_sub(self.doc.aurora.len()) {
+                None => (Section::Aurora, id.index()),
+                Some(place) => (Section::Rds, place),
+            },
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
@@ -338,13 +349,15 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
     let mut ecs = check.services(&registrations);
-    let aurora = check.clusters();
+    let mut aurora = check.clusters();
+    aurora.extend(check.databases());
     let dynamodb = check.tables();
     let stations = check.stations();
     let scaling = check.scaling(&registrations);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
     }
+    check.maintenance_targets();
     let (deployments, faults) = check.timeline(&run, &deploy::Behind { registrations: &registrations, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
@@ -399,6 +412,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::Alb => doc.alb.names().collect(),
         Section::Ecs => doc.ecs.names().collect(),
         Section::Aurora => doc.aurora.names().collect(),
+        Section::Rds => doc.rds.names().collect(),
         Section::DynamoDb => doc.dynamodb.names().collect(),
         Section::Station => doc.station.names().collect(),
     }

@@ -335,7 +335,8 @@ impl Check<'_> {
         );
         parts.extend(spans(&doc.alb).map(|(n, span)| (Endpoint::Alb(AlbId(n)), span)));
         parts.extend(spans(&doc.ecs).map(|(n, span)| (Endpoint::Ecs(EcsId(n)), span)));
-        parts.extend(spans(&doc.aurora).map(|(n, span)| (Endpoint::Aurora(AuroraId(n)), span)));
+        let databases = spans(&doc.aurora).chain(spans(&doc.rds)).map(|(_, span)| span);
+        parts.extend(databases.enumerate().map(|(n, span)| (Endpoint::Aurora(AuroraId(n as u16)), span)));
         parts.extend(spans(&doc.dynamodb).map(|(n, span)| (Endpoint::DynamoDb(DynamoDbId(n)), span)));
         parts.extend(spans(&doc.station).map(|(n, span)| (Endpoint::Station(StationId(n)), span)));
         for (part, span) in parts.into_iter().filter(|(part, _)| !reached.contains(part) && !probed.contains(part)) {
@@ -362,8 +363,10 @@ impl Check<'_> {
                 check.warnings.push((name.span, text));
             }
         };
-        for (n, _, cluster) in doc.aurora.iter() {
-            unused_names(Endpoint::Aurora(AuroraId(n as u16)), numbered(&cluster.statements, 0), "statement", self);
+        for n in 0..doc.aurora.len() + doc.rds.len() {
+            if let Some(statements) = doc.statements_of(n) {
+                unused_names(Endpoint::Aurora(AuroraId(n as u16)), numbered(statements, 0), "statement", self);
+            }
         }
         for (n, _, table) in doc.dynamodb.iter() {
             unused_names(Endpoint::DynamoDb(DynamoDbId(n as u16)), numbered(&table.operations, 0), "operation", self);

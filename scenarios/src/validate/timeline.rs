@@ -60,7 +60,7 @@ impl Check<'_> {
         let at = self.instant(&fault.at, run, "fault");
         let action = self.fault_action(fault);
         self.fault_keys(fault);
-        let lasts = !matches!(fault.action.value, Action::StopTask | Action::FailoverDbCluster);
+        let lasts = lasts(fault.action.value);
         let duration = match &fault.duration {
             Some(duration) if lasts && duration.0.is_zero() => {
                 self.error(duration.span, "this fault would last no time", "more than \"0s\"");
@@ -85,18 +85,18 @@ impl Check<'_> {
     }
 
     fn fault_action(&mut self, fault: &raw::Fault) -> Option<FaultAction> {
-        if fault.action.value == Action::FailoverDbCluster {
-            return match self.endpoint(&fault.target, &[Section::Aurora], None, "the target of a failover") {
-                Endpoint::Aurora(id) => Some(FaultAction::FailoverDbCluster(id)),
-                _ => None,
-            };
+        if of_databases(fault.action.value) {
+            return self.database_fault(fault);
         }
         if fault.action.value == Action::ZonalShift {
             return self.zonal_shift(fault);
         }
         if fault.action.value == Action::DisruptConnectivity {
-            let target =
-                self.endpoint(&fault.target, &[Section::Alb, Section::Station], None, "the target of this fault");
+            let allowed = [Section::Alb, Section::Station, Section::Aurora, Section::Rds];
+            let target = self.endpoint(&fault.target, &allowed, None, "the target of this fault");
+            if let Endpoint::Aurora(_) = target {
+                return self.database_fault(fault);
+            }
             return (target != BROKEN).then_some(FaultAction::DisruptConnectivity(target));
         }
         let service = self.service_of(&fault.target, "the target of this fault");
@@ -144,7 +144,7 @@ impl Check<'_> {
                 Some(FaultAction::ErrorRate { service: service?, zone, share })
             }
             Action::Blackhole => Some(FaultAction::Blackhole { service: service?, zone }),
-            Action::FailoverDbCluster | Action::ZonalShift | Action::DisruptConnectivity => None,
+            _ => None,
         }
     }
 
@@ -196,15 +196,23 @@ impl Check<'_> {
     fn fault_keys(&mut self, fault: &raw::Fault) {
         let action = fault.action.value;
         let (stop, stress) = (action == Action::StopTask, action == Action::CpuStress);
-        let zonal = !stress && action != Action::FailoverDbCluster;
+        let of_database = matches!(self.look_up(&fault.target).0.map(|(section, _)| section), Some(Section::Aurora | Section::Rds));
+        let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
+        let zonal = match action {
+            Action::DisruptConnectivity => of_database,
+            Action::CpuStress | Action::FailoverDbCluster => false,
+            _ => !of_instances,
+        };
         let keys = [
-            ("duration", fault.duration.as_ref().map(|it| it.span), !stop && action != Action::FailoverDbCluster),
+            ("duration", fault.duration.as_ref().map(|it| it.span), lasts(action)),
             ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), zonal),
             ("count", fault.count.as_ref().map(|it| it.span), stop || stress),
             ("percent", fault.percent.as_ref().map(|it| it.span), stop || stress),
             ("delay", fault.delay.as_ref().map(|it| it.span), action == Action::NetworkLatency),
             ("factor", fault.factor.as_ref().map(|it| it.span), stress),
             ("error_rate", fault.error_rate.as_ref().map(|it| it.span), action == Action::ErrorRate),
+            ("db_instance_identifier", fault.db_instance_identifier.as_ref().map(|it| it.span), of_instances),
+            ("force_failover", fault.force_failover.as_ref().map(|it| it.span), action == Action::RebootDbInstances),
         ];
         for (key, span, fits) in keys {
             if let (Some(span), false) = (span, fits) {
@@ -324,8 +332,23 @@ fn unit_of_metric(path: &str) -> Option<Kind> {
     }
 }
 
-fn action_name(action: Action) -> &'static str {
+/// Whether an action strikes databases only.
+fn of_databases(action: Action) -> bool {
+    use Action::{AzPowerInterruption, DbInstanceFailure, FailoverDbCluster, RebootDbInstances};
+    matches!(action, FailoverDbCluster | RebootDbInstances | DbInstanceFailure | AzPowerInterruption)
+}
+
+/// Whether an action lasts.
+fn lasts(action: Action) -> bool {
+    use Action::{DbInstanceFailure, FailoverDbCluster, RebootDbInstances, StopTask};
+    !matches!(action, StopTask | FailoverDbCluster | RebootDbInstances | DbInstanceFailure)
+}
+
+pub(super) fn action_name(action: Action) -> &'static str {
     match action {
+        Action::RebootDbInstances => "aws:rds:reboot-db-instances",
+        Action::DbInstanceFailure => "stormglass:db-instance-failure",
+        Action::AzPowerInterruption => "stormglass:az-power-interruption",
         Action::StopTask => "aws:ecs:stop-task",
         Action::FailoverDbCluster => "aws:rds:failover-db-cluster",
         Action::NetworkLatency => "aws:ecs:task-network-latency",

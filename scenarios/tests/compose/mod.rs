@@ -159,12 +159,28 @@ impl<'a, 'd> Composer<'a, 'd> {
         self.line("[aurora.db]");
         self.maybe("engine", &["\"aurora-postgresql\""]);
         self.maybe("dns_ttl", &["\"0s\"", "\"1s\""]);
-        self.maybe("pool", &["{ max_size = 1, acquire_timeout = \"100ms\" }", "{ max_size = 50 }"]);
+        let proxied = self.dice.rarely(4);
+        if proxied {
+            self.line("rds_proxy = { connection_borrow_timeout = \"5s\", max_connections_percent = \"10%\" }");
+        }
+        let mut pools = vec![
+            "{ max_size = 1, acquire_timeout = \"100ms\" }",
+            "{ max_size = 50 }",
+            "{ dns_cache = \"30s\", keepalive = \"3s\", max_lifetime = \"20s\" }",
+            "{ validation_timeout = \"2s\", socket_timeout = \"5s\", connect_timeout = \"2s\" }",
+        ];
+        if !proxied {
+            pools.push("{ driver = \"aws_advanced_jdbc_wrapper\", wrapper = { failure_detection_time = \"2s\" } }");
+        }
+        self.maybe("pool", &pools);
+        self.maybe("replica_lag", &["{ delay = \"5ms\", apply = \"10ms\" }"]);
+        self.maybe("buffer_cache", &["{ hit_ratio = \"90%\", warm_up = \"10s\" }"]);
         self.maybe(
             "failover",
             &[
                 "{ promotion = \"2s\", dns_update = \"1s\", restart = \"3s\", recreate = \"10s\" }",
                 "{ promotion = \"5s\" }",
+                "{ promotion = { uniform = [\"1s\", \"5s\"] }, detection = \"1s\", old_writer = \"silent\", survivable_readers = false }",
             ],
         );
         let readers = self.dice.below(3);
@@ -179,7 +195,7 @@ impl<'a, 'd> Composer<'a, 'd> {
         self.line(format!("instances = [{instances}]"));
         let (read, write) = (time(self.dice), time(self.dice));
         self.line(format!(
-            "[aurora.db.statements]\nread = {{ endpoint = \"reader\", cpu = {read}, wait = \"1ms\" }}\nwrite = {{ write = true, cpu = {write} }}"
+            "[aurora.db.statements]\nread = {{ endpoint = \"reader\", cpu = {read}, wait = \"1ms\", pages = 3, pins = \"5%\" }}\nwrite = {{ write = true, cpu = {write} }}"
         ));
         self.callees.extend(["aurora.db.read".into(), "aurora.db.write".into()]);
     }
@@ -447,6 +463,19 @@ impl<'a, 'd> Composer<'a, 'd> {
     }
 
     fn incidents(&mut self) {
+        for _ in 0..if self.has_aurora { self.dice.below(3) } else { 0 } {
+            let at = self.dice.below(self.seconds);
+            let what = self.dice.one(&[
+                "action = \"FailoverDBCluster\"",
+                "action = \"RebootDBInstance\"\ndb_instance_identifier = \"i0\"",
+                "action = \"ModifyDBInstance\"\ndb_instance_identifier = \"i0\"\ndb_instance_class = \"db.r6g.2xlarge\"\nduration = \"9s\"\nfailover_first = true",
+                "action = \"ModifyDBCluster\"\nengine_version = \"minor\"\npatching_failure = \"50%\"",
+                "action = \"ModifyDBCluster\"\nengine_version = \"major\"\nduration = \"9s\"",
+                "action = \"ApplyPendingMaintenanceAction\"\nduration = \"4s\"",
+                "action = \"SwitchoverBlueGreenDeployment\"\nduration = \"4s\"",
+            ]);
+            self.line(format!("[[maintenance]]\nat = \"{at}s\"\ntarget = \"aurora.db\"\n{what}"));
+        }
         for _ in 0..self.dice.below(4) {
             let at = self.dice.below(self.seconds);
             let Some(service) =
@@ -481,8 +510,12 @@ impl<'a, 'd> Composer<'a, 'd> {
                 "action = \"aws:ecs:task-cpu-stress\"\nfactor = 10.0\nduration = \"30s\"",
                 "action = \"stormglass:error-rate\"\nerror_rate = \"50%\"\nduration = \"1s\"",
                 "action = \"aws:rds:failover-db-cluster\"",
+                "action = \"aws:rds:reboot-db-instances\"\ndb_instance_identifier = \"i0\"\nforce_failover = true",
+                "action = \"stormglass:db-instance-failure\"\ndb_instance_identifier = \"i0\"",
+                "action = \"aws:network:disrupt-connectivity\"\navailability_zone = \"a\"\nduration = \"8s\"",
+                "action = \"stormglass:az-power-interruption\"\navailability_zone = \"a\"\nduration = \"20s\"",
             ]);
-            let of_database = what.contains("rds");
+            let of_database = ["rds", "db-instance", "disrupt", "az-power"].iter().any(|word| what.contains(word));
             if !of_database || self.has_aurora {
                 let target = if of_database { "aurora.db" } else { &service };
                 self.line(format!("[[fault]]\nat = \"{at}s\"\ntarget = \"{target}\"\n{what}"));

@@ -1,0 +1,93 @@
+//! How far readers are behind the writer.
+//!
+//! Writes reach readers as a stream that each applies one after the other, so a write that finds the stream busy waits: lag is
+//! a delay while writes are few and grows as in a queue when they are many. All readers are alike in it.
+
+use sim_core::{SimDuration, SimTime};
+
+use super::settings::Replication;
+
+/// The stream of writes to readers.
+#[derive(Debug)]
+pub(super) struct Lag {
+    settings: Replication,
+    /// When the last write will have been applied, and when readers show it.
+    applied: SimTime,
+    visible: SimTime,
+    /// The most that a write of this period was late.
+    period: SimDuration,
+    /// Reads at readers, and those that missed a committed write.
+    pub(super) reads: u64,
+    pub(super) stale: u64,
+}
+
+impl Lag {
+    pub(super) fn new(settings: &Replication) -> Self {
+        Self {
+            settings: settings.clone(),
+            applied: SimTime::ZERO,
+            visible: SimTime::ZERO,
+            period: SimDuration::ZERO,
+            reads: 0,
+            stale: 0,
+        }
+    }
+
+    /// A write is committed.
+    pub(super) fn commit(&mut self, now: SimTime) {
+        self.applied = self.applied.max(now) + self.settings.apply;
+        self.visible = self.applied + self.settings.delay;
+        let late = self.visible - now;
+        self.period = self.period.max(late);
+    }
+
+    /// A reader is read.
+    pub(super) fn read(&mut self, now: SimTime) {
+        self.reads += 1;
+        self.stale += u64::from(self.visible > now);
+    }
+
+    /// How long it takes from now until readers have everything.
+    pub(super) fn backlog(&self, now: SimTime) -> SimDuration {
+        if self.visible > now { self.visible - now } else { SimDuration::ZERO }
+    }
+
+    /// The most that a write of the period that ends was late; the plain delay if there was none.
+    pub(super) fn of_period(&mut self) -> SimDuration {
+        std::mem::take(&mut self.period).max(self.settings.delay)
+    }
+
+    pub(super) fn is_rds(&self) -> bool {
+        self.settings.is_rds
+    }
+
+    pub(super) fn reset(&mut self) {
+        (self.reads, self.stale) = (0, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> SimTime {
+        SimTime::ZERO + SimDuration::from_millis(millis)
+    }
+
+    #[test]
+    fn lag_is_the_delay_while_writes_are_few_and_grows_with_them() {
+        let millis = SimDuration::from_millis;
+        let mut lag = Lag::new(&Replication { delay: millis(20), apply: millis(2), is_rds: false });
+        // One write each 10 ms: each is there 22 ms after its commit.
+        (0..10).for_each(|n| lag.commit(at(10 * n)));
+        assert_eq!(lag.of_period(), millis(22));
+        // One each millisecond, twice of what readers apply: after 100 of them the last is 100 ms behind, and the delay.
+        (0..100).for_each(|n| lag.commit(at(1000 + n)));
+        assert_eq!(lag.of_period(), millis(200 - 99 + 20));
+        assert_eq!(lag.backlog(at(1099)), millis(121));
+        lag.read(at(1219));
+        lag.read(at(1220));
+        assert_eq!((lag.reads, lag.stale), (2, 1));
+        assert_eq!(lag.of_period(), millis(20));
+    }
+}
