@@ -397,8 +397,8 @@ impl Models {
             }
             Control::Fault(number, begins) => {
                 let fault = self.timeline.fault(number);
-                match &fault.action {
-                    FaultAction::Database { cluster, fault } => {
+                match fault.action {
+                    FaultAction::Database { cluster, ref fault } => {
                         let cluster = &mut self.auroras[cluster.index()];
                         if begins { cluster.begin_fault(fault, cx) } else { cluster.end_fault(fault, cx) }
                     }

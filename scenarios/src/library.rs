@@ -18,6 +18,10 @@ const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover"
 const LIBRARY: &[(&str, &str)] = files!["library": "bad-deployment", "circuit-breaker", "deployments", "mm1", "replay", "rolling-limits", "three-tier", "three-tier-threaded", "web-shop"];
 const LIBRARY: &[(&str, &str)] = files!["library":
     "bad-deployment",
+    "aurora-connections",
+    "aurora-failover",
+    "aurora-maintenance",
+    "aurora-silence",
     "canary-weights",
     "circuit-breaker",
     "cookie-in-cache-key",
@@ -35,8 +39,6 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "web-shop",
     "zonal-shift",
 ];
-const LIBRARY: &[(&str, &str)] =
-    files!["library": "aurora-connections", "aurora-failover", "aurora-maintenance", "aurora-silence", "deployments", "mm1", "replay", "three-tier", "three-tier-threaded", "web-shop"];
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":

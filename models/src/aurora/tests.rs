@@ -686,3 +686,406 @@ fn the_books_balance_in_a_long_random_run() {
         bed.finish();
     }
 }
+
+/// The worked example of the fact sheet: promotion 30 s, DNS TTL 5 s and a client's cache of up to 30 s make an outage of up to 65 s.
+#[test]
+fn a_cache_of_30_s_makes_an_outage_of_up_to_65_s() {
+    let mut settings = settings();
+    settings.pool.dns_cache = Some(seconds(30.0));
+    let outages = outages(&settings, 200, 0.5);
+    assert!(outages.iter().all(|&outage| (30.0..=66.5).contains(&outage)), "{outages:?}");
+    let most = outages.iter().fold(0.0f64, |a, &b| a.max(b));
+    let late = outages.iter().filter(|&&outage| outage > 35.0).count();
+    assert!(most > 60.0 && late > 120, "{most} s, {late} of 200 beyond the TTL");
+}
+
+/// With RDS Proxy: promotion only, no DNS, and who waits at the proxy for long enough does not fail at all.
+#[test]
+fn behind_a_proxy_writers_are_out_for_the_promotion_only() {
+    let mut settings = settings();
+    settings.failover.dns_update = seconds(15.0);
+    settings.pool.dns_cache = Some(seconds(60.0));
+    settings.proxy = Some(proxy());
+    let outages = outages(&settings, 50, 0.5);
+    // Whoever asks 2 s before the end waits until then.
+    assert!(outages.iter().all(|&outage| (27.9..=30.0).contains(&outage)), "{outages:?}");
+    settings.proxy = Some(Proxy { borrow_timeout: seconds(120.0), ..proxy() });
+    let mut bed = Bed::new(&settings);
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(10.0));
+    bed.fail_over();
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(60.0));
+    // 5 ms to connect to the proxy, 1 ms through it, 5 ms for its own connection; then 1 ms, 30 s, 5 ms. 10 ms the query itself.
+    assert_eq!(bed.answers(), [(0, 21, Cause::None), (1, 40_015, Cause::None)]);
+    bed.finish();
+}
+
+#[test]
+fn a_driver_that_knows_the_topology_does_not_wait_for_dns() {
+    let mut settings = settings();
+    settings.failover.dns_update = seconds(15.0);
+    settings.pool.driver = Driver::Wrapper(Wrapper {
+        failure_detection_time: seconds(30.0),
+        failure_detection_interval: seconds(5.0),
+        failure_detection_count: 3,
+        topology_refresh: seconds(2.0),
+        failover_timeout: seconds(300.0),
+    });
+    let outages = outages(&settings, 50, 0.5);
+    // Whoever asks at most a second (its patience) before the end may find the writer when it looks again.
+    assert!(outages.iter().all(|&outage| (27.9..=31.6).contains(&outage)), "{outages:?}");
+}
+
+/// A host is lost at 100 s: silent, noticed after 10 s, the reader promoted after 30 s.
+#[test]
+fn a_lost_host_hangs_queries_until_somebodys_timeout_and_a_reader_takes_over() {
+    let mut settings = settings();
+    settings.pool.socket_timeout = Some(seconds(4.0));
+    settings.pool.max_size = 1;
+    settings.dns_ttl = SimDuration::ZERO;
+    let mut bed = Bed::new(&settings);
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(100.0));
+    bed.ask(WRITE, task(0));
+    bed.aurora.begin_fault(&Fault::HostFailure { instance: None }, &mut bed.bench.cx());
+    // This one finds no connection, and after the first has given up the silent instance does not answer its attempt either.
+    bed.run_until(at(103.5));
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(109.0));
+    assert_eq!(bed.aurora.roles.writer, None);
+    assert!(bed.aurora.servers[1].is_up(), "nothing is noticed yet");
+    bed.run_until(at(110.5));
+    assert!(!bed.aurora.servers[1].is_up(), "the reader is on its way to be the writer");
+    bed.run_until(at(130.1));
+    assert_eq!((bed.aurora.roles.writer, bed.aurora.roles.record), (Some(1), 1));
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(140.0));
+    let (ok, lost) = (Cause::None, Cause::ConnectionLost);
+    // The second attempt waits for a second, its patience for a connection, from the instant at which it is made.
+    assert_eq!(bed.answers(), [(0, 15, ok), (1, 104_000, lost), (2, 105_000, lost), (3, 130_115, ok)]);
+    // The old host is replaced, with a cold cache and as a reader.
+    bed.run_until(at(701.0));
+    assert!(bed.aurora.servers[0].is_up() && bed.aurora.roles.writer == Some(1));
+    assert!(bed.aurora.servers[0].hit_ratio(at(701.0), &bed.aurora.buffer_cache) < 0.01);
+    bed.finish();
+}
+
+#[test]
+fn without_any_timeout_a_query_on_a_dead_host_hangs_until_that_is_back() {
+    let mut settings = settings();
+    settings.pool.max_size = 1;
+    let mut bed = Bed::new(&settings);
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(1.0));
+    bed.aurora.begin_fault(&Fault::HostFailure { instance: Some(0) }, &mut bed.bench.cx());
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(600.0));
+    assert_eq!(bed.answers().len(), 1);
+    bed.run_until(at(602.0));
+    assert_eq!(bed.answers(), [(1, 601_000, Cause::ConnectionLost)]);
+    bed.finish();
+}
+
+#[test]
+fn a_test_before_lending_finds_dead_connections() {
+    let mut settings = settings();
+    settings.pool.validation_timeout = Some(seconds(0.2));
+    settings.pool.connect_timeout = seconds(0.1);
+    settings.pool.max_size = 2;
+    let mut bed = Bed::new(&settings);
+    (0..2).for_each(|_| _ = bed.ask(WRITE, task(0)));
+    bed.run_until(at(1.0));
+    bed.aurora.begin_fault(&Fault::HostFailure { instance: Some(0) }, &mut bed.bench.cx());
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(5.0));
+    // Two tests of 200 ms, then an attempt that gets no answer for 100 ms.
+    let (ok, lost) = (Cause::None, Cause::ConnectionLost);
+    assert_eq!(bed.answers(), [(0, 15, ok), (1, 15, ok), (2, 1500, lost)]);
+    bed.finish();
+}
+
+#[test]
+fn a_lost_zone_without_a_reader_elsewhere_is_out_until_it_is_back() {
+    let mut settings = settings();
+    let zone = |name: &str| name.to_owned();
+    settings.dns_ttl = SimDuration::ZERO;
+    let fault = |power| Fault::Zone { zone: zone("a"), power };
+    let mut bed = Bed::new(&settings);
+    bed.aurora.begin_fault(&fault(true), &mut bed.bench.cx());
+    bed.run_until(at(900.0));
+    assert_eq!(bed.aurora.roles.writer, None, "both are in zone a");
+    bed.aurora.end_fault(&fault(true), &mut bed.bench.cx());
+    bed.run_until(at(959.0));
+    assert_eq!(bed.aurora.roles.writer, None);
+    bed.run_until(at(961.0));
+    assert_eq!(bed.aurora.roles.writer, Some(0), "60 s of restart after the power is back");
+    bed.finish();
+    // With a reader in another zone the outage is a failover; a network that comes back within the detection changes nothing.
+    settings.instances[1].zone = zone("b");
+    let mut bed = Bed::new(&settings);
+    bed.aurora.begin_fault(&fault(false), &mut bed.bench.cx());
+    bed.run_until(at(5.0));
+    bed.aurora.end_fault(&fault(false), &mut bed.bench.cx());
+    bed.run_until(at(6.0));
+    assert_eq!((bed.aurora.roles.writer, bed.aurora.roles.failovers), (Some(0), 0));
+    bed.run_until(at(20.0));
+    bed.aurora.begin_fault(&fault(false), &mut bed.bench.cx());
+    bed.run_until(at(51.0));
+    assert_eq!((bed.aurora.roles.writer, bed.aurora.roles.failovers), (Some(1), 1));
+    bed.aurora.end_fault(&fault(false), &mut bed.bench.cx());
+    bed.run_until(at(112.0));
+    assert!(bed.aurora.servers[0].is_up(), "the old writer has restarted as a reader");
+    bed.finish();
+}
+
+#[test]
+fn engines_that_cannot_help_it_restart_all_readers() {
+    let mut settings = settings();
+    settings.instances.push(instance("orders-3", 2, 16.0));
+    settings.failover.survivable_readers = false;
+    let mut bed = Bed::new(&settings);
+    bed.fail_over();
+    assert!(bed.aurora.servers.iter().all(|server| !server.is_up()));
+    bed.run_until(at(30.5));
+    assert!(bed.aurora.servers[2].is_up(), "back with the writer");
+    bed.finish();
+}
+
+#[test]
+fn custom_endpoints_lead_to_their_members_and_instance_endpoints_do_not_follow() {
+    let mut settings = settings();
+    settings.instances.push(instance("orders-3", 1, 16.0));
+    settings.dns_ttl = SimDuration::ZERO;
+    let custom = |any| ClusterEndpoint::Custom { name: "reports".to_owned(), members: vec![0, 2], any };
+    settings.endpoints = vec![custom(false), custom(true), ClusterEndpoint::Instance(0)];
+    settings.statements = (0..3).map(|endpoint| statement(endpoint, false)).collect();
+    settings.statements.push(statement(2, true));
+    let mut bed = Bed::new(&settings);
+    for slot in 0..4 {
+        (0..2).for_each(|operation| _ = bed.ask(operation, task(slot)));
+    }
+    bed.run_until(at(1.0));
+    let connections: Vec<u32> = bed.aurora.servers.iter().map(|server| server.connections).collect();
+    // READER: all four to the reader among its members; ANY: two each.
+    assert_eq!(connections, [2, 0, 6]);
+    bed.answers();
+    bed.fail_over();
+    bed.run_until(at(100.0));
+    bed.ask(3, task(9));
+    bed.run_until(at(101.0));
+    assert_eq!(bed.answers(), [(8, 100_005, Cause::ReadOnly)], "the instance is a reader now");
+    bed.finish();
+}
+
+#[test]
+fn reads_at_a_reader_miss_writes_that_have_not_come_there_yet() {
+    let mut bed = Bed::new(&settings());
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(0.015));
+    // Committed at 15 ms, shown at 35 ms: a read that reaches its reader at 20 ms misses it, one at 40 ms does not.
+    bed.ask(READ_FROM_READER, task(0));
+    bed.run_until(at(0.040));
+    bed.ask(READ_FROM_READER, task(0));
+    bed.run_until(at(1.0));
+    let findings = bed.finish();
+    let counts = ["reads at readers", "reads that missed a committed write"].map(|name| counter(&findings, name));
+    assert_eq!(counts, [2.0, 1.0]);
+}
+
+#[test]
+fn a_cold_cache_makes_page_reads_slow_until_it_is_warm() {
+    let mut settings = settings();
+    settings.instances.truncate(1);
+    settings.failover.recreate = seconds(10.0);
+    settings.statements[0].pages = 20;
+    let mut bed = Bed::new(&settings);
+    bed.ask(READ, task(0));
+    bed.run_until(at(1.0));
+    bed.fail_over();
+    bed.run_until(at(11.0));
+    bed.ask(READ, task(0));
+    bed.run_until(at(1211.0));
+    bed.ask(READ, task(0));
+    bed.run_until(at(1212.0));
+    let (ok, answers) = (Cause::None, bed.answers());
+    // All 20 pages are read from storage, 1 ms each; four times the warm-up later 98 % of them are not.
+    assert_eq!(answers[..2], [(0, 15, ok), (1, 11_035, ok)]);
+    assert!((1_211_015..=1_211_017).contains(&answers[2].1), "{answers:?}");
+    bed.finish();
+}
+
+fn planned(changes: Vec<Change>) -> Settings {
+    let changes = changes.into_iter().map(|change| Planned { at: at(10.0), change });
+    Settings { changes: changes.collect(), dns_ttl: SimDuration::ZERO, ..settings() }
+}
+
+/// A write and a read each quarter of a second; returns the time from the first failed one to the first good one after the last failure.
+fn outage_of(settings: &Settings, operation: u16) -> f64 {
+    let mut bed = Bed::new(settings);
+    let mut asked: Vec<f64> = Vec::new();
+    for step in 0..4000 {
+        let now = 0.25 * f64::from(step);
+        bed.run_until(at(now));
+        bed.ask(operation, task(0));
+        asked.push(now);
+    }
+    bed.run_until(at(1100.0));
+    let bad = bed.answers.iter().filter(|answer| !answer.2.is_ok()).map(|answer| answer.0);
+    let window = bad.clone().min().zip(bad.max());
+    bed.finish();
+    window.map_or(0.0, |(first, last)| asked[last] + 0.25 - asked[first])
+}
+
+/// Requirements: class change without failover 6-8 minutes; with a failover before, one failover.
+#[test]
+fn a_class_change_takes_7_minutes_or_one_failover() {
+    let class = Class { name: "db.r6g.xlarge".to_owned(), vcpu: 4.0, max_connections: 2000, memory_gib: 32.0 };
+    let change = |failover_first| {
+        let takes = seconds(420.0);
+        planned(vec![Change::ModifyClass { instance: 0, class: class.clone(), takes, failover_first }])
+    };
+    let outage = outage_of(&change(false), WRITE);
+    assert!((419.5..=420.5).contains(&outage), "{outage}");
+    let outage = outage_of(&change(true), WRITE);
+    assert!((29.5..=30.5).contains(&outage), "{outage}");
+    let mut bed = Bed::new(&change(true));
+    bed.run_until(at(1000.0));
+    assert_eq!(bed.aurora.servers.iter().map(|server| server.class.vcpu).collect::<Vec<_>>(), [4.0, 2.0]);
+    assert_eq!(bed.aurora.roles.writer, Some(1));
+    bed.finish();
+}
+
+/// Requirements: about 5 s of degraded writer, 20-30 s restart of the reader; without it a restart of everything for 20-30 s.
+#[test]
+fn zero_downtime_patching_pauses_the_writer_for_5_s_and_restarts_the_reader() {
+    let upgrade = |failure| {
+        let patching = Some(ZeroDowntimePatching { pause: seconds(5.0), failure });
+        planned(vec![Change::MinorUpgrade { patching, restart: seconds(25.0) }])
+    };
+    let mut bed = Bed::new(&upgrade(0.0));
+    bed.run_until(at(9.0));
+    bed.ask(WRITE, task(0));
+    bed.run_until(at(11.0));
+    bed.ask(WRITE, task(0));
+    assert!(!bed.aurora.servers[1].is_up());
+    bed.run_until(at(36.0));
+    assert!(bed.aurora.servers[1].is_up());
+    // The session is kept, the query waits for the end of the pause.
+    assert_eq!(bed.answers(), [(0, 9015, Cause::None), (1, 15_010, Cause::None)]);
+    assert_eq!(bed.finish().counters.iter().filter(|it| it.name == "connections opened").map(|it| it.value).sum::<f64>(), 1.0);
+    let outage = outage_of(&upgrade(1.0), WRITE);
+    assert!((24.5..=25.5).contains(&outage), "{outage}");
+    let outage = outage_of(&planned(vec![Change::MajorUpgrade { takes: seconds(600.0) }]), WRITE);
+    assert!((599.5..=600.5).contains(&outage), "{outage}");
+}
+
+#[test]
+fn a_system_update_goes_from_reader_to_writer_by_a_failover() {
+    let settings = planned(vec![Change::SystemUpdate { takes: seconds(200.0) }]);
+    let outage = outage_of(&settings, WRITE);
+    assert!((29.5..=30.5).contains(&outage), "one failover: {outage}");
+    let mut bed = Bed::new(&settings);
+    for (second, up) in [(100.0, [true, false]), (300.0, [false, true]), (600.0, [true, true])] {
+        bed.run_until(at(second));
+        let found: Vec<bool> = bed.aurora.servers.iter().map(Server::is_up).collect();
+        assert_eq!(found, up, "at {second} s");
+    }
+    bed.finish();
+}
+
+#[test]
+fn a_switchover_blocks_writes_or_is_rolled_back() {
+    let switchover = |takes| planned(vec![Change::Switchover { takes: seconds(takes), timeout: seconds(300.0) }]);
+    let outage = outage_of(&switchover(40.0), WRITE);
+    assert!((39.5..=40.5).contains(&outage), "{outage}");
+    let outage = outage_of(&switchover(1000.0), WRITE);
+    assert!((299.5..=300.5).contains(&outage), "rolled back: {outage}");
+    assert_eq!(outage_of(&switchover(1000.0), READ), 0.0);
+}
+
+/// RDS Multi-AZ: 60-120 s, uniformly; the standby is never read, and takes over.
+#[test]
+fn a_multi_az_database_fails_over_in_60_to_120_s() {
+    let mut settings = settings();
+    settings.instances.iter_mut().for_each(|it| it.kind = Kind::Standby);
+    settings.failover.promotion = Distribution::uniform(60.0, 120.0).unwrap();
+    settings.dns_ttl = SimDuration::ZERO;
+    let mut all = Vec::new();
+    for seed in 0..40 {
+        settings.name = format!("rds.orders{seed}");
+        let mut bed = Bed::new(&settings);
+        bed.fail_over();
+        let mut second = 0.0;
+        while bed.aurora.roles.writer.is_none() {
+            second += 0.5;
+            bed.run_until(at(second));
+        }
+        assert_eq!(bed.aurora.roles.writer, Some(1));
+        all.push(second);
+        bed.finish();
+    }
+    assert!(all.iter().all(|second| (60.0..=120.5).contains(second)), "{all:?}");
+    assert!(all.iter().any(|second| *second < 75.0) && all.iter().any(|second| *second > 105.0), "{all:?}");
+}
+
+#[test]
+fn a_read_replica_is_not_promoted_and_a_cluster_waits_for_its_lag() {
+    let mut settings = settings();
+    settings.instances[1].kind = Kind::Replica;
+    let mut bed = Bed::new(&settings);
+    bed.fail_over();
+    bed.run_until(at(599.0));
+    assert_eq!(bed.aurora.roles.writer, None);
+    bed.run_until(at(601.0));
+    assert_eq!(bed.aurora.roles.writer, Some(0), "the only instance comes back itself");
+    bed.finish();
+    settings.instances[1].kind = Kind::Member;
+    settings.failover.waits_for_lag = true;
+    settings.failover.promotion = Distribution::constant(35.0).unwrap();
+    settings.replication.apply = seconds(1.0);
+    let mut bed = Bed::new(&settings);
+    (0..10).for_each(|_| _ = bed.ask(WRITE, task(0)));
+    bed.run_until(at(1.0));
+    bed.fail_over();
+    // Ten writes committed at about 20 ms are applied within 10 s: 9 s are left.
+    bed.run_until(at(44.5));
+    assert_eq!(bed.aurora.roles.writer, None);
+    bed.run_until(at(45.5));
+    assert_eq!(bed.aurora.roles.writer, Some(1));
+    bed.finish();
+}
+
+#[test]
+fn a_proxy_lends_few_connections_to_many_sessions_and_pinned_sessions_keep_theirs() {
+    let mut settings = settings();
+    settings.instances[0].class.max_connections = 4;
+    settings.proxy = Some(Proxy { max_connections: 0.5, ..proxy() });
+    let mut bed = Bed::new(&settings);
+    (0..20).for_each(|slot| _ = bed.ask(READ, task(slot)));
+    bed.run_until(at(1.0));
+    // Two connections, 4 ms of CPU and 6 ms without each: pairs every 10 ms, and nobody is refused.
+    let answers = bed.answers();
+    assert!(answers.iter().all(|answer| answer.2 == Cause::None));
+    assert_eq!(answers.last().map(|answer| answer.1), Some(6 + 5 + 100));
+    assert_eq!(bed.aurora.servers[0].connections, 2);
+    bed.finish();
+    // Two sessions pin the two connections: the third waits in vain.
+    settings.statements[0].pins = 1.0;
+    let mut bed = Bed::new(&settings);
+    for slot in 0..3 {
+        bed.ask(READ, task(slot));
+        bed.run_until(at(f64::from(slot) + 1.0));
+    }
+    bed.ask(READ, task(1));
+    bed.run_until(at(10.0));
+    let (ok, late) = (Cause::None, Cause::PoolTimeout);
+    assert_eq!(bed.answers(), [(0, 21, ok), (1, 1021, ok), (3, 3011, ok), (2, 4006, late)]);
+    // A task that goes gives its connection back.
+    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.ask(READ, task(2));
+    bed.run_until(at(20.0));
+    assert_eq!(bed.answers(), [(4, 10_011, ok)]);
+    let findings = bed.finish();
+    assert_eq!(counter(&findings, "sessions pinned"), 3.0);
+}
