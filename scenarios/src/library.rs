@@ -30,6 +30,8 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "invalidation-storm",
     "mm1",
     "origin-failover",
+    "rds-burst",
+    "rds-deployments",
     "replay",
     "rolling-limits",
     "slow-target",

@@ -60,6 +60,7 @@ impl Observed for Aurora {
         for server in &mut self.servers {
             server.tally.reset(now);
             (server.at_bin, server.at_period) = ((0.0, 0.0), (0.0, 0.0));
+            server.used_since_last_second(now);
             (server.opened, server.refused, server.most_connections) = (0, 0, server.connections);
         }
         for pools in self.pools.iter_mut().chain(self.proxy.iter_mut().flat_map(|proxy| &mut proxy.pools)) {
@@ -124,6 +125,9 @@ impl Aurora {
             }
             if let Some(metric) = server.lag_metric.filter(|_| self.roles.writer != Some(number as u16)) {
                 cx.shared.metrics.publish(metric, period_start, lag);
+            }
+            if let (Some(metric), Some(acu)) = (server.acu_metric, server.acu) {
+                cx.shared.metrics.publish(metric, period_start, acu);
             }
             if let (Some(metric), Some(disk)) = (server.burst_metric, &mut server.disk)
                 && let Some(balance) = disk.burst_balance(now)

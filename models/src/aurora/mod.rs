@@ -14,6 +14,7 @@ mod plan;
 mod pool;
 mod proxy;
 mod server;
+mod serverless;
 mod settings;
 mod volume;
 #[cfg(test)]
@@ -71,6 +72,8 @@ pub enum Event {
     Back(u16),
     /// A pause of an instance's work is over.
     Resumed(u16),
+    /// A second is over: capacity of serverless instances follows their load.
+    SecondOver,
     /// A planned change begins: its number.
     Change(u16),
     /// A planned change goes on.
@@ -94,6 +97,7 @@ pub struct Aurora {
     failover: Failover,
     buffer_cache: BufferCache,
     commit: SimDuration,
+    serverless: Option<Serverless>,
     servers: Vec<Server>,
     roles: Roles,
     lag: Lag,
@@ -133,6 +137,7 @@ impl Aurora {
             failover: settings.failover.clone(),
             buffer_cache: settings.buffer_cache.clone(),
             commit: settings.commit,
+            serverless: settings.serverless,
             servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
             roles: Roles::new(cx.shared.streams.key(&name, "promotion order"), settings.endpoints.len()),
             lag: Lag::new(&settings.replication),
@@ -155,6 +160,9 @@ impl Aurora {
 
     /// The run begins: what is planned is scheduled.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
+        if self.serverless.is_some() {
+            cx.kernel.schedule_in(serverless::PERIOD, self.event(Event::SecondOver));
+        }
         for (number, at) in self.plan.times().enumerate() {
             cx.kernel.schedule_at(at, self.event(Event::Change(number as u16)));
         }
@@ -222,6 +230,7 @@ impl Aurora {
             Event::Detected(server) => self.detected(server, cx),
             Event::Back(server) => self.back(server, cx),
             Event::Resumed(server) => self.resume(server, cx),
+            Event::SecondOver => self.follow_load(cx),
             Event::Change(number) => self.change(number, cx),
             Event::ChangeGoesOn => self.change_goes_on(cx),
         }

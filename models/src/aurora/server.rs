@@ -10,6 +10,9 @@ use super::volume::Disk;
 use super::*;
 use crate::observer::FigureId;
 
+/// Class of instances whose capacity follows their load.
+const SERVERLESS_CLASS: &str = "db.serverless";
+
 /// How an instance answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
@@ -33,6 +36,9 @@ pub(super) struct Server {
     pub(super) promotion_tier: u8,
     pub(super) kind: Kind,
     pub(super) disk: Option<Disk>,
+    /// Capacity of a serverless instance, in ACUs.
+    pub(super) acu: Option<f64>,
+    at_second: (f64, f64),
     pub(super) reach: Reach,
     /// Whether endpoints hand it out.
     pub(super) listed: bool,
@@ -71,6 +77,8 @@ pub(super) struct Server {
     pub(super) cache_metric: Option<MetricId>,
     /// Where the volume has credits.
     pub(super) burst_metric: Option<MetricId>,
+    /// Where capacity follows the load.
+    pub(super) acu_metric: Option<MetricId>,
 }
 
 impl Server {
@@ -87,6 +95,8 @@ impl Server {
         let lag_metric = is_read.then(|| metric(lag, unit));
         let burst_metric = settings.volume.as_ref().filter(|it| it.credits > 0.0).map(|_| metric("BurstBalance", "%"));
         let cache_metric = reads_pages.then(|| metric("BufferCacheHitRatio", "%"));
+        let acu_metric =
+            (instance.class.name == SERVERLESS_CLASS).then(|| metric("ServerlessDatabaseCapacity", "ACU"));
         Self {
             short_name: instance.name.clone(),
             class: instance.class.clone(),
@@ -94,6 +104,10 @@ impl Server {
             promotion_tier: instance.promotion_tier,
             kind: instance.kind,
             disk: settings.volume.as_ref().map(Disk::new),
+            acu: (settings.serverless.as_ref())
+                .filter(|_| instance.class.name == SERVERLESS_CLASS)
+                .map(|_| instance.class.vcpu * ACU_PER_VCPU),
+            at_second: (0.0, 0.0),
             reach: Reach::Up,
             listed: true,
             away_since: SimTime::ZERO,
@@ -121,6 +135,7 @@ impl Server {
             lag_metric,
             cache_metric,
             burst_metric,
+            acu_metric,
             name,
         }
     }
@@ -161,6 +176,21 @@ impl Server {
         }
         self.listed = true;
         self.set_reach(now, Reach::Up);
+    }
+
+    /// From `now` on it has this capacity.
+    pub(super) fn set_capacity(&mut self, now: SimTime, acu: f64) {
+        self.acu = Some(acu);
+        self.class.vcpu = acu / ACU_PER_VCPU;
+        self.cpu.set_cores(now, self.class.vcpu);
+        self.set_reach(now, self.reach);
+    }
+
+    /// Share of its CPU that was used since the last look; 0 if it was away.
+    pub(super) fn used_since_last_second(&mut self, now: SimTime) -> f64 {
+        let (busy, there) = self.tally.busy_and_server_time(now);
+        let before = std::mem::replace(&mut self.at_second, (busy, there));
+        if there > before.1 { (busy - before.0) / (there - before.1) } else { 0.0 }
     }
 
     /// Its cache is empty.

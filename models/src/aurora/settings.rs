@@ -3,6 +3,7 @@
 use sim_core::distribution::Distribution;
 use sim_core::{SimDuration, SimTime};
 
+pub use super::serverless::{ACU_PER_VCPU, Serverless};
 pub use super::volume::Volume;
 
 /// A cluster.
@@ -34,6 +35,8 @@ pub struct Settings {
     pub commit: SimDuration,
     /// The volume under each instance; none: storage is Aurora's, and takes what statements and cache say.
     pub volume: Option<Volume>,
+    /// `ServerlessV2ScalingConfiguration`, for the instances of class `db.serverless`.
+    pub serverless: Option<Serverless>,
     /// What is planned, in order of time.
     pub changes: Vec<Planned>,
 }

@@ -96,6 +96,7 @@ fn settings() -> Settings {
         },
         commit: SimDuration::ZERO,
         volume: None,
+        serverless: None,
         changes: Vec::new(),
     }
 }
@@ -1088,4 +1089,30 @@ fn a_proxy_lends_few_connections_to_many_sessions_and_pinned_sessions_keep_their
     assert_eq!(bed.answers(), [(4, 10_011, ok)]);
     let findings = bed.finish();
     assert_eq!(counter(&findings, "sessions pinned"), 3.0);
+}
+
+/// Capacity follows the load once a second, and readers of tier 1 the writer; CPU per ACU is a quarter of a core.
+#[test]
+fn a_serverless_writer_grows_under_load_and_shrinks_after_it() {
+    let mut settings = settings();
+    settings.serverless = Some(Serverless { min_capacity: 0.5, max_capacity: 8.0, rate: 0.1 });
+    settings.instances.push(instance("orders-3", 15, 16.0));
+    for instance in &mut settings.instances {
+        instance.class.name = "db.serverless".to_owned();
+        instance.class.vcpu = 0.125;
+    }
+    settings.pool = pool(1000, 100.0);
+    let mut bed = Bed::new(&settings);
+    // 500 queries of 4 ms a second want 2 cores, 8 ACU, for 20 s.
+    for step in 0..10_000 {
+        bed.run_until(at(0.002 * f64::from(step)));
+        bed.ask(WRITE, task(0));
+    }
+    let capacities = |bed: &Bed| bed.aurora.servers.iter().map(|server| server.acu.unwrap()).collect::<Vec<_>>();
+    bed.run_until(at(20.5));
+    assert_eq!(capacities(&bed), [8.0, 8.0, 0.5], "8 ACU after 15 s; the reader of tier 15 goes its own way");
+    bed.run_until(at(200.0));
+    assert_eq!(capacities(&bed), [0.5, 0.5, 0.5]);
+    let findings = bed.finish();
+    assert_eq!(counter(&findings, "queries answered"), 10_000.0);
 }

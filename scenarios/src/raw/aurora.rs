@@ -33,8 +33,10 @@ table! {
         default({}, "every key of buffer_cache has its own default") buffer_cache: BufferCache,
         /// When changes that are not applied immediately are made.
         optional("changes are made at their time", "assumption: they are applied immediately") maintenance_window: MaintenanceWindow,
+        /// Capacity of its instances of class db.serverless.
+        optional("none of them is serverless", "Aurora guide, aurora-serverless-v2") serverless_v2_scaling_configuration: Serverless,
     }
-    not ["serverless_v2_scaling_configuration", "global_cluster", "auto_scaling", "storage_type", "backtrack"]
+    not ["global_cluster", "auto_scaling", "storage_type", "backtrack"]
 }
 
 choice! {
@@ -197,6 +199,19 @@ table! {
         /// Aurora PostgreSQL: apg_ccm_enabled, so that a promoted reader has a warm cache. Aurora MySQL's has one anyway.
         default(false, "Aurora guide, AuroraPostgreSQL.cluster-cache-mgmt: off") cluster_cache_management: Sp<bool>,
     }
+}
+
+table! {
+    /// Capacity of serverless instances, in ACUs (about 2 GiB of memory and a quarter of a core each).
+    Serverless as "serverless_v2_scaling_configuration" {
+        /// Least capacity, from 0.5; it is what they begin with.
+        required min_capacity: Sp<f64>,
+        /// Most capacity, to 256; decides max_connections.
+        required max_capacity: Sp<f64>,
+        /// Largest change in a second, as a share of the capacity; at least half an ACU.
+        default("10%", "assumption; not documented: larger increments at larger capacity") scaling_rate: Sp<Share>,
+    }
+    not ["seconds_until_auto_pause"]
 }
 
 table! {

@@ -166,6 +166,7 @@ mod tests {
             aurora::Wrapper,
             aurora::ReplicaLag,
             aurora::BufferCache,
+            aurora::Serverless,
             aurora::MaintenanceWindow,
             aurora::Maintenance,
             cloudfront::Distribution,

@@ -1,7 +1,8 @@
 //! Aurora clusters.
 
 use models::aurora::{
-    BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication, Settings, Statement, Wrapper,
+    ACU_PER_VCPU, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication,
+    Serverless, Settings, Statement, Wrapper,
 };
 use sim_core::SimDuration;
 
@@ -40,6 +41,20 @@ const CLASSES: &[(&str, f64, f64, u32, u32)] = &[
     ("db.r6g.16xlarge", 64.0, 512.0, 6000, 5000),
 ];
 
+/// Class of serverless instances.
+const SERVERLESS: &str = "db.serverless";
+/// Largest capacity in ACUs, and max_connections of Aurora MySQL and Aurora PostgreSQL that follow from it; PostgreSQL has no more
+/// than 2,000 if the least is 0.5 (Aurora guide, aurora-serverless-v2.setting-capacity).
+const SERVERLESS_CONNECTIONS: &[(f64, u32, u32)] = &[
+    (1.0, 90, 189),
+    (4.0, 135, 823),
+    (8.0, 1000, 1669),
+    (16.0, 2000, 3360),
+    (32.0, 3000, 5000),
+    (64.0, 4000, 5000),
+    (128.0, 5000, 5000),
+];
+
 /// What endpoints of a database can be called.
 pub(super) struct Endpoints<'a> {
     pub instances: Vec<&'a str>,
@@ -73,7 +88,7 @@ impl Check<'_> {
         self.part_names(&cluster.statements, "statements");
         self.part_names(custom, "custom_endpoints");
         let instances: Vec<Instance> =
-            cluster.instances.iter().enumerate().map(|(n, it)| self.instance(n, it, cluster.engine.value)).collect();
+            cluster.instances.iter().enumerate().map(|(n, it)| self.instance(n, it, cluster)).collect();
         for (_, _, endpoint) in custom.iter() {
             if endpoint.members.is_empty() {
                 self.error(endpoint.members.span, "a custom endpoint needs members", "names of instances");
@@ -106,6 +121,7 @@ impl Check<'_> {
             buffer_cache: self.buffer_cache(&cluster.buffer_cache, cluster.engine.value),
             commit: SimDuration::ZERO,
             volume: None,
+            serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),
         }
     }
@@ -275,14 +291,72 @@ impl Check<'_> {
         }
     }
 
-    fn instance(&mut self, n: usize, instance: &raw::Instance, engine: raw::Engine) -> Instance {
+    fn serverless(&mut self, serverless: &raw::Serverless, cluster: &raw::Cluster) -> Serverless {
+        if !cluster.instances.iter().any(|it| it.db_instance_class.as_str() == SERVERLESS) {
+            let title = "no instance of this cluster is serverless";
+            self.error(serverless.span, title, "db_instance_class = \"db.serverless\" makes one");
+        }
+        let least = &serverless.min_capacity;
+        if least.value == 0.0 {
+            self.error(least.span, "auto-pause is not modelled", "at least 0.5");
+        }
+        let min_capacity = self.number(least, "min_capacity", 0.5, 256.0);
+        let max_capacity = self.number(&serverless.max_capacity, "max_capacity", 1.0, 256.0);
+        for capacity in [least, &serverless.max_capacity] {
+            if (capacity.value * 2.0).fract() != 0.0 {
+                self.error(capacity.span, "capacity comes in steps of 0.5", "such as 0.5, 8 or 16.5");
+            }
+        }
+        if min_capacity > max_capacity {
+            self.error(least.span, "`min_capacity` is above `max_capacity`", "no capacity fits");
+        }
+        Serverless { min_capacity, max_capacity, rate: self.share(&serverless.scaling_rate, "scaling_rate") }
+    }
+
+    /// A serverless instance as it begins: at the least capacity, with the connections of the largest.
+    fn serverless_class(&mut self, instance: &raw::Instance, cluster: &raw::Cluster) -> Class {
+        let Some(capacity) = &cluster.serverless_v2_scaling_configuration else {
+            let title = "a serverless instance needs the cluster's capacity";
+            let label = "add serverless_v2_scaling_configuration = { min_capacity = 0.5, max_capacity = 16 }";
+            self.error(instance.db_instance_class.span, title, label);
+            return Class { name: SERVERLESS.into(), vcpu: 1.0, max_connections: 1, memory_gib: 1.0 };
+        };
+        for (key, span) in [
+            ("vcpu", instance.vcpu.as_ref().map(|it| it.span)),
+            ("memory", instance.memory.as_ref().map(|it| it.span)),
+        ] {
+            if let Some(span) = span {
+                self.error(span, format!("`{key}` of a serverless instance follows from its capacity"), "remove it");
+            }
+        }
+        let (least, most) = (capacity.min_capacity.value, capacity.max_capacity.value);
+        let row = SERVERLESS_CONNECTIONS.iter().rev().find(|row| row.0 <= most).unwrap_or(&SERVERLESS_CONNECTIONS[0]);
+        let documented = match cluster.engine.value {
+            raw::Engine::Mysql => row.1,
+            raw::Engine::Postgresql if least <= 0.5 => row.2.min(2000),
+            raw::Engine::Postgresql => row.2,
+        };
+        let given = instance.max_connections.as_ref();
+        Class {
+            name: SERVERLESS.into(),
+            vcpu: least.max(0.5) / ACU_PER_VCPU,
+            max_connections: given.map_or(documented, |n| self.count(n, "max_connections", 1, 1_000_000)),
+            memory_gib: 2.0 * most,
+        }
+    }
+
+    fn instance(&mut self, n: usize, instance: &raw::Instance, cluster: &raw::Cluster) -> Instance {
         self.plain_name(&instance.name);
         if let Some(zone) = &instance.availability_zone {
             self.label(zone);
         }
         Instance {
             name: instance.name.value.clone(),
-            class: self.class(instance, engine),
+            class: if instance.db_instance_class.as_str() == SERVERLESS {
+                self.serverless_class(instance, cluster)
+            } else {
+                self.class(instance, cluster.engine.value)
+            },
             zone: instance.availability_zone.as_ref().map_or(["a", "b", "c"][n % 3].into(), |zone| zone.value.clone()),
             promotion_tier: self.count(&instance.promotion_tier, "promotion_tier", 0, 15) as u8,
             kind: Kind::Member,

@@ -119,6 +119,7 @@ impl Check<'_> {
                 cold_after_promotion: deployment == MultiAz,
             },
             commit: if deployment == SingleAz { SimDuration::ZERO } else { commit },
+            serverless: None,
             volume: database.storage.as_ref().map(|storage| self.volume(storage)),
             changes: self.changes_of(&Planning::of_database(name, database)),
         }
