@@ -359,7 +359,8 @@ impl Page {
             let columns: Vec<usize> = (0..one.columns.len()).filter(says).collect();
             self.heading(&tame(&one.title), "");
             let names = columns.iter().map(|&column| one.columns[column].name.as_str());
-            let header: Vec<&str> = [one.rows_are.as_str()].into_iter().chain(names).collect();
+            let header: Vec<String> = [one.rows_are.as_str()].into_iter().chain(names).map(tame).collect();
+            let header: Vec<&str> = header.iter().map(String::as_str).collect();
             let mut table = self.new_table(&header, 1);
             for row in one.rows.iter().take(TABLE_ROWS_MOST) {
                 let cell =

@@ -129,6 +129,28 @@ fn figures_are_those_of_the_observations() {
 }
 
 #[test]
+fn tables_of_services_are_means_over_replications_row_by_row() {
+    let mut two = experiment(2);
+    two.replications[1].tables[0].rows[0].1[0] = 11_000.0;
+    // A row that only one of them has; ranked, it comes where its mean puts it.
+    two.replications[1].tables[0].rows.insert(0, ("/new.html".into(), vec![5_000.0, f64::NAN, 0.0, 4096.0]));
+    let report = report(&two);
+    let table = &report.tables[0];
+    assert_eq!((table.title.as_str(), table.rows_are.as_str()), ("Popular objects of cloudfront.edge", "object"));
+    let rows: Vec<(&str, f64)> = table.rows.iter().map(|row| (row.name.as_str(), row.values[0].value)).collect();
+    assert_eq!(rows, [("/static/logo.png", 10_000.0), ("/new.html", 5_000.0), ("/static/<b>.css", 1_000.0)]);
+    assert!(table.rows[0].values[0].half_width.is_some() && table.rows[1].values[0].half_width.is_none());
+    let json: Value = serde_json::from_str(&report.to_json()).expect("JSON");
+    assert_eq!(json["tables"][0]["columns"][1]["unit"], "share");
+    assert_eq!(json["tables"][0]["rows"][1]["values"][1]["value"], Value::Null);
+    let page = report.to_html();
+    assert!(page.contains("Popular objects of cloudfront.edge") && page.contains("/static/&lt;b&gt;.css"), "escaped");
+    let terminal = report.to_terminal(false, 100);
+    assert!(terminal.contains("Popular objects of cloudfront.edge") && terminal.contains("34.33 MB"), "{terminal}");
+    assert!(!terminal.contains("stale"), "a column of nothing is left to the files");
+}
+
+#[test]
 fn one_replication_has_no_interval() {
     let json = json(&experiment(1));
     assert!(json["latency"]["p99"]["half_width"].is_null());
@@ -315,6 +337,12 @@ fn hostile() -> Experiment {
         for counter in &mut one.counters {
             counter.subject.push_str(evil);
             counter.name.push_str(evil);
+        }
+        for table in &mut one.tables {
+            table.title.push_str(evil);
+            table.rows_are.push_str(evil);
+            table.columns[0].0.push_str(evil);
+            table.rows[0].0.push_str(evil);
         }
     }
     Experiment {
