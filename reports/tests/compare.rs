@@ -213,3 +213,41 @@ fn junit_tells_of_every_expectation_and_the_audit() {
     let broken = estimate(&Experiment { replications: vec![broken, observations(1)], ..experiment(1) }).unwrap();
     assert!(broken.to_junit().contains("errors=\"1\""), "{}", broken.to_junit());
 }
+
+#[test]
+fn deployments_have_a_table_of_their_own() {
+    let deployed = |name: &str, seconds: f64, errors: f64| {
+        contender(name, 5, |experiment| {
+            for one in &mut experiment.replications {
+                let n = f64::from(one.replication);
+                let mut total = |name: &str, value: f64| {
+                    let (subject, name) = ("deployments".to_owned(), name.to_owned());
+                    one.counters.push(sim_core::observations::Counter { subject, name, value });
+                };
+                total("duration_s", seconds + n);
+                total("p99_during_s", 0.2);
+                total("in_service_minimum", 4.0);
+                total("new_revision_errors", errors + n * 0.5);
+            }
+        })
+    };
+    let found = compared(vec![deployed("rolling", 100.0, 50.0), deployed("canary", 400.0, 5.0)]);
+    // Five headline metrics, seven of deployments, one that was asked for.
+    assert_eq!((found.metrics.len(), found.comparisons), (13, 13));
+    let took = difference(&found, 1, "counters.deployments.duration_s");
+    assert_eq!((took.value, took.finding, took.better), (300.0, Finding::Higher, Some(false)));
+    let errors = difference(&found, 1, "counters.deployments.new_revision_errors");
+    assert_eq!((errors.value, errors.finding, errors.better), (-45.0, Finding::Lower, Some(true)));
+    let fewest = difference(&found, 1, "counters.deployments.in_service_minimum");
+    assert_eq!(fewest.finding, Finding::Identical);
+    let text = found.to_terminal(false, 110);
+    let row = text.lines().find(|line| line.trim_start().starts_with("canary ")).expect("a row");
+    assert!(text.contains("\nDeployments\n") && row.contains("402 s↑") && row.contains("6.0↓"), "{text}");
+    let markdown = found.to_markdown();
+    assert!(markdown.contains("## Deployments") && markdown.contains("+300 s ± 0"), "{markdown}");
+    let html = found.to_html();
+    assert!(html.contains("<h2>Deployments</h2>") && html.contains("fewest in service"));
+    // Without deployments there is none.
+    let without = compared(vec![contender("a", 5, |_| {}), contender("b", 5, more_failures)]);
+    assert!(!without.to_terminal(false, 110).contains("Deployments") && !without.to_html().contains("<h2>Deployments</h2>"));
+}

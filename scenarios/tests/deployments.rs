@@ -469,7 +469,7 @@ fn stages_and_alarms_are_in_the_log() {
         &[],
     );
     let kinds = |kind: LogKind| seen.log.iter().filter(|entry| entry.kind == kind).count();
-    assert!(kinds(LogKind::Deployment) > 8 && kinds(LogKind::Alarm) == 1);
+    assert!(kinds(LogKind::Deployment) == 6 && kinds(LogKind::Lifecycle) > 8 && kinds(LogKind::Alarm) == 1);
 }
 
 // ---------------------------------------------------------------- what is refused
@@ -491,4 +491,13 @@ fn what_does_not_fit_a_strategy_is_refused() {
     refused(&deploy("strategy = \"all_at_once\"\ntermination_wait = \"49h\""), "CodeDeploy");
     let warned = loaded(&deploy("strategy = \"linear\""), &[]).warnings;
     assert!(warned.iter().any(|text| text.contains("cannot end within the run")), "{warned:?}");
+}
+
+#[test]
+fn what_the_page_shows_is_legal() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployments.md")).expect("the page");
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).filter(|it| it.contains("[[deploy]]")).collect();
+    assert_eq!(blocks.len(), 1);
+    assert!(loaded(blocks[0], &["run.duration=60m"]).warnings.is_empty());
 }

@@ -137,8 +137,7 @@ impl Alb {
         let (blue, green) = (&self.books[blue.index()].name, &self.books[green.index()].name);
         let (to_blue, to_green) = (f64::from(1000 - share) / 10.0, f64::from(share) / 10.0);
         let what = format!("{to_blue} % of traffic go to target group {blue}, {to_green} % to {green}");
-        let now = cx.kernel.now();
-        cx.shared.observer.log_span(now, Some(now), LogKind::Deployment, &self.name, what);
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
         self.review_zones(cx);
     }
 

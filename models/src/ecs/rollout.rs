@@ -199,7 +199,8 @@ impl Ecs {
             let Some(stage) = rollout.plan().and_then(|plan| plan.stages.get(rollout.stage as usize)).cloned() else {
                 return;
             };
-            self.tell(stage.name.to_owned(), cx);
+            let what = format!("deployment {}: {}", rollout.number, stage.name);
+            cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
             let takes = match &stage.action {
                 Action::Pass => None,
                 Action::Shift(share) => {
