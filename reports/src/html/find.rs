@@ -8,7 +8,7 @@ use super::chart::{Chart, Line, PALETTE, css};
 use super::curve::{Curve, Dot, axis, below, extent, figure, mark, places};
 use super::figures::{Figure as Drawn, Key};
 use super::{figure_view, number, render};
-use crate::find::{Along, Evidence, Finding, Found, Search};
+use crate::find::{Along, Evidence, Finding, Found, Search, judge};
 use crate::format::{NONE, Unit, plain, tame};
 use crate::model::{Estimate, ExpectationResult};
 use crate::sweep::{Bound, Factor, Figure};
@@ -99,10 +99,11 @@ fn curve(case: &Found, factor: &Factor, path: &str, joined: bool) -> Option<Draw
         it.expectations.iter().filter(|result| path_of(result) == path).cloned().collect()
     };
     let dot = |(level, it): (usize, &Evidence)| {
-        let result = of(it).into_iter().next()?;
-        let value = Some(result.value).filter(|value| value.is_finite());
-        let figure = Figure { value, half_width: result.half_width, low: None, high: None };
-        Some(Dot { level, figure, colour: colour(it.finding) })
+        let results = of(it);
+        let first = results.first()?;
+        let value = Some(first.value).filter(|value| value.is_finite());
+        let figure = Figure { value, half_width: first.half_width, low: None, high: None };
+        Some(Dot { level, figure, colour: colour(judge(&results)) })
     };
     let bound = |it: ExpectationResult| Bound { text: it.text, metric: path.to_owned(), min: it.min, max: it.max };
     let bounds: Vec<Bound> = case.evidence.first().map(of).unwrap_or_default().into_iter().map(bound).collect();
