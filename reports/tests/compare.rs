@@ -249,5 +249,7 @@ fn deployments_have_a_table_of_their_own() {
     assert!(html.contains("<h2>Deployments</h2>") && html.contains("fewest in service"));
     // Without deployments there is none.
     let without = compared(vec![contender("a", 5, |_| {}), contender("b", 5, more_failures)]);
-    assert!(!without.to_terminal(false, 110).contains("Deployments") && !without.to_html().contains("<h2>Deployments</h2>"));
+    assert!(
+        !without.to_terminal(false, 110).contains("Deployments") && !without.to_html().contains("<h2>Deployments</h2>")
+    );
 }

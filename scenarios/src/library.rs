@@ -10,22 +10,17 @@ macro_rules! files {
 }
 
 /// By name.
-const LIBRARY: &[(&str, &str)] = files![
-    "library": "canary-weights", "cookie-in-cache-key", "deployments", "flood", "invalidation-storm", "mm1", "origin-failover",
-    "replay", "slow-target", "stampede", "three-tier", "three-tier-threaded", "web-shop", "zonal-shift"
-];
-const LIBRARY: &[(&str, &str)] = files!["library": "deployments", "dns-failover", "mm1", "replay", "retry-storm", "three-tier", "three-tier-threaded", "web-shop"];
-const LIBRARY: &[(&str, &str)] = files!["library": "bad-deployment", "circuit-breaker", "deployments", "mm1", "replay", "rolling-limits", "three-tier", "three-tier-threaded", "web-shop"];
 const LIBRARY: &[(&str, &str)] = files!["library":
-    "bad-deployment",
     "aurora-connections",
     "aurora-failover",
     "aurora-maintenance",
     "aurora-silence",
+    "bad-deployment",
     "canary-weights",
     "circuit-breaker",
     "cookie-in-cache-key",
     "deployments",
+    "dns-failover",
     "flood",
     "invalidation-storm",
     "mm1",
@@ -33,6 +28,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "rds-burst",
     "rds-deployments",
     "replay",
+    "retry-storm",
     "rolling-limits",
     "slow-target",
     "stampede",

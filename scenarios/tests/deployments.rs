@@ -495,9 +495,14 @@ fn what_does_not_fit_a_strategy_is_refused() {
 
 #[test]
 fn what_the_page_shows_is_legal() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployments.md")).expect("the page");
-    let blocks: Vec<&str> =
-        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).filter(|it| it.contains("[[deploy]]")).collect();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/deployments.md")).expect("the page");
+    let blocks: Vec<&str> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .filter(|it| it.contains("[[deploy]]"))
+        .collect();
     assert_eq!(blocks.len(), 1);
     assert!(loaded(blocks[0], &["run.duration=60m"]).warnings.is_empty());
 }

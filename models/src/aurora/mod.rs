@@ -16,9 +16,9 @@ mod proxy;
 mod server;
 mod serverless;
 mod settings;
-mod volume;
 #[cfg(test)]
 mod tests;
+mod volume;
 
 use sim_core::observations::LogKind;
 use sim_core::slab::{Key, Slab};

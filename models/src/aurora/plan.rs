@@ -120,9 +120,8 @@ impl Aurora {
         cx: &mut Cx<'_>,
     ) {
         let now = cx.now();
-        let works = |patching: &&ZeroDowntimePatching| {
-            !Draws::new(self.plan.chance, number.into()).chance(patching.failure)
-        };
+        let works =
+            |patching: &&ZeroDowntimePatching| !Draws::new(self.plan.chance, number.into()).chance(patching.failure);
         let patched = patching.filter(works);
         let writer = self.roles.writer;
         let how = match (patching, patched) {
@@ -175,7 +174,8 @@ impl Aurora {
                 *current = None;
                 let writer = self.roles.writer;
                 let alone = self.servers.iter().filter(|server| server.kind != Kind::Replica).count() == 1;
-                let next = left.iter().position(|&it| (alone || Some(it) != writer) && self.servers[it as usize].is_up());
+                let next =
+                    left.iter().position(|&it| (alone || Some(it) != writer) && self.servers[it as usize].is_up());
                 match next {
                     Some(place) => {
                         let instance = left.remove(place);
@@ -204,7 +204,8 @@ impl Aurora {
                         self.reset_connections(instance, false, cx);
                     }
                 }
-                let what = if succeeds { "the green instances have taken over" } else { "switchover timed out, rolled back" };
+                let what =
+                    if succeeds { "the green instances have taken over" } else { "switchover timed out, rolled back" };
                 cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
                 true
             }

@@ -370,7 +370,9 @@ impl Aurora {
         if server != TO_PROXY {
             if self.servers[server as usize].reach == Reach::Silent {
                 let patience = self.pool.connect_timeout.min(self.pool.acquire_timeout);
-                return cx.kernel.schedule_in(patience - self.connect_time, self.event(Event::ConnectTimeout(connection)));
+                return cx
+                    .kernel
+                    .schedule_in(patience - self.connect_time, self.event(Event::ConnectTimeout(connection)));
             }
             if let Err(cause) = self.servers[server as usize].accept() {
                 return self.not_connected(connection, cause, cx);
@@ -676,7 +678,8 @@ impl Aurora {
             use Phase::{Connecting, Cpu, Hanging, Testing, ToProxy, Waiting};
             matches!(phase, Connecting | Testing | ToProxy | Cpu | Waiting | Hanging)
         };
-        let count = |which: &dyn Fn(&Connection) -> bool| self.connections.iter().filter(|(_, wire)| which(wire)).count();
+        let count =
+            |which: &dyn Fn(&Connection) -> bool| self.connections.iter().filter(|(_, wire)| which(wire)).count();
         let working = count(&|wire| works(wire.phase)) as u64;
         let pools = || self.callers.iter().flatten().flatten().flat_map(|caller| &caller.pools);
         let waiting: u64 = pools().map(|pool| u64::from(pool.waiting)).sum();

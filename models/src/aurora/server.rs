@@ -95,8 +95,7 @@ impl Server {
         let lag_metric = is_read.then(|| metric(lag, unit));
         let burst_metric = settings.volume.as_ref().filter(|it| it.credits > 0.0).map(|_| metric("BurstBalance", "%"));
         let cache_metric = reads_pages.then(|| metric("BufferCacheHitRatio", "%"));
-        let acu_metric =
-            (instance.class.name == SERVERLESS_CLASS).then(|| metric("ServerlessDatabaseCapacity", "ACU"));
+        let acu_metric = (instance.class.name == SERVERLESS_CLASS).then(|| metric("ServerlessDatabaseCapacity", "ACU"));
         Self {
             short_name: instance.name.clone(),
             class: instance.class.clone(),

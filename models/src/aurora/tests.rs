@@ -974,7 +974,10 @@ fn zero_downtime_patching_pauses_the_writer_for_5_s_and_restarts_the_reader() {
     assert!(bed.aurora.servers[1].is_up());
     // The session is kept, the query waits for the end of the pause.
     assert_eq!(bed.answers(), [(0, 9015, Cause::None), (1, 15_010, Cause::None)]);
-    assert_eq!(bed.finish().counters.iter().filter(|it| it.name == "connections opened").map(|it| it.value).sum::<f64>(), 1.0);
+    assert_eq!(
+        bed.finish().counters.iter().filter(|it| it.name == "connections opened").map(|it| it.value).sum::<f64>(),
+        1.0
+    );
     let outage = outage_of(&upgrade(1.0), WRITE);
     assert!((24.5..=25.5).contains(&outage), "{outage}");
     let outage = outage_of(&planned(vec![Change::MajorUpgrade { takes: seconds(600.0) }]), WRITE);

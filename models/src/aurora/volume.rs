@@ -77,7 +77,9 @@ mod tests {
     /// The table of the EC2 guide: GiB, seconds of burst, seconds to fill.
     #[test]
     fn gp2_bursts_and_refills_for_as_long_as_the_table_says() {
-        for (gib, burst, refill) in [(33.0, 1862.0, 54_000.0), (100.0, 2000.0, 18_000.0), (334.0, 2703.0, 5389.0), (750.0, 7200.0, 2400.0)] {
+        for (gib, burst, refill) in
+            [(33.0, 1862.0, 54_000.0), (100.0, 2000.0, 18_000.0), (334.0, 2703.0, 5389.0), (750.0, 7200.0, 2400.0)]
+        {
             let (measured_burst, measured_refill) = measured(gib);
             assert!((measured_burst - burst).abs() <= 3.0, "{gib} GiB: {measured_burst} s of burst, not {burst}");
             assert!((measured_refill - refill).abs() <= 2.0, "{gib} GiB: {measured_refill} s to fill, not {refill}");

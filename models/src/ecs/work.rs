@@ -450,9 +450,7 @@ impl Ecs {
                     self.tasks[task].slowdown = if begins { factor } else { 1.0 };
                 }
             }
-            FaultAction::Database { .. }
-            | FaultAction::ZonalShift { .. }
-            | FaultAction::DisruptConnectivity(_) => {}
+            FaultAction::Database { .. } | FaultAction::ZonalShift { .. } | FaultAction::DisruptConnectivity(_) => {}
         }
     }
 

@@ -255,10 +255,22 @@ impl Check<'_> {
             None => most / 2.0,
         };
         Proxy {
-            borrow_timeout: self.time(&proxy.connection_borrow_timeout, "connection_borrow_timeout", 0.0, 3600.0, "RDS Proxy"),
+            borrow_timeout: self.time(
+                &proxy.connection_borrow_timeout,
+                "connection_borrow_timeout",
+                0.0,
+                3600.0,
+                "RDS Proxy",
+            ),
             max_connections: most,
             max_idle_connections: idle / most,
-            idle_client_timeout: self.time(&proxy.idle_client_timeout, "idle_client_timeout", 60.0, 28_800.0, "RDS Proxy"),
+            idle_client_timeout: self.time(
+                &proxy.idle_client_timeout,
+                "idle_client_timeout",
+                60.0,
+                28_800.0,
+                "RDS Proxy",
+            ),
             latency: self.delay(&proxy.latency, "latency"),
         }
     }
@@ -321,10 +333,9 @@ impl Check<'_> {
             self.error(instance.db_instance_class.span, title, label);
             return Class { name: SERVERLESS.into(), vcpu: 1.0, max_connections: 1, memory_gib: 1.0 };
         };
-        for (key, span) in [
-            ("vcpu", instance.vcpu.as_ref().map(|it| it.span)),
-            ("memory", instance.memory.as_ref().map(|it| it.span)),
-        ] {
+        for (key, span) in
+            [("vcpu", instance.vcpu.as_ref().map(|it| it.span)), ("memory", instance.memory.as_ref().map(|it| it.span))]
+        {
             if let Some(span) = span {
                 self.error(span, format!("`{key}` of a serverless instance follows from its capacity"), "remove it");
             }
@@ -365,7 +376,8 @@ impl Check<'_> {
 
     fn class(&mut self, instance: &raw::Instance, engine: raw::Engine) -> Class {
         let all_given = instance.vcpu.is_some() && instance.memory.is_some() && instance.max_connections.is_some();
-        let known = self.known_class(&instance.db_instance_class, engine, all_given, instance.max_connections.is_some());
+        let known =
+            self.known_class(&instance.db_instance_class, engine, all_given, instance.max_connections.is_some());
         Class {
             name: known.name,
             vcpu: instance.vcpu.as_ref().map_or(known.vcpu, |vcpu| self.vcpu(vcpu)),

@@ -42,7 +42,8 @@ impl Check<'_> {
         };
         self.warn_if_too_late(deploy, &strategy, run);
         let revision = self.revision(&deploy.revision);
-        let circuit_breaker = deploy.deployment_circuit_breaker.as_ref().map(|breaker| self.circuit_breaker(breaker));
+        let circuit_breaker =
+            deploy.deployment_circuit_breaker.as_ref().map(|breaker| self.deployment_circuit_breaker(breaker));
         if deploy.alarms.len() > MAX_ALARMS {
             self.error(deploy.alarms.span, "too many alarms", format!("at most {MAX_ALARMS}"));
         }
@@ -52,7 +53,7 @@ impl Check<'_> {
             .iter()
             .filter_map(|alarm| self.deployment_alarm(alarm, service?, groups, behind.albs))
             .collect();
-        let database_change = deploy.database_change.as_ref().and_then(|change| self.database_change(change));
+        let database_change = deploy.database_change.as_ref().and_then(|change| self.schema_change(change));
         let rollback = deploy.rollback.as_ref().is_none_or(|rollback| rollback.value);
         Some(Deployment {
             at,
@@ -227,7 +228,7 @@ impl Check<'_> {
         }
     }
 
-    fn circuit_breaker(&mut self, breaker: &raw::CircuitBreaker) -> CircuitBreaker {
+    fn deployment_circuit_breaker(&mut self, breaker: &raw::CircuitBreaker) -> CircuitBreaker {
         let kind = match breaker.threshold_type.value {
             raw::ThresholdType::BoundedPercent => ThresholdType::BoundedPercent,
             raw::ThresholdType::UnboundedPercent => ThresholdType::UnboundedPercent,
@@ -332,7 +333,7 @@ impl Check<'_> {
         })
     }
 
-    fn database_change(&mut self, change: &raw::DatabaseChange) -> Option<DatabaseChange> {
+    fn schema_change(&mut self, change: &raw::DatabaseChange) -> Option<DatabaseChange> {
         let duration = self.time(&change.duration, "duration", 0.0, DAY, "");
         let Endpoint::Aurora(cluster) = self.endpoint(&change.target, &[Section::Aurora], None, "`target`") else {
             return None;

@@ -138,9 +138,11 @@ impl Check<'_> {
             ApiAction::ModifyCluster => match change.engine_version.as_ref()?.value {
                 raw::Version::Major => Change::MajorUpgrade { takes: duration(self, MAJOR_UPGRADE) },
                 raw::Version::Minor => Change::MinorUpgrade {
-                    patching: (planning.is_aurora() && change.zero_downtime_patching.value).then(|| ZeroDowntimePatching {
-                        pause: self.delay(&change.patching_pause, "patching_pause"),
-                        failure: self.share(&change.patching_failure, "patching_failure"),
+                    patching: (planning.is_aurora() && change.zero_downtime_patching.value).then(|| {
+                        ZeroDowntimePatching {
+                            pause: self.delay(&change.patching_pause, "patching_pause"),
+                            failure: self.share(&change.patching_failure, "patching_failure"),
+                        }
                     }),
                     restart: duration(self, MINOR_UPGRADE),
                 },
@@ -178,7 +180,7 @@ impl Check<'_> {
 
     /// Refuses parameters that an action does not have, and asks for those that it needs.
     fn change_keys(&mut self, change: &raw::Maintenance, planning: &Planning<'_>) {
-        use ApiAction::{Failover, ModifyCluster, ModifyInstance, Reboot, SystemUpdate, Switchover};
+        use ApiAction::{Failover, ModifyCluster, ModifyInstance, Reboot, Switchover, SystemUpdate};
         let action = change.action.value;
         let name = change_name(action);
         if let Of::Database(database) = planning.of {
@@ -209,7 +211,12 @@ impl Check<'_> {
                 matches!(action, ModifyInstance | ModifyCluster | SystemUpdate | Switchover),
                 false,
             ),
-            ("failover_first", change.failover_first.value.then_some(change.failover_first.span), planning.is_aurora() && action == ModifyInstance, false),
+            (
+                "failover_first",
+                change.failover_first.value.then_some(change.failover_first.span),
+                planning.is_aurora() && action == ModifyInstance,
+                false,
+            ),
         ];
         for (key, span, fits, needed) in keys {
             match span {

@@ -4,7 +4,6 @@
 mod alb;
 mod aurora;
 mod bounds;
-mod maintenance;
 mod catalog;
 mod client;
 pub(crate) mod cloudfront;
@@ -13,6 +12,7 @@ mod dynamodb;
 mod ecs;
 pub(crate) mod geography;
 mod global_accelerator;
+mod maintenance;
 mod rds;
 mod reach;
 pub(crate) mod route53;

@@ -48,8 +48,10 @@ pub(super) fn zones(database: &raw::Database) -> Vec<String> {
     let all = &database.availability_zones;
     let zone = |n: usize| all.get(n % all.len().max(1)).map_or(String::new(), |zone| zone.value.clone());
     let own = (0..own_instances(database)).map(|n| zone(n.into()));
-    let replicas =
-        database.read_replicas.iter().map(|it| it.availability_zone.as_ref().map_or(zone(0), |zone| zone.value.clone()));
+    let replicas = database
+        .read_replicas
+        .iter()
+        .map(|it| it.availability_zone.as_ref().map_or(zone(0), |zone| zone.value.clone()));
     own.chain(replicas).collect()
 }
 
@@ -208,8 +210,14 @@ impl Check<'_> {
             }
             (raw::StorageType::Gp3, _) => {
                 let least = if striped { 12_000.0 } else { 3000.0 };
-                if let (Some(rate), Some(iops)) = (asked.filter(|rate| !(least..=64_000.0).contains(rate)), &storage.iops) {
-                    self.error(iops.span, format!("gp3 of this size has 12,000 to 64,000 IOPS, not {rate}"), "out of bounds");
+                if let (Some(rate), Some(iops)) =
+                    (asked.filter(|rate| !(least..=64_000.0).contains(rate)), &storage.iops)
+                {
+                    self.error(
+                        iops.span,
+                        format!("gp3 of this size has 12,000 to 64,000 IOPS, not {rate}"),
+                        "out of bounds",
+                    );
                 }
                 steady(asked.unwrap_or(least))
             }

@@ -125,16 +125,35 @@ impl Check<'_> {
             let title = format!("`{}` could be confused with a part of the architecture", name.value);
             self.error(name.span, title, "begin it with another word");
         }
-        const TARGETS: [Section; 6] = [
-            Section::Record,
-            Section::CloudFront,
-            Section::GlobalAccelerator,
-            Section::Alb,
-            Section::Ecs,
-            Section::Station,
-        ];
-        const PROBED: [Section; 5] =
-            [Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
+    }
+
+    fn changes(&mut self, run: &models::architecture::Run) -> Vec<Change> {
+        let doc = self.doc;
+        if doc.change.len() > 10_000 {
+            self.error(doc.change.span, "too many changes", "at most 10000");
+        }
+        let mut changes = Vec::new();
+        for change in doc.change.iter() {
+            let at = self.instant(&change.at, run, "change");
+            let Some(number) = self.named(&change.name, &doc.route53, "name of Route 53") else { continue };
+            let upsert = self.record(RecordId(number as u16), &change.name, &change.upsert);
+            changes.push(Change { at, record: RecordId(number as u16), upsert });
+        }
+        changes.sort_by_key(|change| change.at);
+        changes
+    }
+
+    /// What a name is, from the start or from a change on.
+    fn record(&mut self, id: RecordId, name: &Sp<String>, record: &raw::Record) -> Record {
+        let answers = self.answers(id, record);
+        let endpoints = || answers.iter().map(|answer| answer.endpoint);
+        let aliased = |endpoint: Endpoint| {
+            matches!(
+                endpoint,
+                Endpoint::Alb(_) | Endpoint::CloudFront(_) | Endpoint::GlobalAccelerator(_) | Endpoint::Record(_)
+            )
+        };
+        let can_be_alias = endpoints().all(aliased);
         let alias = record.alias.as_ref().map_or(can_be_alias, |alias| alias.value);
         let broken = endpoints().any(|endpoint| endpoint == BROKEN);
         if let (Some(wanted), false) = (&record.alias, can_be_alias || broken)

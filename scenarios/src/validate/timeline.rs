@@ -196,7 +196,8 @@ impl Check<'_> {
     fn fault_keys(&mut self, fault: &raw::Fault) {
         let action = fault.action.value;
         let (stop, stress) = (action == Action::StopTask, action == Action::CpuStress);
-        let of_database = matches!(self.look_up(&fault.target).0.map(|(section, _)| section), Some(Section::Aurora | Section::Rds));
+        let of_database =
+            matches!(self.look_up(&fault.target).0.map(|(section, _)| section), Some(Section::Aurora | Section::Rds));
         let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
         let zonal = match action {
             Action::DisruptConnectivity => of_database,
