@@ -40,7 +40,7 @@ pub enum Source {
     /// An edge location, whoever is behind it.
     Edge(CloudFrontId, u16),
     /// A task that calls.
-    Task(EcsId, u32),
+    Task(ComputeId, u32),
     /// A health checker.
     Checker(u16),
 }

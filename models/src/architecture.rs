@@ -9,7 +9,7 @@ use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, deployment, dynamodb, ecs, global_accelerator, route53, station,
+    alb, aurora, autoscaling, client, cloudfront, deployment, dynamodb, ec2, ecs, global_accelerator, route53, station,
     timeline, waf,
 };
 
@@ -44,6 +44,8 @@ pub struct Architecture {
     pub web_acls: Vec<(crate::ids::Endpoint, crate::ids::WafId)>,
     /// ECS services.
     pub ecs: Vec<ecs::Settings>,
+    /// EC2 Auto Scaling groups, and instances that stand alone.
+    pub ec2: Vec<ec2::Settings>,
     /// Aurora clusters.
     pub aurora: Vec<aurora::Settings>,
     /// DynamoDB tables.

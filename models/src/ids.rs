@@ -44,6 +44,8 @@ id! {
     StationId(u16);
     /// A web ACL.
     WafId(u16);
+    /// An EC2 Auto Scaling group.
+    Ec2Id(u16);
     /// A published CloudWatch metric.
     MetricId(u16);
 }
@@ -61,6 +63,8 @@ pub enum Endpoint {
     Alb(AlbId),
     /// An ECS service; [`crate::Request::target`] says which task, or the service picks one in turn.
     Ecs(EcsId),
+    /// An EC2 Auto Scaling group; [`crate::Request::target`] says which instance, or any in turn.
+    Ec2(Ec2Id),
     /// An Aurora cluster.
     Aurora(AuroraId),
     /// A table.
@@ -69,3 +73,58 @@ pub enum Endpoint {
     Station(StationId),
 }
 const _: () = assert!(size_of::<Endpoint>() == 4);
+
+impl Endpoint {
+    /// Whose processes serve there, if anybody's.
+    #[must_use]
+    pub fn service(self) -> Option<ComputeId> {
+        match self {
+            Self::Ecs(id) => Some(id.into()),
+            Self::Ec2(id) => Some(id.into()),
+            _ => None,
+        }
+    }
+}
+
+/// Whoever has processes that serve requests and call others: an ECS service, an EC2 Auto Scaling group. Even numbers are
+/// services, odd ones groups, so that the numbers in use are small.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ComputeId(pub u16);
+
+/// See [`ComputeId`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compute {
+    /// An ECS service.
+    Ecs(EcsId),
+    /// An EC2 Auto Scaling group.
+    Ec2(Ec2Id),
+}
+
+impl ComputeId {
+    /// Which it is.
+    #[inline]
+    #[must_use]
+    pub fn get(self) -> Compute {
+        if self.0 & 1 == 0 { Compute::Ecs(EcsId(self.0 / 2)) } else { Compute::Ec2(Ec2Id(self.0 / 2)) }
+    }
+    /// Where requests for it are offered.
+    #[must_use]
+    pub fn endpoint(self) -> Endpoint {
+        match self.get() {
+            Compute::Ecs(id) => Endpoint::Ecs(id),
+            Compute::Ec2(id) => Endpoint::Ec2(id),
+        }
+    }
+}
+
+impl From<EcsId> for ComputeId {
+    fn from(id: EcsId) -> Self {
+        Self(2 * id.0)
+    }
+}
+
+impl From<Ec2Id> for ComputeId {
+    fn from(id: Ec2Id) -> Self {
+        Self(2 * id.0 + 1)
+    }
+}

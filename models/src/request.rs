@@ -224,7 +224,9 @@ pub enum Holder {
     /// The client that sent it.
     Client(TrafficId),
     /// A task that called a dependency: the request it works on.
-    Call(EcsId, RequestKey),
+    Call(ComputeId, RequestKey),
+    /// The health check of a task's container.
+    ContainerCheck(EcsId),
     /// A load balancer's health check of a target.
     TargetProbe(AlbId, TargetKey),
     /// A Route 53 health check: its number, and the checker's number.

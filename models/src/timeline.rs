@@ -42,12 +42,28 @@ pub enum FaultAction {
         /// What.
         fault: aurora::Fault,
     },
+    /// Tasks of a service do not get to RUNNING while it lasts: the image cannot be pulled.
+    LaunchFailure {
+        /// Whose.
+        service: EcsId,
+    },
+    /// What becomes of some instances of an Auto Scaling group, or of the container instances of a service.
+    Instances {
+        /// Whose.
+        of: ComputeId,
+        /// Index of the zone; none = any.
+        zone: Option<u16>,
+        /// How many (the oldest); none = all.
+        count: Option<u32>,
+        /// What.
+        fault: InstanceFault,
+    },
     /// `aws:network:disrupt-connectivity`: no packet reaches a service while it lasts.
     DisruptConnectivity(Endpoint),
     /// Share of a service's requests answered with an error while it lasts, by its tasks of one zone or by all.
     ErrorRate {
         /// Whose.
-        service: EcsId,
+        service: ComputeId,
         /// Index of the zone; none = any.
         zone: Option<u16>,
         /// 0..=1.
@@ -56,7 +72,7 @@ pub enum FaultAction {
     /// `aws:ecs:task-network-latency`: added to every request of the service's tasks, of one zone or of all, while it lasts.
     NetworkLatency {
         /// Whose.
-        service: EcsId,
+        service: ComputeId,
         /// Index of the zone; none = any.
         zone: Option<u16>,
         /// How much.
@@ -65,7 +81,7 @@ pub enum FaultAction {
     /// `aws:ecs:task-network-blackhole-port`: packets to the service's tasks, of one zone or of all, are lost while it lasts.
     Blackhole {
         /// Whose.
-        service: EcsId,
+        service: ComputeId,
         /// Index of the zone; none = any.
         zone: Option<u16>,
     },
@@ -79,12 +95,27 @@ pub enum FaultAction {
     /// `aws:ecs:task-cpu-stress`: the CPU steps of the service take this many times as long while it lasts.
     CpuStress {
         /// Whose.
-        service: EcsId,
+        service: ComputeId,
         /// Factor.
         factor: f64,
-        /// Only this many of its tasks (the oldest); none = all.
+        /// Only this many of its tasks or instances (the oldest); none = all.
         count: Option<u32>,
     },
+}
+
+/// What goes wrong with instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceFault {
+    /// `aws:ec2:stop-instances`; started again when the fault's time is over, if they are still there.
+    Stop,
+    /// `aws:ec2:reboot-instances`.
+    Reboot,
+    /// `aws:ec2:terminate-instances`.
+    Terminate,
+    /// `aws:ecs:drain-container-instances`: no more tasks on them, and those there are replaced elsewhere.
+    Drain,
+    /// Its host or its operating system does not work while the fault lasts: status checks fail, nobody is answered.
+    Impair(crate::ec2::Impairment),
 }
 
 /// What happens on the timeline.

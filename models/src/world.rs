@@ -17,7 +17,8 @@ use crate::client::Client;
 use crate::cloudfront::CloudFront;
 use crate::cloudwatch::Metrics;
 use crate::dynamodb::Table;
-use crate::ecs::Ecs;
+use crate::ec2::Group;
+use crate::ecs::{Ecs, Fargate};
 use crate::global_accelerator::GlobalAccelerator;
 use crate::ids::*;
 use crate::observer::{Findings, Observed, Observer};
@@ -28,7 +29,8 @@ use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
 use crate::waf::Waf;
 use crate::{
-    alb, aurora, client, cloudfront, cloudwatch, dynamodb, ecs, global_accelerator, route53, station, timeline,
+    alb, aurora, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, global_accelerator, route53, station,
+    timeline,
 };
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
@@ -49,8 +51,12 @@ pub enum Event {
     GlobalAccelerator(GlobalAcceleratorId, global_accelerator::Event),
     /// See [`alb::Event`].
     Alb(AlbId, alb::Event),
+    /// See [`compute::Event`].
+    Compute(ComputeId, compute::Event),
     /// See [`ecs::Event`].
     Ecs(EcsId, ecs::Event),
+    /// See [`ec2::Event`].
+    Ec2(Ec2Id, ec2::Event),
     /// See [`aurora::Event`].
     Aurora(AuroraId, aurora::Event),
     /// See [`dynamodb::Event`].
@@ -73,14 +79,14 @@ const _: () = assert!(size_of::<Event>() <= 16);
 /// What control planes tell each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Control {
-    /// ECS registers a task with a target group; then the numbers of its zone and of itself within its service.
-    Register(AlbId, TargetGroupId, EcsId, TaskKey, u8, u32),
+    /// A task or instance is registered with a target group; then the numbers of its zone and of itself within its service.
+    Register(AlbId, TargetGroupId, ComputeId, TaskKey, u8, u32),
     /// ECS takes a task out of a target group: no new requests, in-flight ones have the deregistration delay.
     Deregister(AlbId, TargetGroupId, TaskKey),
     /// The load balancer has finished draining a task.
-    Drained(EcsId, TaskKey),
+    Drained(ComputeId, TaskKey),
     /// The load balancer's view of a task's health changed.
-    TargetHealth(EcsId, TaskKey, bool),
+    TargetHealth(ComputeId, TaskKey, bool),
     /// Whether a load balancer has healthy targets enough, in any zone, for those who go by its health to send requests to it.
     AliasHealth(AlbId, bool),
     /// Of what goes to either of two groups (blue, green), so many thousandths go to the second from now on.
@@ -88,7 +94,13 @@ pub enum Control {
     /// A change of its schema keeps writes from a cluster for a while: they wait (true) or fail.
     PauseWrites(AuroraId, SimDuration, bool),
     /// A task is gone: its connections are closed.
-    TaskGone(EcsId, TaskKey),
+    TaskGone(ComputeId, TaskKey),
+    /// A service asks for a task.
+    LaunchTask(EcsId, TaskKey),
+    /// A process needs more memory than it may have: it is killed.
+    OutOfMemory(ComputeId, TaskKey),
+    /// A process that only finishes what it had has finished it, calls aside.
+    Idle(ComputeId, TaskKey),
     /// A task is gone without draining: its target with it.
     TargetGone(AlbId, TargetGroupId, TaskKey),
     /// A service tells its scaler how many tasks it wants at present.
@@ -199,6 +211,8 @@ pub struct Models {
     /// Which of them looks first at what is offered to whom, in order of endpoint.
     web_acls: Vec<(Endpoint, WafId)>,
     ecs: Vec<Ecs>,
+    fargate: Fargate,
+    groups: Vec<Group>,
     auroras: Vec<Aurora>,
     tables: Vec<Table>,
     stations: Vec<Station>,
@@ -245,6 +259,8 @@ impl Models {
             wafs: build(&architecture.waf, |_, s| Waf::new(s, &mut cx)),
             web_acls: architecture.web_acls.clone(),
             ecs: build(&architecture.ecs, |i, s| Ecs::new(EcsId(i), s, &mut cx)),
+            fargate: Fargate::default(),
+            groups: build(&architecture.ec2, |i, s| Group::new(Ec2Id(i), s, &mut cx)),
             auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
             tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
@@ -274,6 +290,7 @@ impl Models {
         self.timeline.start(&mut cx);
 
         self.ecs.iter_mut().for_each(|service| service.start(&mut cx));
+        self.groups.iter_mut().for_each(|group| group.start(&mut cx));
         self.albs.iter_mut().for_each(|alb| alb.start(&mut cx));
         self.drain(kernel);
         let mut cx = Cx { kernel, shared: &mut self.shared };
@@ -324,6 +341,7 @@ impl Models {
             Endpoint::GlobalAccelerator(id) => self.accelerators[id.index()].on_offer(key, cx),
             Endpoint::Alb(id) => self.albs[id.index()].on_offer(key, cx),
             Endpoint::Ecs(id) => self.ecs[id.index()].on_offer(key, cx),
+            Endpoint::Ec2(id) => self.groups[id.index()].on_offer(key, cx),
             Endpoint::Aurora(id) => self.auroras[id.index()].on_offer(key, cx),
             Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
             Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
@@ -354,7 +372,11 @@ impl Models {
         let frame = cx.request(key).pop();
         match frame.holder {
             Holder::Client(id) => self.clients[id.index()].on_reply(key, cx),
-            Holder::Call(id, parent) => self.ecs[id.index()].on_call_reply(key, parent, cx),
+            Holder::Call(id, parent) => match id.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].on_call_reply(key, parent, cx),
+                Compute::Ec2(id) => self.groups[id.index()].on_call_reply(key, parent, cx),
+            },
+            Holder::ContainerCheck(id) => self.ecs[id.index()].on_check_reply(key, cx),
             Holder::RouteProbe(check, checker) => self.route53.on_probe_reply(key, check, checker, cx),
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
@@ -368,13 +390,11 @@ impl Models {
     fn control(&mut self, control: Control, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         match control {
-            Control::Register(alb, group, ecs, task, zone, number) => {
-                self.albs[alb.index()].register(group, Endpoint::Ecs(ecs), task, Some(zone), number, cx);
+            Control::Register(alb, group, service, task, zone, number) => {
+                self.albs[alb.index()].register(group, service.endpoint(), task, Some(zone), number, cx);
             }
             Control::Deregister(alb, group, task) => self.albs[alb.index()].deregister(group, task, cx),
             Control::TargetGone(alb, group, task) => self.albs[alb.index()].target_gone(group, task, cx),
-            Control::Drained(ecs, task) => self.ecs[ecs.index()].drained(task, cx),
-            Control::TargetHealth(ecs, task, healthy) => self.ecs[ecs.index()].target_health(task, healthy),
             Control::AliasHealth(alb, healthy) => {
                 self.route53.target_health(alb, healthy, cx);
                 self.accelerators.iter_mut().for_each(|it| it.target_health(alb, healthy, cx));
@@ -385,8 +405,28 @@ impl Models {
             Control::PauseWrites(cluster, duration, blocks) => {
                 self.auroras[cluster.index()].pause_writes(duration, blocks, cx);
             }
-            Control::TaskGone(ecs, task) => {
-                self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(ecs, task, cx));
+            Control::Drained(service, task) => match service.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].drained(task, cx),
+                Compute::Ec2(id) => self.groups[id.index()].drained(task, cx),
+            },
+            Control::TargetHealth(service, task, healthy) => match service.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].target_health(task, healthy),
+                Compute::Ec2(id) => self.groups[id.index()].target_health(task, healthy, cx),
+            },
+            Control::LaunchTask(id, task) => {
+                let after = self.fargate.accept(cx.now());
+                self.ecs[id.index()].accepted(task, after, cx);
+            }
+            Control::OutOfMemory(service, task) => match service.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].out_of_memory(task, cx),
+                Compute::Ec2(id) => self.groups[id.index()].out_of_memory(task, cx),
+            },
+            Control::Idle(service, task) => match service.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].stop_if_idle(task, cx),
+                Compute::Ec2(id) => self.groups[id.index()].stop_if_idle(task, cx),
+            },
+            Control::TaskGone(service, task) => {
+                self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(service, task, cx));
             }
             Control::DesiredCount(ecs, desired) => self.autoscaling.desired_count(ecs, desired, cx),
             Control::SetDesiredCount(ecs, desired) => self.ecs[ecs.index()].set_desired_count(desired, cx),
@@ -404,13 +444,23 @@ impl Models {
                     }
                     FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
                     FaultAction::DisruptConnectivity(endpoint) => cx.set_reachable(endpoint, !begins),
-                    FaultAction::StopTask { service, .. }
-                    | FaultAction::ErrorRate { service, .. }
+                    FaultAction::StopTask { service, zone, count } => {
+                        if begins {
+                            self.ecs[service.index()].stop_tasks(zone, count, cx);
+                        }
+                    }
+                    FaultAction::LaunchFailure { service } => self.ecs[service.index()].launch_fault(begins),
+                    FaultAction::Instances { of, zone, count, fault } => match of.get() {
+                        Compute::Ecs(id) => self.ecs[id.index()].instance_fault(fault, zone, count, begins, cx),
+                        Compute::Ec2(id) => self.groups[id.index()].instance_fault(fault, zone, count, begins, cx),
+                    },
+                    FaultAction::ErrorRate { service, .. }
                     | FaultAction::Blackhole { service, .. }
                     | FaultAction::NetworkLatency { service, .. }
-                    | FaultAction::CpuStress { service, .. } => {
-                        self.ecs[service.index()].fault(&fault.action, begins, cx);
-                    }
+                    | FaultAction::CpuStress { service, .. } => match service.get() {
+                        Compute::Ecs(id) => self.ecs[id.index()].fault(&fault.action, begins),
+                        Compute::Ec2(id) => self.groups[id.index()].fault(&fault.action, begins),
+                    },
                 }
             }
         }
@@ -426,6 +476,7 @@ impl Models {
         self.albs.iter_mut().for_each(|it| visit(it, cx));
         self.wafs.iter_mut().for_each(|it| visit(it, cx));
         self.ecs.iter_mut().for_each(|it| visit(it, cx));
+        self.groups.iter_mut().for_each(|it| visit(it, cx));
         self.auroras.iter_mut().for_each(|it| visit(it, cx));
         self.tables.iter_mut().for_each(|it| visit(it, cx));
         self.stations.iter_mut().for_each(|it| visit(it, cx));
@@ -516,7 +567,12 @@ impl World for Models {
             Event::CloudFront(id, event) => self.cloudfronts[id.index()].on(event, cx),
             Event::GlobalAccelerator(id, event) => self.accelerators[id.index()].on(event, cx),
             Event::Alb(id, event) => self.albs[id.index()].on(event, cx),
+            Event::Compute(id, event) => match id.get() {
+                Compute::Ecs(id) => self.ecs[id.index()].on_work(event, cx),
+                Compute::Ec2(id) => self.groups[id.index()].on_work(event, cx),
+            },
             Event::Ecs(id, event) => self.ecs[id.index()].on(event, cx),
+            Event::Ec2(id, event) => self.groups[id.index()].on(event, cx),
             Event::Aurora(id, event) => self.auroras[id.index()].on(event, cx),
             Event::DynamoDb(id, event) => self.tables[id.index()].on(event, cx),
             Event::Station(id, event) => self.stations[id.index()].on(event, cx),
@@ -572,6 +628,7 @@ pub(crate) mod bench {
             global_accelerators: Vec::new(),
             alb: Vec::new(),
             ecs: Vec::new(),
+            ec2: vec![],
             aurora: Vec::new(),
             dynamodb: Vec::new(),
             stations: Vec::new(),

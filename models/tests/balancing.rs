@@ -76,7 +76,7 @@ fn a_slow_target_hurts_round_robin_and_least_outstanding_requests_avoids_it() {
         a.faults.push(Fault {
             at: SimTime::from_secs(60),
             duration: secs(180),
-            action: FaultAction::CpuStress { service: EcsId(0), factor: 5.0, count: Some(1) },
+            action: FaultAction::CpuStress { service: EcsId(0).into(), factor: 5.0, count: Some(1) },
             name: "aws:ecs:task-cpu-stress".into(),
             target: "ecs.web".into(),
         });

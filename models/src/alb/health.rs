@@ -165,6 +165,7 @@ impl Alb {
         target.begins_slowly = true;
         let who = match target.to {
             Endpoint::Ecs(_) => format!("task {}", target.number),
+            Endpoint::Ec2(_) => format!("instance {}", target.number),
             _ => "the target".to_owned(),
         };
         group.seat_targets(&mut self.targets, now);
@@ -183,7 +184,7 @@ impl Alb {
     /// The service of a target hears of its health: good news once every node has it healthy.
     pub(super) fn tell_service(&self, key: TargetKey, healthy: bool, cx: &mut Cx<'_>) {
         let target = &self.targets[key];
-        let Endpoint::Ecs(service) = target.to else { return };
+        let Some(service) = target.to.service() else { return };
         let (group, task) = (target.group, target.task);
         if !healthy || self.copies(group, task).all(|copy| self.targets[copy].state == State::Healthy) {
             cx.control(Control::TargetHealth(service, task, healthy));

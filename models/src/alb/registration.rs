@@ -67,7 +67,7 @@ impl Alb {
         let book = &self.books[group.index()];
         if copies.is_empty() {
             // Nothing to drain: whoever waits for the end of it hears so at once.
-            if let Targets::Ecs(service) = book.serves {
+            if let Some(service) = book.serves.service() {
                 cx.control(Control::Drained(service, task));
             }
             return;
@@ -100,7 +100,7 @@ impl Alb {
         }
         let elsewhere =
             |(_, it): (TargetKey, &Target)| it.state == State::Draining && (it.group, it.task) == (group, task);
-        if let Endpoint::Ecs(service) = to
+        if let Some(service) = to.service()
             && !self.targets.iter().any(elsewhere)
         {
             cx.control(Control::Drained(service, task));

@@ -204,8 +204,22 @@ impl Minimum {
 pub enum Targets {
     /// The tasks of a service, registered and deregistered by ECS.
     Ecs(EcsId),
+    /// The instances of an Auto Scaling group, registered and deregistered by it.
+    Ec2(Ec2Id),
     /// Plain stations, each one target, registered for good.
     Station(StationId),
+}
+
+impl Targets {
+    /// Whose tasks or instances they are, if anybody's.
+    #[must_use]
+    pub fn service(self) -> Option<ComputeId> {
+        match self {
+            Self::Ecs(id) => Some(id.into()),
+            Self::Ec2(id) => Some(id.into()),
+            Self::Station(_) => None,
+        }
+    }
 }
 
 /// How a target is chosen.

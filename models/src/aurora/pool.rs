@@ -154,13 +154,13 @@ pub(super) fn endpoint_name<'a>(endpoint: &'a ClusterEndpoint, instances: &'a [I
 /// Who makes a call: number of its service, and its task. Whoever is no task counts as one.
 pub(super) fn caller_of(request: &Request) -> (u16, TaskKey) {
     match request.bottom() {
-        Holder::Call(ecs, _) => (number_of(ecs), request.target),
+        Holder::Call(caller, _) => (number_of(caller), request.target),
         _ => (0, TaskKey { slot: 0, generation: 0 }),
     }
 }
 
-fn number_of(ecs: EcsId) -> u16 {
-    ecs.0 + 1 + PROXY
+fn number_of(caller: ComputeId) -> u16 {
+    caller.0 + 1 + PROXY
 }
 
 impl Aurora {
@@ -618,8 +618,8 @@ impl Aurora {
     }
 
     /// A calling task is gone: its connections close, queries on them are killed.
-    pub fn task_gone(&mut self, ecs: EcsId, task: TaskKey, cx: &mut Cx<'_>) {
-        self.dismiss(number_of(ecs), task, cx);
+    pub fn task_gone(&mut self, caller: ComputeId, task: TaskKey, cx: &mut Cx<'_>) {
+        self.dismiss(number_of(caller), task, cx);
     }
 
     /// The address that an endpoint's name stood for at an instant not long ago.

@@ -129,7 +129,8 @@ impl Bed {
     fn ask(&mut self, operation: u16, task: TaskKey) -> usize {
         let number = self.asked.len();
         let now = self.now();
-        let mut request = Request::new(mix(self.seed, number as u64), now, Holder::Call(EcsId(0), Key::NONE), self.hop);
+        let mut request =
+            Request::new(mix(self.seed, number as u64), now, Holder::Call(ComputeId(0), Key::NONE), self.hop);
         (request.operation, request.target, request.client) = (operation, task, task.slot);
         let key = self.bench.shared.requests.insert(request);
         self.asked.push(key);
@@ -380,7 +381,7 @@ fn a_full_instance_refuses_connections_with_1040() {
     bed.ask(READ, task(3));
     bed.run_until(at(2.0));
     assert_eq!(bed.answers(), [(5, 1005, Cause::TooManyConnections)]);
-    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.aurora.task_gone(ComputeId(0), task(0), &mut bed.bench.cx());
     bed.ask(READ, task(3));
     bed.run_until(at(3.0));
     assert_eq!(bed.answers(), [(6, 2015, Cause::None)]);
@@ -443,7 +444,7 @@ fn a_task_that_goes_takes_its_connections_with_it() {
     // One on the CPU, one connecting, one waiting, then one that was on its way.
     (0..3).for_each(|_| _ = bed.ask(READ, task(0)));
     bed.run_until(at(0.502));
-    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.aurora.task_gone(ComputeId(0), task(0), &mut bed.bench.cx());
     bed.ask(READ, task(0));
     bed.run_until(at(0.6));
     let lost = |number| (number, 502, Cause::ConnectionLost);
@@ -458,8 +459,8 @@ fn a_task_that_goes_takes_its_connections_with_it() {
     bed.run_until(at(1.0));
     assert_eq!(bed.answers(), [(6, 600, Cause::ConnectionLost), (5, 615, Cause::None)]);
     // Nor does it hurt to hear twice of it, or of one that never called.
-    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
-    bed.aurora.task_gone(EcsId(0), task(9), &mut bed.bench.cx());
+    bed.aurora.task_gone(ComputeId(0), task(0), &mut bed.bench.cx());
+    bed.aurora.task_gone(ComputeId(0), task(9), &mut bed.bench.cx());
     bed.ask(READ, task(9));
     bed.run_until(at(2.0));
     assert_eq!(bed.answers(), [(7, 1000, Cause::ConnectionLost)]);
@@ -655,7 +656,7 @@ fn the_books_balance_in_a_long_random_run() {
                     bed.aurora.begin_fault(&fault, &mut bed.bench.cx());
                 }
                 1 | 2 => {
-                    bed.aurora.task_gone(EcsId(0), task(*generation), &mut bed.bench.cx());
+                    bed.aurora.task_gone(ComputeId(0), task(*generation), &mut bed.bench.cx());
                     *generation += 1;
                 }
                 // A new task in the slot of one whose end nobody told.
@@ -1086,7 +1087,7 @@ fn a_proxy_lends_few_connections_to_many_sessions_and_pinned_sessions_keep_their
     let (ok, late) = (Cause::None, Cause::PoolTimeout);
     assert_eq!(bed.answers(), [(0, 21, ok), (1, 1021, ok), (3, 3011, ok), (2, 4006, late)]);
     // A task that goes gives its connection back.
-    bed.aurora.task_gone(EcsId(0), task(0), &mut bed.bench.cx());
+    bed.aurora.task_gone(ComputeId(0), task(0), &mut bed.bench.cx());
     bed.ask(READ, task(2));
     bed.run_until(at(20.0));
     assert_eq!(bed.answers(), [(4, 10_011, ok)]);

@@ -1,26 +1,32 @@
 //! ECS: services of tasks, what a task does with a request, and deployments.
 
+mod capacity;
+mod checks;
+mod discovery;
 mod figures;
+mod launch;
 mod rollout;
 mod scheduler;
 mod watch;
-mod work;
-
-use std::collections::VecDeque;
 
 use sim_core::distribution::Distribution;
+use sim_core::observations::SeriesGroup;
 use sim_core::random::Stream;
 use sim_core::slab::Slab;
-use sim_core::station::sharing::ProcessorSharing;
-use sim_core::tally::{Level, StationTally};
+use sim_core::tally::Level;
 use sim_core::{SimDuration, SimTime};
 
-use crate::client::{Quota, Retry};
-use crate::deadlines::Deadlines;
+use crate::compute::{self, Engine, Host, Process, Program, Work};
+pub use capacity::{ContainerInstances, Placement};
+pub use checks::ContainerCheck;
+pub use launch::Fargate;
+
+pub use crate::compute::{Call, Capacity as Task, Concurrency, Handler, Step, StepAction};
 use crate::deployment::Revision;
 use crate::ids::*;
 use crate::observer::{self, Findings};
 use crate::request::*;
+use crate::timeline::FaultAction;
 use crate::world::{self, Control, Cx};
 
 /// A service.
@@ -30,12 +36,18 @@ pub struct Settings {
     pub name: String,
     /// `desiredCount`.
     pub desired_count: u32,
+    /// `launchType = EC2`: where its tasks are placed; none = on Fargate.
+    pub container_instances: Option<ContainerInstances>,
     /// Names of the Availability Zones tasks are spread over, in turn.
     pub zones: Vec<String>,
     /// What a task is.
     pub task: Task,
     /// From request to RUNNING (assumption A14: 25 s on Fargate).
     pub launch_time: Distribution,
+    /// Size of the compressed image, bytes; what is beyond 50 MB makes a launch longer.
+    pub image_bytes: f64,
+    /// How fast an image is pulled, bytes a second (assumption A15: 15 MB/s).
+    pub pull_bytes_per_s: f64,
     /// From RUNNING until the application answers.
     pub startup_time: Distribution,
     /// `stopTimeout` (30 s): how long a stopping task may finish what it has after draining.
@@ -44,6 +56,10 @@ pub struct Settings {
     pub scheduler_interval: SimDuration,
     /// `healthCheckGracePeriodSeconds` (0).
     pub health_check_grace_period: SimDuration,
+    /// `healthCheck` of its container.
+    pub container_check: Option<ContainerCheck>,
+    /// How long direct callers keep what service discovery told them; none = they always know who is there.
+    pub discovery_ttl: Option<SimDuration>,
     /// Time a task counts as healthy after RUNNING without a load balancer (40 s).
     pub healthy_after: SimDuration,
     /// What is done with requests, by path pattern.
@@ -60,83 +76,6 @@ pub struct Settings {
     pub health_check_cpu: SimDuration,
 }
 
-/// A task.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// vCPU: cores shared by processor sharing.
-    pub vcpu: f64,
-    /// Requests worked on at once (threads, or event-loop slots).
-    pub workers: u32,
-    /// Requests that may wait for a worker; none = any number.
-    pub backlog: Option<u32>,
-    /// What becomes of the worker during a call.
-    pub concurrency: Concurrency,
-}
-
-/// What becomes of a worker while its request waits for a dependency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Concurrency {
-    /// It waits too (one thread per request).
-    #[default]
-    Threaded,
-    /// It is free for others; the request queues for a worker again when it goes on.
-    EventLoop,
-}
-
-/// What a task does with requests of one path pattern.
-#[derive(Clone, Debug)]
-pub struct Handler {
-    /// As written.
-    pub path_pattern: String,
-    /// In order.
-    pub steps: Vec<Step>,
-    /// Size of the answer, bytes (where no catalogue says).
-    pub response_bytes: u32,
-}
-
-/// One step of a handler.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// How likely it is taken (1 = always).
-    pub probability: f64,
-    /// What it is.
-    pub action: StepAction,
-}
-
-/// What a step does.
-#[derive(Clone, Debug)]
-pub enum StepAction {
-    /// CPU time on one core.
-    Cpu(Distribution),
-    /// Elapsed time without CPU.
-    Wait(Distribution),
-    /// Calls to dependencies, all at once; goes on when all are answered.
-    Calls(Vec<Call>),
-}
-
-/// A call to a dependency.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Who is called. Never a [`Endpoint::Record`].
-    pub to: Endpoint,
-    /// Which operation of the called service: index of an Aurora statement, DynamoDB operation or station class.
-    pub operation: u16,
-    /// The path, for HTTP services.
-    pub path: PathId,
-    /// Method, for HTTP services.
-    pub method: Method,
-    /// How likely it is made (1 = always).
-    pub probability: f64,
-    /// When the caller gives up.
-    pub timeout: Option<SimDuration>,
-    /// What the caller does about failures.
-    pub retry: Retry,
-    /// Round trip to the dependency.
-    pub rtt: SimDuration,
-    /// Whether the handler fails (500) if the call does; else it goes on without.
-    pub required: bool,
-}
-
 /// `deploymentConfiguration`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeploymentConfiguration {
@@ -149,22 +88,14 @@ pub struct DeploymentConfiguration {
 /// What happens inside a service.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A request's CPU step is over (on a task whose workers never compete for cores).
-    CpuDone(RequestKey),
-    /// The earliest CPU step of a task that shares its cores may be over.
-    CpuShared(TaskKey),
-    /// A request's wait is over.
-    Waited(RequestKey),
-    /// An injected delay is over: the request reaches its task.
-    Delayed(RequestKey),
-    /// The caller gives up connecting to a task whose packets are lost.
-    Unreached(RequestKey),
-    /// A call has had its time.
-    CallTimeout(u16),
-    /// The back-off of a failed call is over.
-    CallRetry(RequestKey),
+    /// A task has its network interface.
+    Provisioned(TaskKey),
     /// A task is RUNNING.
     Running(TaskKey),
+    /// A container is checked.
+    ContainerCheck(TaskKey),
+    /// A check of a container has had its time.
+    ContainerTimeout(RequestKey),
     /// A task's application answers.
     Up(TaskKey),
     /// A task without a load balancer counts as healthy from now on.
@@ -201,68 +132,51 @@ struct TaskInstance {
     revision: u16,
     zone: u16,
     state: State,
-    /// By the service's measure: its target is healthy, or it has been up for long enough.
+    /// By the service's measure: its target is healthy, or it has been up for long enough, and its container is.
     healthy: bool,
-    /// The load balancer calls its target unhealthy.
+    /// Its target or its container is unhealthy.
     failing: bool,
+    /// What the load balancer says of its target; without one, whether it has been up for long enough.
+    target_healthy: bool,
+    target_failing: bool,
+    container: checks::Container,
+    failed_checks: u32,
     running_since: SimTime,
-    /// Workers in use.
-    busy: u32,
-    waiting: VecDeque<RequestKey>,
-    /// Its cores, if its workers can compete for them.
-    cores: Option<ProcessorSharing<RequestKey>>,
-    /// Epoch of the completion of `cores` that is scheduled.
-    scheduled: Option<u64>,
+    /// What works on requests.
+    process: Process,
     /// Which of the service's target groups it is registered with.
     group: u16,
     registered: bool,
-    /// CPU steps take this many times as long (injected).
-    slowdown: f64,
-    /// Tokens of the retry quotas of its calls, by [`PreparedCall::bucket`]. Empty where no call has one.
-    tokens: Vec<u16>,
-    /// Until then its caches are colder than those of others.
-    cold_until: SimTime,
+    /// The container instance it is on, if any.
+    place: Option<u16>,
+    /// That is being drained: it is to be replaced.
+    drained_away: bool,
     /// A circuit breaker has counted it.
     counted_as_failed: bool,
 }
 
-impl TaskInstance {
+impl Host for TaskInstance {
+    fn process(&self) -> &Process {
+        &self.process
+    }
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+    fn zone(&self) -> u16 {
+        self.zone
+    }
     fn serves(&self) -> bool {
         matches!(self.state, State::Up | State::Draining | State::Stopping)
     }
+    fn leaves(&self) -> bool {
+        self.state == State::Stopping
+    }
+}
+
+impl TaskInstance {
     fn counts(&self) -> bool {
         matches!(self.state, State::Pending | State::Starting | State::Up)
     }
-    fn idle(&self) -> bool {
-        self.busy == 0 && self.waiting.is_empty()
-    }
-}
-
-/// A revision at work.
-#[derive(Clone, Debug)]
-struct RevisionState {
-    settings: Revision,
-    /// Requests its tasks have answered.
-    served: u64,
-    /// Of these, with its own error.
-    errors: u64,
-}
-
-impl RevisionState {
-    fn new(settings: Revision) -> Self {
-        Self { settings, served: 0, errors: 0 }
-    }
-}
-
-/// What faults do to the tasks of a zone.
-#[derive(Clone, Copy, Debug, Default)]
-struct Injected {
-    /// Share of errors, added to the revision's.
-    error_rate: f64,
-    /// Delay of every request.
-    delay: SimDuration,
-    /// How many faults lose its packets.
-    blackholes: u32,
 }
 
 /// A service.
@@ -278,62 +192,27 @@ pub struct Ecs {
     launched: u32,
     /// For direct calls: the next task in turn.
     turn: usize,
-    revisions: Vec<RevisionState>,
+    revisions: Vec<Revision>,
     /// The revision that tasks are launched with, but for green ones.
     primary: u16,
     rollout: Option<rollout::Rollout>,
-    deployments: u16,
     book: rollout::Book,
+    launches: launch::Launches,
+    places: Option<capacity::Places>,
+    discovery: discovery::Discovery,
+    out_of_memory_kills: u64,
+    deployments: u16,
     /// Which of the target groups production traffic goes to.
     production: u16,
-    /// Flat table of the handlers' calls with their hops, by [`Request::call`].
-    calls: Vec<PreparedCall>,
-    /// Tokens of a new task's retry quotas: one for each part that is called with one, as an SDK's client has it.
-    quotas: Vec<(Endpoint, Quota)>,
-    /// Handlers with their calls as numbers into `calls`.
-    handlers: Vec<Vec<PreparedStep>>,
+    /// What its tasks do with requests.
+    engine: Engine,
     lifecycle: Stream,
-    /// What faults do to the tasks of each zone.
-    injected: Vec<Injected>,
-    /// Whether requests may be late or lost on their way to a task.
-    disturbed: bool,
     /// Key of what becomes of each task of a revision.
     fates: u64,
     /// Tasks there are, in whatever state, and tasks there should be.
     extant: Level,
     wanted: Level,
-    /// Whether workers can compete for cores.
-    shares_cores: bool,
-    workers: StationTally,
-    /// Cores busy, where they are not shared; those that are keep their own book.
-    busy_cores: Level,
-    /// Core time used by tasks that are gone, seconds.
-    retired_core_time: f64,
-    /// Cores there are.
-    cores: Level,
     figures: figures::Figures,
-}
-
-#[derive(Debug)]
-struct PreparedCall {
-    call: Call,
-    hop: Hop,
-    timeout: Option<Deadlines>,
-    /// Its quota among the service's, if it has one.
-    bucket: usize,
-}
-
-#[derive(Debug)]
-struct PreparedStep {
-    probability: f64,
-    action: PreparedAction,
-}
-
-#[derive(Debug)]
-enum PreparedAction {
-    Cpu(Distribution),
-    Wait(Distribution),
-    Calls(std::ops::Range<u16>),
 }
 
 impl Ecs {
@@ -341,10 +220,18 @@ impl Ecs {
     #[must_use]
     pub fn new(id: EcsId, settings: &Settings, cx: &mut Cx<'_>) -> Self {
         let name = format!("ecs.{}", settings.name);
-        let mut calls = Vec::new();
-        let handlers = settings.handlers.iter().map(|handler| prepare(handler, &mut calls, cx)).collect();
-        let quotas = share_quotas(&mut calls);
-        let first = RevisionState::new(Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE });
+        let work = Work {
+            capacity: &settings.task,
+            handlers: &settings.handlers,
+            handler_of_path: &settings.handler_of_path,
+            health_check_cpu: settings.health_check_cpu,
+            zones: settings.zones.len(),
+        };
+        let figures = &mut cx.shared.observer.figures;
+        let desired_figure = figures.register(SeriesGroup::Tasks, format!("{name} desired"), "count");
+        let mut engine = Engine::new(id.into(), &name, &work, false, cx);
+        engine.forgets_slowly = settings.discovery_ttl.is_some();
+        let first = Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE };
         Self {
             id,
             desired: settings.desired_count,
@@ -355,24 +242,22 @@ impl Ecs {
             revisions: vec![first],
             primary: 0,
             rollout: None,
-            deployments: 0,
             book: rollout::Book::default(),
+            launches: launch::Launches::new(),
+            places: settings
+                .container_instances
+                .as_ref()
+                .map(|instances| capacity::Places::new(instances, settings.zones.len(), &settings.task)),
+            discovery: discovery::Discovery::default(),
+            out_of_memory_kills: 0,
+            deployments: 0,
             production: 0,
-            calls,
-            quotas,
-            handlers,
+            engine,
             lifecycle: cx.shared.streams.stream(&name, "lifecycle"),
-            injected: vec![Injected::default(); settings.zones.len().max(1)],
-            disturbed: false,
             fates: cx.shared.streams.key(&name, "fates of tasks"),
             extant: Level::new(),
             wanted: Level::new(),
-            shares_cores: f64::from(settings.task.workers) > settings.task.vcpu,
-            workers: StationTally::new(0),
-            busy_cores: Level::new(),
-            retired_core_time: 0.0,
-            cores: Level::new(),
-            figures: figures::Figures::new(id, &name, cx),
+            figures: figures::Figures::new(id, &name, settings.task.memory.is_some(), desired_figure, cx),
             settings: settings.clone(),
             name,
         }
@@ -382,8 +267,15 @@ impl Ecs {
     pub fn start(&mut self, cx: &mut Cx<'_>) {
         self.wanted.set(cx.now(), self.desired.into());
         for _ in 0..self.desired {
-            let task = self.new_task(0, State::Up, cx);
-            self.tasks[task].healthy = true;
+            let Ok(place) = self.place(cx) else { break };
+            if let (Some(place), Some(places)) = (place, &mut self.places) {
+                places.has_image(place);
+            }
+            let task = self.new_task(0, State::Up, place, cx);
+            let task_now = &mut self.tasks[task];
+            (task_now.target_healthy, task_now.container) = (true, checks::Container::Healthy);
+            task_now.judge(self.settings.container_check.is_some());
+            self.begin_checks(task, cx);
             self.register(task, cx);
         }
         self.count_servers(cx.now());
@@ -395,17 +287,54 @@ impl Ecs {
         world::Event::Ecs(self.id, event)
     }
 
+    /// A request arrives for a task: the one it names, or any in turn.
+    pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        if cx.request(key).target == TaskKey::NONE {
+            match self.discover(key, cx) {
+                Some(task) => cx.request(key).target = task,
+                None => return cx.reply(key, Outcome::failed(0, Cause::NoTask)),
+            }
+        }
+        self.engine.on_offer(&mut self.tasks, key, cx);
+    }
+
+    /// Something happens to a request on one of its tasks.
+    pub fn on_work(&mut self, event: compute::Event, cx: &mut Cx<'_>) {
+        self.engine.on(&mut self.tasks, event, cx);
+    }
+
+    /// A call comes back to the request that made it.
+    pub fn on_call_reply(&mut self, key: RequestKey, parent: RequestKey, cx: &mut Cx<'_>) {
+        self.engine.on_call_reply(&mut self.tasks, key, parent, cx);
+    }
+
+    /// Service discovery: tasks in turn, of those that answer.
+    fn next_in_turn(&mut self) -> Option<TaskKey> {
+        for _ in 0..self.order.len() {
+            self.turn = (self.turn + 1) % self.order.len();
+            let task = self.order[self.turn];
+            let instance = &self.tasks[task];
+            // Without a load balancer green waits for its hour.
+            let waits = self.rollout.as_ref().is_some_and(|rollout| rollout.hides(instance.revision));
+            if instance.state == State::Up && !waits {
+                return Some(task);
+            }
+        }
+        None
+    }
+
+    /// A fault of what its tasks do with requests begins or ends.
+    pub fn fault(&mut self, action: &FaultAction, begins: bool) {
+        self.engine.fault(&mut self.tasks, &self.order, action, begins);
+    }
+
     /// Handles one of its events.
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
-            Event::CpuDone(key) => self.cpu_done(key, cx),
-            Event::CpuShared(task) => self.cpu_shared(task, cx),
-            Event::Waited(key) => self.waited(key, cx),
-            Event::Delayed(key) => self.arrive(key, cx),
-            Event::CallTimeout(number) => self.calls_timed_out(number, cx),
-            Event::Unreached(key) => cx.reply(key, Outcome::failed(0, Cause::ConnectTimeout)),
-            Event::CallRetry(key) => self.send_call(key, cx),
+            Event::Provisioned(task) => self.provisioned(task, cx),
             Event::Running(task) => self.running(task, cx),
+            Event::ContainerCheck(task) => self.check_container(task, cx),
+            Event::ContainerTimeout(probe) => self.check_timed_out(probe, cx),
             Event::Up(task) => self.up(task, cx),
             Event::CountsHealthy(task) => self.counts_healthy(task, cx),
             Event::StopTimeout(task) => self.kill(task, cx),
@@ -417,40 +346,4 @@ impl Ecs {
             Event::StageOver(deployment, stage) => self.stage_over(deployment, stage, cx),
         }
     }
-}
-
-/// Lays a handler's steps out for running: calls in one flat table, hops and timeouts as lanes.
-/// Gives calls of one part with the same quota one bucket; tells which buckets there are.
-fn share_quotas(calls: &mut [PreparedCall]) -> Vec<(Endpoint, Quota)> {
-    let mut quotas = Vec::new();
-    for call in calls {
-        let Some(quota) = call.call.retry.quota else { continue };
-        let of_part = (call.call.to, quota);
-        call.bucket = quotas.iter().position(|known| *known == of_part).unwrap_or_else(|| {
-            quotas.push(of_part);
-            quotas.len() - 1
-        });
-    }
-    quotas
-}
-
-fn prepare(handler: &Handler, calls: &mut Vec<PreparedCall>, cx: &mut Cx<'_>) -> Vec<PreparedStep> {
-    let mut steps = Vec::with_capacity(handler.steps.len());
-    for step in &handler.steps {
-        let action = match &step.action {
-            StepAction::Cpu(demand) => PreparedAction::Cpu(demand.clone()),
-            StepAction::Wait(delay) => PreparedAction::Wait(delay.clone()),
-            StepAction::Calls(made) => {
-                let first = calls.len() as u16;
-                for call in made {
-                    let hop = cx.hop(SimDuration::from_nanos(call.rtt.as_nanos() / 2));
-                    let timeout = call.timeout.map(Deadlines::new);
-                    calls.push(PreparedCall { call: call.clone(), hop, timeout, bucket: 0 });
-                }
-                PreparedAction::Calls(first..calls.len() as u16)
-            }
-        };
-        steps.push(PreparedStep { probability: step.probability, action });
-    }
-    steps
 }

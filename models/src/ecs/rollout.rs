@@ -111,7 +111,7 @@ impl Ecs {
     /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
     pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
         let stable = self.supersede(cx);
-        self.revisions.push(RevisionState::new(deployment.revision.clone()));
+        self.revisions.push(deployment.revision.clone());
         let revision = (self.revisions.len() - 1) as u16;
         self.deployments += 1;
         let watches = deployment.alarms.iter().filter_map(|alarm| Watch::new(alarm, cx)).collect();
@@ -243,7 +243,7 @@ impl Ecs {
         let key = cx.shared.streams.key(&self.name, "hooks");
         let draws = &mut Draws::new(key, u64::from(rollout.number) << 16 | u64::from(rollout.stage));
         let takes = hook.duration.sample_duration(draws);
-        let error_rate = self.revisions[rollout.revision as usize].settings.error_rate;
+        let error_rate = self.revisions[rollout.revision as usize].error_rate;
         let fails = draws.chance(hook.failure_rate);
         let bad = (0..hook.test_requests).filter(|_| draws.chance(error_rate)).count() as u32;
         let verdict = if takes > hook.timeout {
@@ -531,8 +531,10 @@ impl Ecs {
         let book = self.book_at(now);
         let task_hours = book.extra as f64 / 3.6e12;
         let task_price = self.settings.task.vcpu * FARGATE_VCPU_HOUR + self.settings.task.gigabytes() * FARGATE_GB_HOUR;
-        let came = &self.revisions[1..];
-        let total = |count: fn(&RevisionState) -> u64| came.iter().map(count).sum::<u64>() as f64;
+        let came = 1..self.revisions.len() as u16;
+        let (served, errors) = came
+            .map(|number| self.engine.answered(number))
+            .fold((0, 0), |(served, errors), of| (served + of.served, errors + of.errors));
         for (name, value) in [
             ("begun", f64::from(book.begun)),
             ("completed", f64::from(book.completed)),
@@ -542,8 +544,8 @@ impl Ecs {
             ("in_service_minimum", book.least.map_or(f64::NAN, f64::from)),
             ("extra_task_hours", task_hours),
             ("extra_cost_usd", task_hours * task_price),
-            ("new_revision_requests", total(|revision| revision.served)),
-            ("new_revision_errors", total(|revision| revision.errors)),
+            ("new_revision_requests", served as f64),
+            ("new_revision_errors", errors as f64),
         ] {
             findings.count(observer::DEPLOYMENTS, name, value);
         }
@@ -555,8 +557,8 @@ const FARGATE_VCPU_HOUR: f64 = 0.040_48;
 const FARGATE_GB_HOUR: f64 = 0.004_445;
 
 impl Task {
-    /// Memory that is paid for: 2 GB a vCPU, the least that Fargate has (assumption).
+    /// Memory that is paid for: without a limit 2 GB a vCPU, the least that Fargate has (assumption).
     fn gigabytes(&self) -> f64 {
-        2.0 * self.vcpu
+        self.memory.map_or(2.0 * self.vcpu, |memory| memory.limit / f64::from(1 << 30))
     }
 }

@@ -39,29 +39,31 @@ impl Ecs {
         (lower as u32, upper as u32)
     }
 
-    pub(super) fn new_task(&mut self, revision: u16, state: State, cx: &mut Cx<'_>) -> TaskKey {
-        let zone = self.emptiest_zone();
+    pub(super) fn new_task(&mut self, revision: u16, state: State, place: Option<u16>, cx: &mut Cx<'_>) -> TaskKey {
+        let placed = place.and_then(|place| self.places.as_ref().map(|places| places.zone(place)));
+        let zone = placed.unwrap_or_else(|| self.emptiest_zone());
         let group = self.group_of(revision);
         self.launched += 1;
-        let cores = self.shares_cores.then(|| ProcessorSharing::new(self.settings.task.vcpu));
-        let tokens = self.quotas.iter().map(|(_, quota)| quota.tokens).collect();
+        let Revision { error_rate, cpu_factor, warm_up, .. } = self.revisions[revision as usize];
+        let program = Program { number: revision, error_rate, cpu_factor, warm_up };
+        let process = self.engine.process(self.settings.task.vcpu, program);
         let key = self.tasks.insert(TaskInstance {
-            tokens,
             number: self.launched,
             revision,
             zone,
             state,
             healthy: false,
             failing: false,
+            target_healthy: false,
+            target_failing: false,
+            container: checks::Container::Unknown,
+            failed_checks: 0,
             running_since: cx.now(),
-            busy: 0,
-            waiting: VecDeque::new(),
-            cores,
-            scheduled: None,
+            process,
             group,
             registered: false,
-            slowdown: 1.0,
-            cold_until: SimTime::ZERO,
+            place,
+            drained_away: false,
             counted_as_failed: false,
         });
         self.order.push(key);
@@ -99,34 +101,38 @@ impl Ecs {
         if let Some((alb, target_group)) = self.target_group(group) {
             self.tasks[key].registered = true;
             let task = &self.tasks[key];
-            cx.control(Control::Register(alb, target_group, self.id, key, task.zone as u8, task.number));
+            let (zone, number) = (task.zone as u8, task.number);
+            cx.control(Control::Register(alb, target_group, self.id.into(), key, zone, number));
         }
-    }
-
-    fn launch(&mut self, revision: u16, cx: &mut Cx<'_>) {
-        let key = self.new_task(revision, State::Pending, cx);
-        let after = self.settings.launch_time.sample_duration(&mut self.lifecycle);
-        cx.kernel.schedule_in(after, self.event(Event::Running(key)));
     }
 
     pub(super) fn running(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Pending) else { return };
         let (revision, number, now) = (task.revision, task.number, cx.now());
+        if self.fails_to_run(cx.now()) {
+            return self.exit(key, "is stopped: its image cannot be pulled (CannotPullContainerError)", cx);
+        }
         let draws = &mut Draws::new(self.fates, number.into());
-        let is = &self.revisions[revision as usize].settings;
+        let is = &self.revisions[revision as usize];
         if draws.chance(is.crash_on_start) {
             return self.exit(key, "exits as it starts", cx);
         }
         if let Some(after) = &is.out_of_memory_after {
             cx.kernel.schedule_in(after.sample_duration(draws), world::Event::Ecs(self.id, Event::OutOfMemory(key)));
         }
+        let task = &mut self.tasks[key];
         task.state = State::Starting;
         task.running_since = now;
-        task.cold_until = is.warm_up.map_or(SimTime::ZERO, |warm_up| now + warm_up.over_after());
+        task.process.begin(now);
         let startup_time = is.startup_time.as_ref().unwrap_or(&self.settings.startup_time);
         let after = startup_time.sample_duration(&mut self.lifecycle);
         self.reached_running(revision);
-        if self.settings.target_groups.is_empty() {
+        self.log_state(number, "RUNNING", cx);
+        self.begin_checks(key, cx);
+        if self.settings.target_groups.is_empty() && self.settings.container_check.is_some() {
+            // Its container's word is enough.
+            self.tasks[key].target_healthy = true;
+        } else if self.settings.target_groups.is_empty() {
             cx.kernel.schedule_in(self.settings.healthy_after, self.event(Event::CountsHealthy(key)));
         } else {
             self.register(key, cx);
@@ -150,9 +156,10 @@ impl Ecs {
         }
     }
 
-    /// A task that leaks memory has none left: it is killed with whatever it has.
-    pub(super) fn out_of_memory(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+    /// A task needs more memory than it may have: it is killed with whatever it has.
+    pub fn out_of_memory(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         if self.tasks.get(key).is_some() {
+            self.out_of_memory_kills += 1;
             self.exit(key, "is out of memory and killed", cx);
         }
     }
@@ -173,7 +180,8 @@ impl Ecs {
             // Its application is not up yet: look again.
             cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::CountsHealthy(key)));
         } else if task.state == State::Up {
-            task.healthy = true;
+            task.target_healthy = true;
+            task.judge(false);
             let revision = task.revision;
             self.made_it(revision);
         }
@@ -182,10 +190,10 @@ impl Ecs {
     /// The load balancer tells what it thinks of a task's target.
     pub fn target_health(&mut self, key: TaskKey, healthy: bool) {
         let Some(task) = self.tasks.get_mut(key) else { return };
-        task.healthy = healthy;
-        task.failing = !healthy;
+        (task.target_healthy, task.target_failing) = (healthy, !healthy);
+        task.judge(self.settings.container_check.is_some());
         let revision = task.revision;
-        if healthy {
+        if task.healthy {
             self.made_it(revision);
         }
     }
@@ -199,7 +207,8 @@ impl Ecs {
 
     fn terminate(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         self.tasks[key].state = State::Stopping;
-        if self.is_idle(key, cx) {
+        self.log_state(self.tasks[key].number, "STOPPING (SIGTERM)", cx);
+        if self.engine.is_idle(&self.tasks, key, cx) {
             self.kill(key, cx);
         } else {
             cx.kernel.schedule_in(self.settings.stop_timeout, self.event(Event::StopTimeout(key)));
@@ -207,16 +216,11 @@ impl Ecs {
     }
 
     /// A stopping task that has nothing left to do is gone.
-    pub(super) fn stop_if_idle(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
-        if self.is_idle(key, cx) {
+    pub fn stop_if_idle(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+        let stops = self.tasks.get(key).is_some_and(|task| task.state == State::Stopping);
+        if stops && self.engine.is_idle(&self.tasks, key, cx) {
             self.kill(key, cx);
         }
-    }
-
-    /// Whether no request is on the task, waiting for calls included.
-    fn is_idle(&self, key: TaskKey, cx: &mut Cx<'_>) -> bool {
-        self.tasks[key].idle()
-            && !cx.shared.requests.iter().any(|(_, request)| request.server == self.id.0 && request.target == key)
     }
 
     /// Stops a task the orderly way: out of its target group, drained, SIGTERM, `stopTimeout`, SIGKILL.
@@ -240,45 +244,21 @@ impl Ecs {
         let now = cx.now();
         self.order.retain(|&live| live != key);
         self.extant.add(now, -1);
-        if let Some(cores) = &task.cores {
-            self.retired_core_time += cores.busy_core_time(now);
+        if let (Some(places), Some(place)) = (&mut self.places, task.place) {
+            places.free(place);
         }
-        let lost: Vec<RequestKey> = cx
-            .shared
-            .requests
-            .iter()
-            .filter(|(_, request)| request.server == self.id.0 && request.target == key)
-            .map(|(request, _)| request)
-            .collect();
-        for request_key in lost {
-            let request = cx.request(request_key);
-            let in_queue = task.waiting.contains(&request_key);
-            let joined = request.joined;
-            let on_worker = std::mem::take(&mut request.holds_worker);
-            request.server = Request::NO_SERVER;
-            if !std::mem::take(&mut request.demand).is_zero() {
-                self.busy_cores.add(now, -1);
-            }
-            if on_worker {
-                self.workers.lose_served(now, joined);
-            } else if in_queue {
-                self.workers.lose(now, joined);
-            }
-            cx.reply(request_key, Outcome::failed(0, Cause::TaskStopped));
-        }
+        self.engine.end(key, &task.process, cx);
         let registered = task.registered.then_some(task.group);
         if let Some((alb, group)) = registered.and_then(|group| self.target_group(group)) {
             cx.control(Control::TargetGone(alb, group, key));
         }
-        cx.control(Control::TaskGone(self.id, key));
+        cx.control(Control::TaskGone(self.id.into(), key));
         self.count_servers(now);
     }
 
     /// Servers and cores there are: those of tasks that answer.
     pub(super) fn count_servers(&mut self, now: SimTime) {
-        let up = self.tasks.iter().filter(|(_, task)| task.serves()).count();
-        self.workers.servers(now, up as f64 * f64::from(self.settings.task.workers));
-        self.cores.set(now, up as i64);
+        self.engine.count_servers(&self.tasks, now);
     }
 
     fn census(&self, now: SimTime) -> Census {
@@ -429,7 +409,7 @@ impl Ecs {
     }
 
     /// `aws:ecs:stop-task`: StopTask sends SIGTERM without waiting for the load balancer; here the task is gone at once.
-    pub(super) fn stop_tasks(&mut self, zone: Option<u16>, count: Option<u32>, cx: &mut Cx<'_>) {
+    pub fn stop_tasks(&mut self, zone: Option<u16>, count: Option<u32>, cx: &mut Cx<'_>) {
         let struck: Vec<TaskKey> = self
             .order
             .iter()

@@ -21,14 +21,31 @@ table! {
         default(["a", "b", "c"], "assumption: three zones") availability_zones: Sp<Vec<Sp<String>>>,
         /// vCPU of a task: cores that its CPU steps share.
         required cpu: Sp<Vcpu>,
+        /// Memory of a task: it is killed when it needs more.
+        optional("as much as it likes", "ECS guide, task_definition_parameters (memory)") memory: Sp<Bytes>,
+        /// Memory a task has in use from the start.
+        default("128MB", "assumption") memory_base: Sp<Bytes>,
+        /// Memory that a request holds while it is in the task, waiting or not.
+        default("0B", "assumption") memory_per_request: Sp<Bytes>,
+        /// Memory that each answered request leaves behind.
+        default("0B", "the program does not leak") memory_leak_per_request: Sp<Bytes>,
         /// Requests a task works on at once: threads, or slots of an event loop.
         default(200, "assumption: maxThreads of Apache Tomcat") workers: Sp<u32>,
         /// Requests that may wait for a worker of a task; one more is answered 503.
         optional("any number", "assumption") backlog: Sp<u32>,
         /// What becomes of a worker while its request waits for a dependency.
         default("threaded", "assumption: one thread a request") concurrency: Sp<Concurrency>,
+        /// EC2 capacity: the container instances that its tasks are placed on. Without them it runs on Fargate.
+        optional("Fargate", "API:ecs (launchType)") container_instances: ContainerInstances,
+        /// On container instances: where a task goes. The first strategy decides, the next among the instances it leaves.
+        default(["spread:attribute:ecs.availability-zone"], "ECS guide, task-placement-strategies: the default of services") placement_strategy: Sp<Vec<Sp<Placement>>>,
         /// From the request for a task until it is RUNNING.
-        default("25s", "assumption A14: Fargate with a small image; 15-60 s is plausible") launch_time: Sp<TimeDist>,
+        optional("25s on Fargate, 10s on container instances", "assumptions A14 (a small image; 15-60 s is plausible) and 5 s + 5 s for awsvpc") launch_time: Sp<TimeDist>,
+        /// Size of the compressed image. On Fargate what is beyond 50 MB is pulled after the launch time; on a container instance all
+        /// of it, once.
+        default("50MB", "assumption A14: a small image, pulled within the launch time") image_size: Sp<Bytes>,
+        /// How fast an image is pulled, in bytes a second.
+        default("15MB", "assumption A15: 5-50 MB/s is plausible") image_pull_throughput: Sp<Bytes>,
         /// From RUNNING until the application answers.
         default("5s", "assumption") startup_time: Sp<TimeDist>,
         /// How long a stopping task may finish what it has, after draining.
@@ -37,6 +54,11 @@ table! {
         default("5s", "assumption A16: nobody documents it; 1-15 s is plausible") scheduler_interval: Sp<Time>,
         /// How long after RUNNING the load balancer's bad news about a task is ignored.
         default("0s", "API:ecs (healthCheckGracePeriodSeconds)") health_check_grace_period: Sp<Time>,
+        /// Health check of the container, by the agent beside it.
+        optional("none", "ECS guide, task_definition_parameters (healthCheck)") health_check: ContainerHealthCheck,
+        /// How long direct callers (`call = "ecs.NAME"`) keep the addresses they were told: Cloud Map's TTL. Without it they know at any
+        /// time who is there, as with Service Connect.
+        optional("callers know who is there", "API:servicediscovery (DnsRecord TTL; the console proposes 60 s)") service_discovery_ttl: Sp<Time>,
         /// Without a load balancer: how long after RUNNING a task counts as healthy.
         default("40s", "API:ecs; ECS guide, service_definition_parameters") healthy_after: Sp<Time>,
         /// CPU time of answering a health check.
@@ -53,8 +75,53 @@ table! {
         /// Scaling policies: [[ecs.web.scaling]].
         default([], "the number of tasks stays as it is") scaling: Vec<Scaling>,
     }
-    not ["launch_type", "capacity_provider_strategy", "placement_strategies", "memory", "service_connect",
+    not ["launch_type", "capacity_provider_strategy", "placement_constraints", "service_connect",
          "availability_zone_rebalancing", "deployment_circuit_breaker", "load_balancers", "network_configuration"]
+}
+
+table! {
+    /// The container instances of a service, all alike and spread over its zones.
+    ContainerInstances as "container instances" {
+        /// How many there are.
+        required count: Sp<u32>,
+        /// The instance type: its vCPU.
+        required instance_type: Sp<String>,
+        /// vCPU of an instance whose type is not in the table of known types.
+        optional("that of the type", "EC2 instance types") cpu: Sp<Vcpu>,
+        /// Memory of one for tasks; it matters where tasks have `memory`.
+        optional("as much as the tasks need", "assumption: the table of types knows no memory") memory: Sp<Bytes>,
+    }
+}
+
+choice! {
+    /// A placement strategy: its type and field.
+    Placement {
+        /// The zone with the fewest of the service's tasks.
+        SpreadZone = "spread:attribute:ecs.availability-zone",
+        /// The instance with the fewest of the service's tasks.
+        SpreadInstance = "spread:instanceId",
+        /// The instance with the least vCPU left that suffices.
+        BinpackCpu = "binpack:cpu",
+        /// The instance with the least memory left that suffices.
+        BinpackMemory = "binpack:memory",
+        /// Any.
+        Random = "random",
+    } not ["spread:host"]
+}
+
+table! {
+    /// The health check of a container.
+    ContainerHealthCheck as "a container health check" {
+        /// Time between checks.
+        default("30s", "ECS guide, task_definition_parameters (interval)") interval: Sp<Time>,
+        /// How long a check may take.
+        default("5s", "ECS guide, task_definition_parameters (timeout)") timeout: Sp<Time>,
+        /// Failures in a row that make the container unhealthy.
+        default(3, "ECS guide, task_definition_parameters (retries)") retries: Sp<u32>,
+        /// Failures within this time after RUNNING do not count, before the first success.
+        default("0s", "ECS guide, task_definition_parameters (startPeriod: off)") start_period: Sp<Time>,
+    }
+    not ["command"]
 }
 
 choice! {

@@ -6,6 +6,7 @@ pub(crate) mod aurora;
 pub(crate) mod cloudfront;
 pub(crate) mod deploy;
 pub(crate) mod dynamodb;
+pub(crate) mod ec2;
 pub(crate) mod ecs;
 pub(crate) mod geography;
 pub(crate) mod global_accelerator;
@@ -55,6 +56,8 @@ table! {
         default({}, "none") waf: Named<waf::WebAcl>,
         /// ECS services, by name: [ecs.web].
         default({}, "none") ecs: Named<ecs::Service>,
+        /// EC2 Auto Scaling groups, by name: [ec2.web].
+        default({}, "none") ec2: Named<ec2::Group>,
         /// Aurora clusters, by name: [aurora.orders].
         default({}, "none") aurora: Named<aurora::Cluster>,
         /// RDS databases that are not Aurora, by name: [rds.billing].
@@ -78,8 +81,8 @@ table! {
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
-    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "ec2", "nlb", "s3", "efs",
-         "nat_gateway", "eventbridge", "step_functions"]
+    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "nlb", "s3", "efs", "nat_gateway",
+         "eventbridge", "step_functions"]
 }
 
 impl Document {
@@ -185,7 +188,13 @@ mod tests {
             global_accelerator::GroupEndpoint,
             dynamodb::Operation,
             dynamodb::Keys,
+            ec2::Group,
+            ec2::WarmPool,
+            ec2::Hook,
+            ec2::Maintenance,
             ecs::Service,
+            ecs::ContainerInstances,
+            ecs::ContainerHealthCheck,
             ecs::Handler,
             ecs::Step,
             ecs::LongCall,

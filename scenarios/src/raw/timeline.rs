@@ -16,17 +16,18 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "aurora.orders", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
+        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
         required target: Sp<String>,
-        /// For how long, where it lasts.
+        /// For how long, where it lasts. aws:ec2:stop-instances: after which time the instances are started again
+        /// (startInstancesAfterDuration).
         optional("needed where the action lasts", "FIS") duration: Sp<Time>,
-        /// Actions on tasks but aws:ecs:task-cpu-stress: only tasks of this zone. aws:arc:start-zonal-autoshift: the zone that
-        /// traffic is taken from. aws:network:disrupt-connectivity of a database and stormglass:az-power-interruption: the zone whose
-        /// instances are struck.
-        optional("tasks of all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
-        /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: so many tasks, the oldest first.
+        /// Actions on tasks and instances but aws:ecs:task-cpu-stress: only those of this zone. aws:arc:start-zonal-autoshift: the
+        /// zone that traffic is taken from. aws:network:disrupt-connectivity of a database and stormglass:az-power-interruption: the
+        /// zone whose instances are struck.
+        optional("all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
+        /// aws:ecs:stop-task, aws:ecs:task-cpu-stress and what strikes instances: so many, the oldest first.
         optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
-        /// aws:ecs:stop-task and aws:ecs:task-cpu-stress: this share of the desired tasks, rounded down.
+        /// The same as a share of the desired number, rounded down.
         optional("all tasks", "FIS, selection mode PERCENT") percent: Sp<Share>,
         /// aws:ecs:task-network-latency: added to every request of the tasks.
         optional("needed with aws:ecs:task-network-latency", "FIS") delay: Sp<Time>,
@@ -46,6 +47,20 @@ choice! {
     Action {
         /// Stops tasks at once.
         StopTask = "aws:ecs:stop-task",
+        /// Keeps new tasks from RUNNING: their image cannot be pulled.
+        LaunchFailure = "stormglass:launch-failure",
+        /// Drains the container instances of a service while it lasts: its tasks there are replaced on others.
+        DrainContainerInstances = "aws:ecs:drain-container-instances",
+        /// Stops instances; starts them again after `duration`, if given.
+        StopInstances = "aws:ec2:stop-instances",
+        /// Reboots instances.
+        RebootInstances = "aws:ec2:reboot-instances",
+        /// Terminates instances at once.
+        TerminateInstances = "aws:ec2:terminate-instances",
+        /// The host of instances fails: their system status check does, and they answer nobody.
+        ImpairSystem = "stormglass:impair-system",
+        /// The operating system of instances hangs: their instance status check fails, and they answer nobody.
+        ImpairInstance = "stormglass:impair-instance",
         /// Promotes a reader.
         FailoverDbCluster = "aws:rds:failover-db-cluster",
         /// Restarts an instance of a database.
@@ -67,8 +82,7 @@ choice! {
         DisruptConnectivity = "aws:network:disrupt-connectivity",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
-    } not ["aws:ecs:drain-container-instances", "aws:ecs:task-io-stress", "aws:ecs:task-kill-process",
-           "aws:ecs:task-network-packet-loss", "aws:ec2:stop-instances", "aws:ec2:reboot-instances", "aws:ec2:terminate-instances",
+    } not ["aws:ecs:task-io-stress", "aws:ecs:task-kill-process", "aws:ecs:task-network-packet-loss",
            "aws:dynamodb:global-table-pause-replication",
            "aws:elasticache:replicationgroup-interrupt-az-power",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]

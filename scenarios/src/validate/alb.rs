@@ -25,6 +25,15 @@ pub(super) struct Registration {
     pub groups: Vec<(AlbId, TargetGroupId)>,
 }
 
+/// Where everybody is registered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Registrations {
+    /// By [`EcsId`].
+    pub ecs: Vec<Registration>,
+    /// By [`Ec2Id`].
+    pub ec2: Vec<Registration>,
+}
+
 /// A target group of some load balancer.
 struct Placed {
     alb: AlbId,
@@ -84,9 +93,10 @@ impl Check<'_> {
     }
 
     fn target_group(&mut self, id: AlbId, alb: &raw::Alb, name: &Sp<String>, group: &raw::TargetGroup) -> TargetGroup {
-        let allowed = [Section::Ecs, Section::Station];
+        let allowed = [Section::Ecs, Section::Ec2, Section::Station];
         let targets = match self.endpoint(&group.targets, &allowed, Some(Endpoint::Alb(id)), "`targets`") {
             Endpoint::Ecs(ecs) => Targets::Ecs(ecs),
+            Endpoint::Ec2(group) => Targets::Ec2(group),
             Endpoint::Station(station) => Targets::Station(station),
             _ => Targets::Station(StationId(u16::MAX)),
         };
@@ -223,34 +233,39 @@ impl Check<'_> {
         }
     }
 
-    /// Finds each ECS service's target groups, and makes green ones for blue/green deployments that have none.
-    pub(super) fn registrations(&mut self, albs: &mut [Option<Settings>]) -> Vec<Registration> {
-        let mut placed: BTreeMap<EcsId, Vec<Placed>> = BTreeMap::new();
+    /// Finds the target groups of each ECS service and EC2 group, and makes green ones for blue/green deployments that have none.
+    pub(super) fn registrations(&mut self, albs: &mut [Option<Settings>]) -> Registrations {
+        let doc = self.doc;
+        let mut placed: BTreeMap<ComputeId, Vec<Placed>> = BTreeMap::new();
         for (group, targets) in self.placed_groups(albs) {
-            match targets {
-                Targets::Ecs(ecs) => placed.entry(ecs).or_default().push(group),
-                Targets::Station(_) => self.warn_unused_group(&group),
+            match targets.service() {
+                Some(service) => placed.entry(service).or_default().push(group),
+                None => self.warn_unused_group(&group),
             }
         }
-        let mut registrations = Vec::new();
-        for n in 0..self.doc.ecs.len() {
-            let ecs = EcsId(n as u16);
-            let (used, spare): (Vec<Placed>, Vec<Placed>) =
-                placed.remove(&ecs).unwrap_or_default().into_iter().partition(|group| group.used);
-            if let [first, second, ..] = used.as_slice() {
-                let name = self.name_of(Endpoint::Ecs(ecs));
-                let title = format!("`{name}` is registered with two target groups that get requests");
-                let error = Diagnostic::error(second.span, title, "the second is not modelled yet");
-                let help = "a second target group without requests is the green one of blue/green deployments";
-                self.note(error.also(first.span, "the first").help(help));
-            }
-            let greens = usize::from(self.has_blue_green(ecs));
-            spare.iter().skip(greens).for_each(|group| self.warn_unused_group(group));
-            let groups = used.iter().take(1).chain(spare.iter().take(greens)).map(|group| (group.alb, group.id));
-            registrations.push(Registration { groups: groups.collect() });
+        let mut registration =
+            |service: ComputeId| self.registration(service, placed.remove(&service).unwrap_or_default());
+        let mut found = Registrations {
+            ecs: (0..doc.ecs.len()).map(|n| registration(EcsId(n as u16).into())).collect(),
+            ec2: (0..doc.ec2.len()).map(|n| registration(Ec2Id(n as u16).into())).collect(),
+        };
+        self.green_groups(albs, &mut found.ecs);
+        found
+    }
+
+    fn registration(&mut self, service: ComputeId, placed: Vec<Placed>) -> Registration {
+        let (used, spare): (Vec<Placed>, Vec<Placed>) = placed.into_iter().partition(|group| group.used);
+        if let [first, second, ..] = used.as_slice() {
+            let name = self.name_of(service.endpoint());
+            let title = format!("`{name}` is registered with two target groups that get requests");
+            let error = Diagnostic::error(second.span, title, "the second is not modelled yet");
+            let help = "a second target group without requests is the green one of blue/green deployments";
+            self.note(error.also(first.span, "the first").help(help));
         }
-        self.green_groups(albs, &mut registrations);
-        registrations
+        let greens = usize::from(matches!(service.get(), Compute::Ecs(id) if self.has_blue_green(id)));
+        spare.iter().skip(greens).for_each(|group| self.warn_unused_group(group));
+        let groups = used.iter().take(1).chain(spare.iter().take(greens)).map(|group| (group.alb, group.id));
+        Registration { groups: groups.collect() }
     }
 
     fn placed_groups(&self, albs: &[Option<Settings>]) -> Vec<(Placed, Targets)> {
@@ -318,6 +333,7 @@ impl Check<'_> {
     pub(super) fn target_endpoint(targets: Targets) -> Endpoint {
         match targets {
             Targets::Ecs(ecs) => Endpoint::Ecs(ecs),
+            Targets::Ec2(group) => Endpoint::Ec2(group),
             Targets::Station(station) if station.0 == u16::MAX => BROKEN,
             Targets::Station(station) => Endpoint::Station(station),
         }

@@ -1,10 +1,15 @@
 //! ECS services.
 
 use models::client::{Jitter, Retry};
-use models::ecs::{Call, Concurrency, DeploymentConfiguration, Handler, Settings, Step, StepAction, Task};
+use models::compute::Memory;
+use models::ecs::{
+    Call, Concurrency, ContainerCheck, ContainerInstances, DeploymentConfiguration, Handler, Placement, Settings, Step,
+    StepAction, Task,
+};
 use models::ids::*;
 use models::request::Method;
 use sim_core::SimDuration;
+use sim_core::distribution::Distribution;
 
 use super::alb::Registration;
 use super::client::of_mode;
@@ -16,10 +21,10 @@ use crate::nearest::advice;
 use crate::raw::ecs as raw;
 use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
-use crate::units::Vcpu;
+use crate::units::{Bytes, Vcpu};
 
-const CALLED: [Section; 6] =
-    [Section::Alb, Section::Ecs, Section::Station, Section::Aurora, Section::Rds, Section::DynamoDb];
+const CALLED: [Section; 7] =
+    [Section::Alb, Section::Ecs, Section::Ec2, Section::Station, Section::Aurora, Section::Rds, Section::DynamoDb];
 /// Most steps of a handler, and most calls of a step.
 const MAX_STEPS: usize = 100;
 /// Most tasks of a service.
@@ -44,19 +49,8 @@ impl Check<'_> {
         service: &raw::Service,
         groups: &[(AlbId, TargetGroupId)],
     ) -> Settings {
-        if service.availability_zones.is_empty() || service.availability_zones.len() > 100 {
-            self.error(
-                service.availability_zones.span,
-                "a service runs in at least one zone",
-                "such as [\"a\", \"b\"]",
-            );
-        }
-        self.distinct(service.availability_zones.iter(), "zones");
-        service.availability_zones.iter().for_each(|zone| self.label(zone));
-        if service.handler.is_empty() || service.handler.len() > 1000 {
-            let label = "at least one [[ecs.NAME.handler]], at most 1000";
-            self.error(service.handler.span, "a service without handlers answers nothing", label);
-        }
+        self.zones(&service.availability_zones, "a service");
+        self.handlers_bounds(&service.handler, "ecs");
         let desired_count = self.count(&service.desired_count, "desired_count", 0, MAX_TASKS);
         let deployment = self.deployment(id, service);
         Settings {
@@ -67,23 +61,103 @@ impl Check<'_> {
                 vcpu: self.vcpu(&service.cpu),
                 workers: self.count(&service.workers, "workers", 1, 1_000_000),
                 backlog: service.backlog.as_ref().map(|n| n.value),
-                concurrency: match service.concurrency.value {
-                    raw::Concurrency::Threaded => Concurrency::Threaded,
-                    raw::Concurrency::EventLoop => Concurrency::EventLoop,
-                },
+                concurrency: concurrency(service.concurrency.value),
+                memory: self.memory(
+                    service.span,
+                    service.memory.as_ref(),
+                    [&service.memory_base, &service.memory_per_request, &service.memory_leak_per_request],
+                ),
             },
-            launch_time: service.launch_time.0.clone(),
+            container_instances: service.container_instances.as_ref().map(|it| self.container_instances(service, it)),
+            launch_time: match (&service.launch_time, &service.container_instances) {
+                (Some(time), _) => time.0.clone(),
+                (None, Some(_)) => Distribution::constant(10.0).expect("a constant"),
+                (None, None) => Distribution::constant(25.0).expect("a constant"),
+            },
+            image_bytes: service.image_size.0 as f64,
+            pull_bytes_per_s: self.throughput(&service.image_pull_throughput),
             startup_time: service.startup_time.0.clone(),
             stop_timeout: self.time(&service.stop_timeout, "stop_timeout", 0.0, 86_400.0, ""),
             scheduler_interval: self.time(&service.scheduler_interval, "scheduler_interval", 0.1, 3600.0, ""),
             health_check_grace_period: self.delay(&service.health_check_grace_period, "health_check_grace_period"),
+            container_check: service.health_check.as_ref().map(|check| self.container_check(check)),
+            discovery_ttl: service
+                .service_discovery_ttl
+                .as_ref()
+                .map(|ttl| self.time(ttl, "service_discovery_ttl", 0.0, 2_147_483_647.0, "Cloud Map")),
             healthy_after: self.delay(&service.healthy_after, "healthy_after"),
-            handlers: service.handler.iter().map(|handler| self.handler(id, handler)).collect(),
+            handlers: service.handler.iter().map(|handler| self.handler(Endpoint::Ecs(id), handler)).collect(),
             handler_of_path: Vec::new(),
             deployment,
             target_groups: groups.to_vec(),
             error_rate: self.share(&service.error_rate, "error_rate"),
             health_check_cpu: self.delay(&service.health_check_cpu, "health_check_cpu"),
+        }
+    }
+
+    /// The memory of a process; `span`: where its service stands. Needs: at the start, of a request, what a request leaves.
+    pub(super) fn memory(&mut self, span: Span, limit: Option<&Sp<Bytes>>, needs: [&Sp<Bytes>; 3]) -> Option<Memory> {
+        let Some(limit) = limit else {
+            for (need, key) in needs.into_iter().zip(["memory_base", "memory_per_request", "memory_leak_per_request"]) {
+                if need.span != span {
+                    self.error(need.span, format!("`{key}` without `memory` means nothing"), "add memory = \"512MB\"");
+                }
+            }
+            return None;
+        };
+        let [base, per_request, leak_per_request] = needs.map(|need| need.0 as f64);
+        if base >= limit.0 as f64 {
+            let title = "the memory in use from the start is all there is";
+            self.error(limit.span, title, "more than `memory_base`");
+        }
+        Some(Memory { limit: limit.0 as f64, base, per_request, leak_per_request })
+    }
+
+    fn container_instances(&mut self, service: &raw::Service, given: &raw::ContainerInstances) -> ContainerInstances {
+        let vcpu = given.cpu.as_ref().map(|cpu| self.vcpu(cpu));
+        let vcpu = self.instance_type(&given.instance_type, vcpu).vcpu;
+        let count = self.count(&given.count, "count", 1, 10_000);
+        let needed = service.memory.as_ref().map_or(0.0, |memory| memory.0 as f64);
+        let memory = given.memory.as_ref().map_or(f64::INFINITY, |memory| memory.0 as f64);
+        let on_one =
+            (vcpu / service.cpu.0).floor().min(if needed > 0.0 { (memory / needed).floor() } else { f64::MAX });
+        if f64::from(count) * on_one < f64::from(service.desired_count.value) {
+            let title = "the container instances have no room for the desired tasks";
+            let label = format!("room for {on_one} on each of {count}");
+            self.error(given.count.span, title, label);
+        }
+        let strategies = service.placement_strategy.iter().map(|strategy| placement(strategy.value)).collect();
+        ContainerInstances { count, vcpu, memory, strategies }
+    }
+
+    fn throughput(&mut self, throughput: &Sp<Bytes>) -> f64 {
+        if throughput.0 == 0 {
+            self.error(throughput.span, "an image would never be pulled", "more than 0, such as \"15MB\"");
+        }
+        (throughput.0 as f64).max(1.0)
+    }
+
+    fn container_check(&mut self, check: &raw::ContainerHealthCheck) -> ContainerCheck {
+        ContainerCheck {
+            interval: self.time(&check.interval, "interval", 5.0, 300.0, "ECS"),
+            timeout: self.time(&check.timeout, "timeout", 2.0, 60.0, "ECS"),
+            retries: self.count(&check.retries, "retries", 1, 10),
+            start_period: self.time(&check.start_period, "start_period", 0.0, 300.0, "ECS"),
+        }
+    }
+
+    pub(super) fn zones(&mut self, zones: &Sp<Vec<Sp<String>>>, who: &str) {
+        if zones.is_empty() || zones.len() > 100 {
+            self.error(zones.span, format!("{who} runs in at least one zone"), "such as [\"a\", \"b\"]");
+        }
+        self.distinct(zones.iter(), "zones");
+        zones.iter().for_each(|zone| self.label(zone));
+    }
+
+    pub(super) fn handlers_bounds(&mut self, handlers: &Sp<Vec<raw::Handler>>, section: &str) {
+        if handlers.is_empty() || handlers.len() > 1000 {
+            let label = format!("at least one [[{section}.NAME.handler]], at most 1000");
+            self.error(handlers.span, "a service without handlers answers nothing", label);
         }
     }
 
@@ -139,19 +213,19 @@ impl Check<'_> {
         self.warnings.push((place, text));
     }
 
-    fn handler(&mut self, id: EcsId, handler: &raw::Handler) -> Handler {
+    pub(super) fn handler(&mut self, from: Endpoint, handler: &raw::Handler) -> Handler {
         self.pattern(&handler.path);
         if handler.steps.len() > MAX_STEPS {
             self.error(handler.steps.span, "too many steps", format!("at most {MAX_STEPS}"));
         }
         Handler {
             path_pattern: handler.path.value.clone(),
-            steps: handler.steps.iter().map(|step| self.step(id, step)).collect(),
+            steps: handler.steps.iter().map(|step| self.step(from, step)).collect(),
             response_bytes: self.body(&handler.response_size, "response_size"),
         }
     }
 
-    fn step(&mut self, id: EcsId, step: &raw::Step) -> Step {
+    fn step(&mut self, from: Endpoint, step: &raw::Step) -> Step {
         let given = [
             step.cpu.as_ref().map(|cpu| ("cpu", cpu.span)),
             step.wait.as_ref().map(|wait| ("wait", wait.span)),
@@ -169,7 +243,7 @@ impl Check<'_> {
             }
         }
         let given_calls = step.calls.iter().flat_map(|calls| calls.iter());
-        let calls: Vec<Call> = step.call.iter().chain(given_calls).map(|call| self.call(id, call)).collect();
+        let calls: Vec<Call> = step.call.iter().chain(given_calls).map(|call| self.call(from, call)).collect();
         if calls.len() > MAX_STEPS {
             self.error(step.span, "too many calls at once", format!("at most {MAX_STEPS}"));
         }
@@ -181,12 +255,12 @@ impl Check<'_> {
         Step { probability: self.share(&step.probability, "probability"), action }
     }
 
-    fn call(&mut self, id: EcsId, call: &raw::Call) -> Call {
+    fn call(&mut self, from: Endpoint, call: &raw::Call) -> Call {
         let (to, long) = match call {
             raw::Call::Short(to) => (to, None),
             raw::Call::Long(long) => (&long.to, Some(long)),
         };
-        let (endpoint, rest) = self.endpoint_and_rest(to, &CALLED, Some(Endpoint::Ecs(id)), "the called part");
+        let (endpoint, rest) = self.endpoint_and_rest(to, &CALLED, Some(from), "the called part");
         let named = rest.map(|rest| Sp { value: rest.to_string(), span: to.span });
         let separate = long.and_then(|long| long.operation.clone());
         if let (Some(_), Some(second)) = (&named, &separate) {
@@ -194,12 +268,12 @@ impl Check<'_> {
         }
         let operation = self.operation(endpoint, named.or(separate).as_ref(), to.span);
         let path = long.and_then(|long| long.path.as_ref());
-        let http = matches!(endpoint, Endpoint::Alb(_) | Endpoint::Ecs(_)) || endpoint == BROKEN;
+        let http = matches!(endpoint, Endpoint::Alb(_) | Endpoint::Ecs(_) | Endpoint::Ec2(_)) || endpoint == BROKEN;
         if let (Some(path), false) = (path, http) {
-            self.error(path.span, "only load balancers and ECS services have paths", "remove `path`");
+            self.error(path.span, "only load balancers, ECS services and EC2 groups have paths", "remove `path`");
         }
         let retry = self.call_retry(endpoint, long.map(|long| &**long));
-        let near = self.part_rtt(Endpoint::Ecs(id), endpoint);
+        let near = self.part_rtt(from, endpoint);
         let Some(long) = long else {
             return Call {
                 to: endpoint,
@@ -253,7 +327,7 @@ impl Check<'_> {
             },
             _ => {
                 if let Some(name) = name {
-                    let title = "load balancers and ECS services have paths, not operations";
+                    let title = "load balancers, ECS services and EC2 groups have paths, not operations";
                     self.error(name.span, title, "write { to = ..., path = ... }");
                 }
                 0
@@ -304,6 +378,7 @@ impl Check<'_> {
         cloudfront: &mut [Option<models::cloudfront::Settings>],
         albs: &mut [Option<models::alb::Settings>],
         ecs: &mut [Option<Settings>],
+        ec2: &mut [Option<models::ec2::Settings>],
     ) {
         for distribution in cloudfront.iter_mut().flatten() {
             let patterns: Vec<&str> = distribution.behaviors.iter().map(|it| it.path_pattern.as_str()).collect();
@@ -321,6 +396,27 @@ impl Check<'_> {
             let patterns: Vec<&str> = service.handlers.iter().map(|it| it.path_pattern.as_str()).collect();
             service.handler_of_path = self.first_matches(&patterns, u16::MAX);
         }
+        for group in ec2.iter_mut().flatten() {
+            let patterns: Vec<&str> = group.handlers.iter().map(|it| it.path_pattern.as_str()).collect();
+            group.handler_of_path = self.first_matches(&patterns, u16::MAX);
+        }
+    }
+}
+
+pub(super) fn concurrency(concurrency: raw::Concurrency) -> Concurrency {
+    match concurrency {
+        raw::Concurrency::Threaded => Concurrency::Threaded,
+        raw::Concurrency::EventLoop => Concurrency::EventLoop,
+    }
+}
+
+fn placement(strategy: raw::Placement) -> Placement {
+    match strategy {
+        raw::Placement::SpreadZone => Placement::SpreadZone,
+        raw::Placement::SpreadInstance => Placement::SpreadInstance,
+        raw::Placement::BinpackCpu => Placement::BinpackCpu,
+        raw::Placement::BinpackMemory => Placement::BinpackMemory,
+        raw::Placement::Random => Placement::Random,
     }
 }
 

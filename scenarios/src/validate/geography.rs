@@ -201,6 +201,7 @@ impl Check<'_> {
         let own = match part {
             Endpoint::Alb(id) => entry(&doc.alb, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::Ecs(id) => entry(&doc.ecs, id.index()).and_then(|it| it.region.as_ref()),
+            Endpoint::Ec2(id) => entry(&doc.ec2, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::Station(id) => entry(&doc.station, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::Aurora(id) => entry(&doc.aurora, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::DynamoDb(id) => entry(&doc.dynamodb, id.index()).and_then(|it| it.region.as_ref()),

@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod cloudfront;
 mod deploy;
 mod dynamodb;
+mod ec2;
 mod ecs;
 pub(crate) mod geography;
 mod global_accelerator;
@@ -82,6 +83,7 @@ pub(crate) enum Section {
     GlobalAccelerator,
     Alb,
     Ecs,
+    Ec2,
     Aurora,
     Rds,
     DynamoDb,
@@ -89,12 +91,13 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
         Self::Alb,
         Self::Ecs,
+        Self::Ec2,
         Self::Aurora,
         Self::Rds,
         Self::DynamoDb,
@@ -109,6 +112,7 @@ impl Section {
             Self::GlobalAccelerator => "global_accelerator",
             Self::Alb => "alb",
             Self::Ecs => "ecs",
+            Self::Ec2 => "ec2",
             Self::Aurora => "aurora",
             Self::Rds => "rds",
             Self::DynamoDb => "dynamodb",
@@ -122,6 +126,7 @@ impl Section {
             Self::GlobalAccelerator => "an accelerator",
             Self::Alb => "a load balancer",
             Self::Ecs => "an ECS service",
+            Self::Ec2 => "an EC2 Auto Scaling group",
             Self::Aurora => "an Aurora cluster",
             Self::Rds => "an RDS database",
             Self::DynamoDb => "a DynamoDB table",
@@ -136,6 +141,7 @@ impl Section {
             Self::GlobalAccelerator => Endpoint::GlobalAccelerator(GlobalAcceleratorId(n)),
             Self::Alb => Endpoint::Alb(AlbId(n)),
             Self::Ecs => Endpoint::Ecs(EcsId(n)),
+            Self::Ec2 => Endpoint::Ec2(Ec2Id(n)),
             Self::Aurora => Endpoint::Aurora(AuroraId(n)),
             // Databases follow clusters.
             Self::Rds => Endpoint::Aurora(AuroraId(doc.aurora.len() as u16 + n)),
@@ -193,6 +199,7 @@ impl<'a> Check<'a> {
                 None => (Section::Aurora, id.index()),
                 Some(place) => (Section::Rds, place),
             },
+            Endpoint::Ec2(id) => (Section::Ec2, id.index()),
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
@@ -348,24 +355,26 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let global_accelerators = check.accelerators();
     let mut albs = check.load_balancers(&network);
     let registrations = check.registrations(&mut albs);
-    let mut ecs = check.services(&registrations);
+    let mut ecs = check.services(&registrations.ecs);
+    let mut ec2 = check.groups(&registrations.ec2, &run);
     let mut aurora = check.clusters();
     aurora.extend(check.databases());
     let dynamodb = check.tables();
     let stations = check.stations();
-    let scaling = check.scaling(&registrations);
+    let scaling = check.scaling(&registrations.ecs);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
     }
     check.maintenance_targets();
-    let (deployments, faults) = check.timeline(&run, &deploy::Behind { registrations: &registrations, albs: &albs });
+    let (deployments, faults) =
+        check.timeline(&run, &deploy::Behind { registrations: &registrations.ecs, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
     check.variants();
-    check.match_paths(&mut cloudfront, &mut albs, &mut ecs);
+    check.match_paths(&mut cloudfront, &mut albs, &mut ecs, &mut ec2);
     check.refused_methods(&sources, &cloudfront);
     let (waf, web_acls) = check.web_acls();
-    check.reach(&sources, &route53, &cloudfront, &global_accelerators, &albs, &ecs, &stations);
+    check.reach(&sources, &route53, &cloudfront, &global_accelerators, &albs, &ecs, &ec2, &stations);
     let mut architecture = Architecture {
         run,
         network,
@@ -381,6 +390,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         waf,
         web_acls,
         ecs: ecs.into_iter().collect::<Option<_>>()?,
+        ec2: ec2.into_iter().collect::<Option<_>>()?,
         aurora: aurora.into_iter().collect::<Option<_>>()?,
         dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
         stations: stations.into_iter().collect::<Option<_>>()?,
@@ -411,6 +421,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::GlobalAccelerator => doc.global_accelerator.names().collect(),
         Section::Alb => doc.alb.names().collect(),
         Section::Ecs => doc.ecs.names().collect(),
+        Section::Ec2 => doc.ec2.names().collect(),
         Section::Aurora => doc.aurora.names().collect(),
         Section::Rds => doc.rds.names().collect(),
         Section::DynamoDb => doc.dynamodb.names().collect(),

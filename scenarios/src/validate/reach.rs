@@ -6,17 +6,19 @@ use std::collections::BTreeSet;
 use models::alb::{self, Action};
 use models::client::{Arrivals, Recorded};
 use models::cloudfront;
-use models::ecs::{self, StepAction};
+use models::compute::{Handler, StepAction};
 use models::global_accelerator;
 use models::ids::*;
 use models::request::MAX_FRAMES;
 use models::route53;
 use models::station;
+use models::{ec2, ecs};
 
 use super::traffic::Sources;
 use super::{BROKEN, Check};
 use crate::decode::{Named, Sp};
 use crate::diagnostics::Diagnostic;
+use crate::raw::ecs as raw;
 use crate::tree::Span;
 
 /// A stop on the way: the part, the path asked for, how many frames the request has, the viewer's place and route.
@@ -33,16 +35,17 @@ struct Walk<'a, 'c, 'd> {
     accelerators: &'a [Option<global_accelerator::Settings>],
     albs: &'a [Option<alb::Settings>],
     ecs: &'a [Option<ecs::Settings>],
+    ec2: &'a [Option<ec2::Settings>],
     stations: &'a [Option<station::Settings>],
     done: BTreeSet<Stop>,
     way: Vec<Stop>,
     /// The route that is followed, and what its clients ask; none for calls.
     client: Option<(RouteId, Endpoint)>,
     reached: BTreeSet<Endpoint>,
-    handlers: BTreeSet<(EcsId, usize)>,
+    handlers: BTreeSet<(Endpoint, usize)>,
     operations: BTreeSet<(Endpoint, u16)>,
     circles: BTreeSet<Vec<Endpoint>>,
-    unanswered: BTreeSet<(EcsId, PathId)>,
+    unanswered: BTreeSet<(Endpoint, PathId)>,
 }
 
 impl Check<'_> {
@@ -54,6 +57,7 @@ impl Check<'_> {
         accelerators: &[Option<global_accelerator::Settings>],
         albs: &[Option<alb::Settings>],
         ecs: &[Option<ecs::Settings>],
+        ec2: &[Option<ec2::Settings>],
         stations: &[Option<station::Settings>],
     ) {
         let mut walk = Walk {
@@ -63,6 +67,7 @@ impl Check<'_> {
             accelerators,
             albs,
             ecs,
+            ec2,
             stations,
             done: BTreeSet::new(),
             way: Vec::new(),
@@ -90,7 +95,7 @@ impl Check<'_> {
         }
         walk.unreached_circles();
         let (reached, handlers, operations) = (walk.reached, walk.handlers, walk.operations);
-        self.unused(&reached, &handlers, &operations, sources, ecs);
+        self.unused(&reached, &handlers, &operations, sources);
     }
 }
 
@@ -102,8 +107,9 @@ impl Walk<'_, '_, '_> {
             let at = |of_path: &Vec<u16>| of_path.get(path.index()).copied().unwrap_or_default();
             let behaviors = self.cloudfront.iter().flatten().map(|it| at(&it.behavior_of_path));
             let rules = self.albs.iter().flatten().map(|it| at(&it.way_of_path));
-            let handlers = self.ecs.iter().flatten().map(|it| at(&it.handler_of_path));
-            behaviors.chain(rules).chain(handlers).chain([route]).collect()
+            let services = self.ecs.iter().flatten().map(|it| at(&it.handler_of_path));
+            let groups = self.ec2.iter().flatten().map(|it| at(&it.handler_of_path));
+            behaviors.chain(rules).chain(services).chain(groups).chain([route]).collect()
         };
         let mut seen = BTreeSet::new();
         paths.into_iter().filter(|&(path, route)| seen.insert(way(path, route))).collect()
@@ -143,7 +149,7 @@ impl Walk<'_, '_, '_> {
             Endpoint::CloudFront(id) => self.distribution(id, path, frames, place, why),
             Endpoint::GlobalAccelerator(id) => self.accelerator(id, path, frames, place, why),
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
-            Endpoint::Ecs(id) => self.service(id, path, why),
+            Endpoint::Ecs(_) | Endpoint::Ec2(_) => self.service(to, path, why),
             Endpoint::Station(id) => self.station(id, path, frames, place, why),
             Endpoint::Aurora(_) | Endpoint::DynamoDb(_) => {}
         }
@@ -249,22 +255,34 @@ impl Walk<'_, '_, '_> {
         }
     }
 
-    fn service(&mut self, id: EcsId, path: PathId, why: Span) {
-        let Some(Some(service)) = self.ecs.get(id.index()) else { return };
-        let handler = service.handler_of_path.get(path.index()).copied().unwrap_or(u16::MAX);
-        let Some(handler) = service.handlers.get(usize::from(handler)) else {
+    /// Handlers of a service or group, and which of them each path has.
+    fn handlers_of(&self, to: Endpoint) -> Option<(&[Handler], &[u16])> {
+        match to {
+            Endpoint::Ecs(id) => {
+                self.ecs.get(id.index())?.as_ref().map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice()))
+            }
+            Endpoint::Ec2(id) => {
+                self.ec2.get(id.index())?.as_ref().map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice()))
+            }
+            _ => None,
+        }
+    }
+
+    fn service(&mut self, id: Endpoint, path: PathId, why: Span) {
+        let Some((handlers, of_path)) = self.handlers_of(id) else { return };
+        let number = of_path.get(path.index()).copied().unwrap_or(u16::MAX);
+        let patterns: Vec<&str> = handlers.iter().map(|handler| handler.path_pattern.as_str()).collect();
+        let Some(handler) = handlers.get(usize::from(number)).cloned() else {
+            let help = format!("its handlers have {}", crate::nearest::list(&patterns));
             if self.unanswered.insert((id, path)) && self.unanswered.len() <= MAX_UNANSWERED {
                 let path = self.check.paths.get_index(path.index()).cloned().unwrap_or_default();
-                let patterns: Vec<&str> =
-                    service.handlers.iter().map(|handler| handler.path_pattern.as_str()).collect();
-                let title = format!("no handler of ecs.{} has the path `{path}`", service.name);
+                let title = format!("no handler of {} has the path `{path}`", self.check.name_of(id));
                 let error = Diagnostic::error(why, title, "would always be answered 404");
-                self.check.note(error.help(format!("its handlers have {}", crate::nearest::list(&patterns))));
+                self.check.note(error.help(help));
             }
             return;
         };
-        let number = service.handler_of_path.get(path.index()).map_or(0, |n| usize::from(*n));
-        if !self.handlers.insert((id, number)) && self.way.len() > MAX_WAY {
+        if !self.handlers.insert((id, usize::from(number))) && self.way.len() > MAX_WAY {
             return;
         }
         // What a task calls is asked for by no client.
@@ -273,7 +291,7 @@ impl Walk<'_, '_, '_> {
             let StepAction::Calls(calls) = &step.action else { continue };
             for call in calls {
                 self.operations.insert((call.to, call.operation));
-                let from = Some(Endpoint::Ecs(id));
+                let from = Some(id);
                 let why = self.check.reference(from, call.to);
                 self.visit(call.to, call.path, 1, None, from, why);
             }
@@ -298,16 +316,18 @@ impl Walk<'_, '_, '_> {
 
     /// Circles among parts that no traffic reaches are mistakes too.
     fn unreached_circles(&mut self) {
-        for n in 0..self.ecs.len() {
-            let Some(Some(service)) = self.ecs.get(n) else { continue };
-            let id = EcsId(n as u16);
-            for handler in 0..service.handlers.len() {
-                let path = service.handler_of_path.iter().position(|of| usize::from(*of) == handler);
+        let services = (0..self.ecs.len()).map(|n| Endpoint::Ecs(EcsId(n as u16)));
+        let groups = (0..self.ec2.len()).map(|n| Endpoint::Ec2(Ec2Id(n as u16)));
+        for id in services.chain(groups).collect::<Vec<_>>() {
+            let Some((handlers, of_path)) = self.handlers_of(id) else { continue };
+            let first_path = |handler: usize| of_path.iter().position(|of| usize::from(*of) == handler);
+            let paths: Vec<Option<usize>> = (0..handlers.len()).map(first_path).collect();
+            for (handler, path) in paths.into_iter().enumerate() {
                 let (Some(path), false) = (path, self.handlers.contains(&(id, handler))) else { continue };
                 let (reached, handlers, operations) =
                     (self.reached.clone(), self.handlers.clone(), self.operations.clone());
                 self.client = None;
-                self.visit(Endpoint::Ecs(id), PathId(path as u32), 1, None, None, Span::NOWHERE);
+                self.visit(id, PathId(path as u32), 1, None, None, Span::NOWHERE);
                 (self.reached, self.handlers, self.operations) = (reached, handlers, operations);
             }
         }
@@ -319,10 +339,9 @@ impl Check<'_> {
     fn unused(
         &mut self,
         reached: &BTreeSet<Endpoint>,
-        handlers: &BTreeSet<(EcsId, usize)>,
+        handlers: &BTreeSet<(Endpoint, usize)>,
         operations: &BTreeSet<(Endpoint, u16)>,
         sources: &Sources,
-        ecs: &[Option<ecs::Settings>],
     ) {
         let doc = self.doc;
         let probed: BTreeSet<Endpoint> =
@@ -337,23 +356,24 @@ impl Check<'_> {
         parts.extend(spans(&doc.ecs).map(|(n, span)| (Endpoint::Ecs(EcsId(n)), span)));
         let databases = spans(&doc.aurora).chain(spans(&doc.rds)).map(|(_, span)| span);
         parts.extend(databases.enumerate().map(|(n, span)| (Endpoint::Aurora(AuroraId(n as u16)), span)));
+        parts.extend(spans(&doc.ec2).map(|(n, span)| (Endpoint::Ec2(Ec2Id(n)), span)));
         parts.extend(spans(&doc.dynamodb).map(|(n, span)| (Endpoint::DynamoDb(DynamoDbId(n)), span)));
         parts.extend(spans(&doc.station).map(|(n, span)| (Endpoint::Station(StationId(n)), span)));
         for (part, span) in parts.into_iter().filter(|(part, _)| !reached.contains(part) && !probed.contains(part)) {
             let name = self.name_of(part);
             self.warnings.push((span, format!("no traffic reaches `{name}`")));
         }
-        for (n, service) in ecs.iter().enumerate() {
-            let (Some(service), id) = (service, EcsId(n as u16)) else { continue };
-            let Some(raw) = doc.ecs.entries.get(n).and_then(|(_, raw)| raw.as_ref()) else { continue };
-            let asked = reached.contains(&Endpoint::Ecs(id));
-            for (h, handler) in
-                service.handlers.iter().enumerate().filter(|(h, _)| asked && !handlers.contains(&(id, *h)))
-            {
-                let span = raw.handler.get(h).map_or(Span::NOWHERE, |raw| raw.path.span);
-                let text =
-                    format!("no traffic reaches the handler `{}` of `ecs.{}`", handler.path_pattern, service.name);
-                self.warnings.push((span, text));
+        let patterns = |handlers: &[raw::Handler]| -> Vec<(String, Span)> {
+            handlers.iter().map(|handler| (handler.path.value.clone(), handler.path.span)).collect()
+        };
+        let services = doc.ecs.iter().map(|(n, _, it)| (Endpoint::Ecs(EcsId(n as u16)), patterns(&it.handler)));
+        let groups = doc.ec2.iter().map(|(n, _, it)| (Endpoint::Ec2(Ec2Id(n as u16)), patterns(&it.handler)));
+        for (id, patterns) in services.chain(groups).collect::<Vec<_>>() {
+            for (h, (pattern, span)) in patterns.into_iter().enumerate() {
+                if reached.contains(&id) && !handlers.contains(&(id, h)) {
+                    let name = self.name_of(id);
+                    self.warnings.push((span, format!("no traffic reaches the handler `{pattern}` of `{name}`")));
+                }
             }
         }
         let unused_names = |part: Endpoint, names: Vec<(&Sp<String>, u16)>, what: &str, check: &mut Self| {

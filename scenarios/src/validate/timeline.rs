@@ -2,8 +2,9 @@
 
 use models::architecture::Run;
 use models::deployment::Deployment;
+use models::ec2::Impairment;
 use models::ids::*;
-use models::timeline::{Fault, FaultAction};
+use models::timeline::{Fault, FaultAction, InstanceFault};
 use sim_core::{SimDuration, SimTime};
 
 use super::bounds::show;
@@ -99,9 +100,16 @@ impl Check<'_> {
             }
             return (target != BROKEN).then_some(FaultAction::DisruptConnectivity(target));
         }
-        let service = self.service_of(&fault.target, "the target of this fault");
-        let desired =
-            service.and_then(|id| self.doc.ecs.entries[id.index()].1.as_ref()).map(|it| it.desired_count.value);
+        let instances = instance_fault(fault.action.value);
+        let allowed: &[Section] = match (fault.action.value, instances) {
+            (Action::DrainContainerInstances, Some(_)) => &[Section::Ecs],
+            (Action::StopInstances | Action::TerminateInstances, Some(_)) => &[Section::Ec2, Section::Ecs],
+            (_, Some(_)) => &[Section::Ec2],
+            (Action::StopTask | Action::LaunchFailure, None) => &[Section::Ecs],
+            _ => &[Section::Ecs, Section::Ec2],
+        };
+        let service = self.endpoint(&fault.target, allowed, None, "the target of this fault").service();
+        let desired = service.and_then(|id| self.desired_of(id));
         let count = match (&fault.count, &fault.percent) {
             (Some(_), Some(percent)) => {
                 self.error(percent.span, "either `count` or `percent`, not both", "one too many");
@@ -126,8 +134,21 @@ impl Check<'_> {
                 self.error(fault.span, title, format!("add {key} = {example}"));
             }
         };
+        let fault_target = fault;
+        if let Some(fault) = instances {
+            let of = service?;
+            self.has_instances(of, &fault_target.target);
+            return Some(FaultAction::Instances { of, zone, count, fault });
+        }
         match fault.action.value {
-            Action::StopTask => Some(FaultAction::StopTask { service: service?, zone, count }),
+            Action::StopTask => {
+                let Compute::Ecs(service) = service?.get() else { return None };
+                Some(FaultAction::StopTask { service, zone, count })
+            }
+            Action::LaunchFailure => {
+                let Compute::Ecs(service) = service?.get() else { return None };
+                Some(FaultAction::LaunchFailure { service })
+            }
             Action::NetworkLatency => {
                 needed(fault.delay.is_some(), "delay", "\"200ms\"");
                 let delay = fault.delay.as_ref().map_or(SimDuration::ZERO, |delay| self.delay(delay, "delay"));
@@ -177,9 +198,30 @@ impl Check<'_> {
         found.map(|zone| FaultAction::ZonalShift { alb, zone: zone as u8 })
     }
 
-    fn zone(&mut self, service: EcsId, zone: &Sp<String>) -> Option<u16> {
-        let service = self.doc.ecs.entries[service.index()].1.as_ref()?;
-        let zones: Vec<&str> = service.availability_zones.iter().map(|zone| zone.as_str()).collect();
+    /// A fault of instances needs some.
+    fn has_instances(&mut self, of: ComputeId, target: &Sp<String>) {
+        let Compute::Ecs(id) = of.get() else { return };
+        if self.doc.ecs.entries[id.index()].1.as_ref().is_some_and(|service| service.container_instances.is_none()) {
+            let title = format!("`{}` runs on Fargate: it has no instances", target.value);
+            self.error(target.span, title, "add container_instances to the service, or use aws:ecs:stop-task");
+        }
+    }
+
+    fn desired_of(&self, service: ComputeId) -> Option<u32> {
+        let doc = self.doc;
+        match service.get() {
+            Compute::Ecs(id) => doc.ecs.entries[id.index()].1.as_ref().map(|it| it.desired_count.value),
+            Compute::Ec2(id) => doc.ec2.entries[id.index()].1.as_ref().map(|it| it.desired_capacity.value),
+        }
+    }
+
+    fn zone(&mut self, service: ComputeId, zone: &Sp<String>) -> Option<u16> {
+        let doc = self.doc;
+        let zones = match service.get() {
+            Compute::Ecs(id) => &doc.ecs.entries[id.index()].1.as_ref()?.availability_zones,
+            Compute::Ec2(id) => &doc.ec2.entries[id.index()].1.as_ref()?.availability_zones,
+        };
+        let zones: Vec<&str> = zones.iter().map(|zone| zone.as_str()).collect();
         self.among_zones(zone, &zones, "the service").map(|n| n as u16)
     }
 
@@ -195,17 +237,18 @@ impl Check<'_> {
     /// Refuses parameters that the action does not have.
     fn fault_keys(&mut self, fault: &raw::Fault) {
         let action = fault.action.value;
-        let (stop, stress) = (action == Action::StopTask, action == Action::CpuStress);
+        let stop = action == Action::StopTask || instance_fault(action).is_some();
+        let stress = action == Action::CpuStress;
         let of_database =
             matches!(self.look_up(&fault.target).0.map(|(section, _)| section), Some(Section::Aurora | Section::Rds));
         let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
         let zonal = match action {
             Action::DisruptConnectivity => of_database,
-            Action::CpuStress | Action::FailoverDbCluster => false,
+            Action::CpuStress | Action::FailoverDbCluster | Action::LaunchFailure => false,
             _ => !of_instances,
         };
         let keys = [
-            ("duration", fault.duration.as_ref().map(|it| it.span), lasts(action)),
+            ("duration", fault.duration.as_ref().map(|it| it.span), lasts(action) || action == Action::StopInstances),
             ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), zonal),
             ("count", fault.count.as_ref().map(|it| it.span), stop || stress),
             ("percent", fault.percent.as_ref().map(|it| it.span), stop || stress),
@@ -339,10 +382,35 @@ fn of_databases(action: Action) -> bool {
     matches!(action, FailoverDbCluster | RebootDbInstances | DbInstanceFailure | AzPowerInterruption)
 }
 
-/// Whether an action lasts.
+/// Whether an action lasts, and must say how long.
 fn lasts(action: Action) -> bool {
-    use Action::{DbInstanceFailure, FailoverDbCluster, RebootDbInstances, StopTask};
-    !matches!(action, StopTask | FailoverDbCluster | RebootDbInstances | DbInstanceFailure)
+    use Action::{
+        DbInstanceFailure, FailoverDbCluster, RebootDbInstances, RebootInstances, StopInstances, StopTask,
+        TerminateInstances,
+    };
+    !matches!(
+        action,
+        StopTask
+            | FailoverDbCluster
+            | RebootDbInstances
+            | DbInstanceFailure
+            | StopInstances
+            | RebootInstances
+            | TerminateInstances
+    )
+}
+
+/// What an action does to instances, if it does.
+fn instance_fault(action: Action) -> Option<InstanceFault> {
+    match action {
+        Action::DrainContainerInstances => Some(InstanceFault::Drain),
+        Action::StopInstances => Some(InstanceFault::Stop),
+        Action::RebootInstances => Some(InstanceFault::Reboot),
+        Action::TerminateInstances => Some(InstanceFault::Terminate),
+        Action::ImpairSystem => Some(InstanceFault::Impair(Impairment::System)),
+        Action::ImpairInstance => Some(InstanceFault::Impair(Impairment::Instance)),
+        _ => None,
+    }
 }
 
 pub(super) fn action_name(action: Action) -> &'static str {
@@ -350,6 +418,13 @@ pub(super) fn action_name(action: Action) -> &'static str {
         Action::RebootDbInstances => "aws:rds:reboot-db-instances",
         Action::DbInstanceFailure => "stormglass:db-instance-failure",
         Action::AzPowerInterruption => "stormglass:az-power-interruption",
+        Action::LaunchFailure => "stormglass:launch-failure",
+        Action::DrainContainerInstances => "aws:ecs:drain-container-instances",
+        Action::StopInstances => "aws:ec2:stop-instances",
+        Action::RebootInstances => "aws:ec2:reboot-instances",
+        Action::TerminateInstances => "aws:ec2:terminate-instances",
+        Action::ImpairSystem => "stormglass:impair-system",
+        Action::ImpairInstance => "stormglass:impair-instance",
         Action::StopTask => "aws:ecs:stop-task",
         Action::FailoverDbCluster => "aws:rds:failover-db-cluster",
         Action::NetworkLatency => "aws:ecs:task-network-latency",

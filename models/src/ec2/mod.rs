@@ -1,0 +1,460 @@
+//! EC2: instances that serve requests, in Auto Scaling groups or alone.
+//!
+//! An instance has two sides: its *power* (off, booting, up, shutting down), which is EC2's, and its *life* in the group (pending,
+//! in service, terminating, in the warm pool, in standby), which is Auto Scaling's. [`life`] is what becomes of one instance,
+//! [`group`] what the group wants, [`checks`] what goes wrong with instances and who notices, [`maintenance`] planned stops and
+//! starts, [`credits`] the CPU credits of burstable types.
+
+pub mod catalog;
+mod checks;
+pub mod credits;
+mod figures;
+mod group;
+mod life;
+mod maintenance;
+#[cfg(test)]
+mod tests;
+
+use sim_core::distribution::Distribution;
+use sim_core::random::Stream;
+use sim_core::slab::Slab;
+use sim_core::{SimDuration, SimTime};
+
+use crate::compute::{self, Capacity, Engine, Handler, Host, Process, Program, Work};
+use crate::ids::*;
+use crate::request::*;
+use crate::timeline::{FaultAction, InstanceFault};
+use crate::world::{self, Control, Cx};
+pub use maintenance::{Maintenance, MaintenanceKind};
+
+/// A group of instances.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// What its instances are.
+    pub instance_type: InstanceType,
+    /// What an instance's program has to work with; `vcpu` is that of the instance type.
+    pub capacity: Capacity,
+    /// What is done with requests, by path pattern.
+    pub handlers: Vec<Handler>,
+    /// For each [`PathId`]: which handler; `u16::MAX` = none (404).
+    pub handler_of_path: Vec<u16>,
+    /// CPU of a health check.
+    pub health_check_cpu: SimDuration,
+    /// Share of requests answered with the program's own error.
+    pub error_rate: f64,
+    /// Whether it is an Auto Scaling group; otherwise its instances stand alone: nobody replaces them.
+    pub auto_scaling: bool,
+    /// `DesiredCapacity` at the start.
+    pub desired_capacity: u32,
+    /// `MinSize`.
+    pub min_size: u32,
+    /// `MaxSize`.
+    pub max_size: u32,
+    /// Names of the Availability Zones.
+    pub zones: Vec<String>,
+    /// From the request for an instance, or for its start, until it is running.
+    pub launch_time: Distribution,
+    /// From running until the program answers, at every boot.
+    pub boot_time: Distribution,
+    /// User data: what the first boot takes longer.
+    pub user_data_time: Distribution,
+    /// What shutting an instance down takes until it is stopped.
+    pub stop_time: Distribution,
+    /// From the reboot of an instance until its program answers again.
+    pub reboot_time: Distribution,
+    /// How long a program that is told to end may finish what it has.
+    pub stop_timeout: SimDuration,
+    /// How often the group looks.
+    pub group_interval: SimDuration,
+    /// Whose word counts for an instance's health.
+    pub health_check_type: HealthCheckType,
+    /// `HealthCheckGracePeriod`: how long after coming into service bad news is ignored.
+    pub health_check_grace_period: SimDuration,
+    /// How long an instance's status checks fail before the group replaces it, or auto recovery moves it.
+    pub impaired_for: SimDuration,
+    /// `DefaultInstanceWarmup`: how long a new instance is left out of the group's metrics.
+    pub instance_warmup: SimDuration,
+    /// Who goes first, of those in the zone with the most instances.
+    pub termination_policies: Vec<TerminationPolicy>,
+    /// Whether zones are evened out again.
+    pub zone_rebalancing: bool,
+    /// Instances prepared for later.
+    pub warm_pool: Option<WarmPool>,
+    /// Lifecycle hook of launching instances.
+    pub launching_hook: Option<Hook>,
+    /// Lifecycle hook of terminating instances.
+    pub terminating_hook: Option<Hook>,
+    /// Simplified automatic recovery of instances that stand alone.
+    pub auto_recovery: bool,
+    /// CPU credits of burstable types.
+    pub credits: Option<credits::Account>,
+    /// Metrics every minute instead of every five.
+    pub detailed_monitoring: bool,
+    /// Target group that its instances are registered with.
+    pub target_group: Option<(AlbId, TargetGroupId)>,
+    /// Planned stops and starts, in order of time.
+    pub maintenance: Vec<Maintenance>,
+}
+
+/// An instance type, as far as it matters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceType {
+    /// `t3.micro`.
+    pub name: String,
+    /// Its vCPU.
+    pub vcpu: f64,
+    /// Of burstable types.
+    pub credits: Option<credits::Rates>,
+}
+
+/// `HealthCheckType`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum HealthCheckType {
+    /// Whether it runs, and its status checks.
+    #[default]
+    Ec2,
+    /// The load balancer's too.
+    Elb,
+}
+
+/// Who is terminated first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminationPolicy {
+    /// `Default`: oldest launch template, then closest to the next billing hour.
+    Default,
+    /// `OldestInstance`.
+    OldestInstance,
+    /// `NewestInstance`.
+    NewestInstance,
+    /// `OldestLaunchTemplate`.
+    OldestLaunchTemplate,
+    /// `ClosestToNextInstanceHour`.
+    ClosestToNextInstanceHour,
+}
+
+/// A warm pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmPool {
+    /// In which state its instances wait.
+    pub state: PoolState,
+    /// `MinSize`.
+    pub min_size: u32,
+    /// `MaxGroupPreparedCapacity`: of group and pool together; none = `max_size`.
+    pub max_prepared: Option<u32>,
+    /// `InstanceReusePolicy`: back to the pool instead of terminated.
+    pub reuse_on_scale_in: bool,
+}
+
+/// `PoolState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum PoolState {
+    /// Boots when needed; its user data has run.
+    #[default]
+    Stopped,
+    /// Ready at once.
+    Running,
+    /// Its memory is restored when needed: no boot of the program.
+    Hibernated,
+}
+
+/// A lifecycle hook.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// `HeartbeatTimeout`.
+    pub heartbeat_timeout: SimDuration,
+    /// `DefaultResult`: whether an instance goes on when the time is over (`CONTINUE`) or not (`ABANDON`).
+    pub continues: bool,
+    /// How long until somebody completes the action; none = nobody does.
+    pub completes: Option<Distribution>,
+}
+
+/// What happens to a group.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// An instance is running: it boots. (Which of its starts; stale if it has been started again.)
+    Running(u16, TaskKey),
+    /// An instance's program answers.
+    Up(u16, TaskKey),
+    /// An instance is shut down.
+    Off(u16, TaskKey),
+    /// A program that ends has had its time.
+    StopTimeout(u16, TaskKey),
+    /// A lifecycle action is completed, or its time is over: whether the instance goes on.
+    HookOver(bool, TaskKey),
+    /// The group looks.
+    Look,
+    /// Status checks are made.
+    StatusChecks,
+    /// An instance may have used up its credits, or have some again.
+    Credits(u16, TaskKey),
+    /// Planned maintenance number n is due.
+    Maintain(u16),
+}
+
+/// EC2's side of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    /// Requested, or stopped.
+    Off,
+    /// Running, but its program does not answer yet.
+    Booting,
+    /// Its program answers.
+    Up,
+    /// Its program finishes what it has.
+    Ending,
+}
+
+/// Auto Scaling's side of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// `Pending`, `Pending:Wait`.
+    Pending,
+    /// `InService`.
+    InService,
+    /// `Terminating`, `Terminating:Wait`; or leaving for the warm pool.
+    Terminating {
+        /// It goes to the warm pool.
+        to_pool: bool,
+    },
+    /// `Warmed`: in the warm pool, or on the way there.
+    Warmed,
+    /// `Standby`: out of the group for maintenance.
+    Standby,
+}
+
+/// What is wrong with an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impairment {
+    /// The host: the system status check fails.
+    System,
+    /// The operating system: the instance status check fails.
+    Instance,
+}
+
+/// An instance.
+#[derive(Debug)]
+struct Instance {
+    number: u32,
+    zone: u16,
+    /// Version of the launch template it was launched from.
+    template: u16,
+    life: Life,
+    power: Power,
+    /// How often it has been started or stopped: events of earlier times are stale.
+    epoch: u16,
+    /// Whether its user data has run.
+    prepared: bool,
+    launched: SimTime,
+    in_service_since: SimTime,
+    /// In the group's metrics from then on.
+    warm_from: SimTime,
+    registered: bool,
+    /// The load balancer calls its target unhealthy.
+    failing: bool,
+    /// The load balancer has called its target healthy.
+    healthy: bool,
+    impaired: Option<Impairment>,
+    /// Since when its status checks fail.
+    impaired_since: Option<SimTime>,
+    /// Somebody stopped it from outside: started again when the fault ends.
+    struck: bool,
+    credits: Option<credits::Credits>,
+    /// Core time used at the end of the last period, seconds.
+    used_at_period: f64,
+    process: Process,
+}
+
+impl Host for Instance {
+    fn process(&self) -> &Process {
+        &self.process
+    }
+    fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+    fn zone(&self) -> u16 {
+        self.zone
+    }
+    fn serves(&self) -> bool {
+        matches!(self.power, Power::Up | Power::Ending) && self.impaired.is_none()
+    }
+    fn is_silent(&self) -> bool {
+        self.power == Power::Off || self.impaired.is_some()
+    }
+    fn leaves(&self) -> bool {
+        self.power == Power::Ending
+    }
+}
+
+impl Instance {
+    /// Whether it counts for the desired capacity.
+    fn counts(&self) -> bool {
+        matches!(self.life, Life::Pending | Life::InService)
+    }
+}
+
+/// A group.
+#[derive(Debug)]
+pub struct Group {
+    id: Ec2Id,
+    name: String,
+    settings: Settings,
+    desired: u32,
+    instances: Slab<Instance>,
+    /// In order of launch.
+    order: Vec<TaskKey>,
+    launched: u32,
+    /// For direct calls: the next instance in turn.
+    turn: usize,
+    engine: Engine,
+    lifecycle: Stream,
+    /// Version of the launch template, and how many cores its instances have.
+    template: u16,
+    vcpu: f64,
+    /// Credits charged to instances that are gone.
+    charged: f64,
+    works: maintenance::Works,
+    /// The instance launched last to even out the zones.
+    rebalancing: Option<TaskKey>,
+    figures: figures::Figures,
+}
+
+impl Group {
+    /// Builds it.
+    #[must_use]
+    pub fn new(id: Ec2Id, settings: &Settings, cx: &mut Cx<'_>) -> Self {
+        let name = format!("ec2.{}", settings.name);
+        let figures = figures::Figures::new(&name, settings.credits.is_some(), cx);
+        let work = Work {
+            capacity: &settings.capacity,
+            handlers: &settings.handlers,
+            handler_of_path: &settings.handler_of_path,
+            health_check_cpu: settings.health_check_cpu,
+            zones: settings.zones.len(),
+        };
+        Self {
+            id,
+            desired: settings.desired_capacity,
+            instances: Slab::new(),
+            order: Vec::new(),
+            launched: 0,
+            turn: 0,
+            engine: Engine::new(id.into(), &name, &work, true, cx),
+            lifecycle: cx.shared.streams.stream(&name, "lifecycle"),
+            template: 0,
+            vcpu: settings.instance_type.vcpu,
+            charged: 0.0,
+            works: maintenance::Works::default(),
+            rebalancing: None,
+            figures,
+            settings: settings.clone(),
+            name,
+        }
+    }
+
+    /// Brings up the first instances: at the start of a run the group is in its steady state.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        for _ in 0..self.desired {
+            let key = self.new_instance(Life::InService, cx);
+            let instance = &mut self.instances[key];
+            (instance.power, instance.prepared, instance.healthy) = (Power::Up, true, true);
+            self.register(key, cx);
+            self.mind_credits(key, cx);
+        }
+        for _ in 0..self.pool_size() {
+            let key = self.new_instance(Life::Warmed, cx);
+            let running = self.settings.warm_pool.is_some_and(|pool| pool.state == PoolState::Running);
+            let instance = &mut self.instances[key];
+            instance.prepared = true;
+            instance.power = if running { Power::Up } else { Power::Off };
+        }
+        self.engine.count_servers(&self.instances, now);
+        cx.kernel.schedule_in(self.settings.group_interval, self.event(Event::Look));
+        cx.kernel.schedule_in(checks::INTERVAL, self.event(Event::StatusChecks));
+        for (number, work) in self.settings.maintenance.iter().enumerate() {
+            cx.kernel.schedule_at(work.at, self.event(Event::Maintain(number as u16)));
+        }
+    }
+
+    fn event(&self, event: Event) -> world::Event {
+        world::Event::Ec2(self.id, event)
+    }
+
+    /// Handles one of its events.
+    pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
+        match event {
+            Event::Running(epoch, key) => self.running(epoch, key, cx),
+            Event::Up(epoch, key) => self.up(epoch, key, cx),
+            Event::Off(epoch, key) => self.off(epoch, key, cx),
+            Event::StopTimeout(epoch, key) => {
+                if self.is_current(key, epoch) {
+                    self.ended(key, cx);
+                }
+            }
+            Event::HookOver(goes_on, key) => self.hook_over(key, goes_on, cx),
+            Event::Look => {
+                cx.kernel.schedule_in(self.settings.group_interval, self.event(Event::Look));
+                self.look(cx);
+            }
+            Event::StatusChecks => {
+                cx.kernel.schedule_in(checks::INTERVAL, self.event(Event::StatusChecks));
+                self.check_status(cx);
+            }
+            Event::Credits(epoch, key) => {
+                if self.is_current(key, epoch) {
+                    self.mind_credits(key, cx);
+                }
+            }
+            Event::Maintain(number) => self.maintain(number, cx),
+        }
+    }
+
+    /// A request arrives for an instance: the one it names, or any in turn.
+    pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        if cx.request(key).target == TaskKey::NONE {
+            match self.next_in_turn() {
+                Some(instance) => cx.request(key).target = instance,
+                None => return cx.reply(key, Outcome::failed(0, Cause::NoTask)),
+            }
+        }
+        self.engine.on_offer(&mut self.instances, key, cx);
+    }
+
+    /// Instances in turn, of those in service that answer.
+    fn next_in_turn(&mut self) -> Option<TaskKey> {
+        for _ in 0..self.order.len() {
+            self.turn = (self.turn + 1) % self.order.len();
+            let key = self.order[self.turn];
+            let instance = &self.instances[key];
+            if instance.life == Life::InService && instance.power == Power::Up && instance.serves() {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// Something happens to a request on one of its instances.
+    pub fn on_work(&mut self, event: compute::Event, cx: &mut Cx<'_>) {
+        self.engine.on(&mut self.instances, event, cx);
+    }
+
+    /// A call comes back to the request that made it.
+    pub fn on_call_reply(&mut self, key: RequestKey, parent: RequestKey, cx: &mut Cx<'_>) {
+        self.engine.on_call_reply(&mut self.instances, key, parent, cx);
+    }
+
+    /// A fault of what its instances do with requests begins or ends.
+    pub fn fault(&mut self, action: &FaultAction, begins: bool) {
+        self.engine.fault(&mut self.instances, &self.order, action, begins);
+    }
+
+    fn program(&self) -> Program {
+        Program { number: 0, error_rate: self.settings.error_rate, cpu_factor: 1.0, warm_up: None }
+    }
+
+    fn log(&self, what: impl Into<String>, cx: &mut Cx<'_>) {
+        cx.shared.observer.log(cx.kernel.now(), sim_core::observations::LogKind::Lifecycle, &self.name, what.into());
+    }
+}
