@@ -913,7 +913,8 @@ fn a_cold_cache_makes_page_reads_slow_until_it_is_warm() {
     let (ok, answers) = (Cause::None, bed.answers());
     // All 20 pages are read from storage, 1 ms each; four times the warm-up later 98 % of them are not.
     assert_eq!(answers[..2], [(0, 15, ok), (1, 11_035, ok)]);
-    assert!((1_211_015..=1_211_017).contains(&answers[2].1), "{answers:?}");
+    // What the page reads of a warm cache take is no more than a page or two; a connection is there already.
+    assert!((1_211_010..=1_211_012).contains(&answers[2].1), "{answers:?}");
     bed.finish();
 }
 
