@@ -9,8 +9,8 @@ use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, deployment, dynamodb, ec2, ecs, global_accelerator, route53, station,
-    timeline, waf,
+    alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs,
+    global_accelerator, route53, station, timeline, waf,
 };
 
 /// A whole scenario, ready to run.
@@ -30,6 +30,8 @@ pub struct Architecture {
     pub routes: Vec<String>,
     /// Sources of traffic.
     pub traffic: Vec<client::Settings>,
+    /// Canaries, by [`crate::ids::CanaryId`]; what they ask is among the sources of traffic.
+    pub canaries: Vec<canary::Settings>,
     /// Names, health checks and resolvers.
     pub route53: route53::Settings,
     /// Distributions.
@@ -52,8 +54,10 @@ pub struct Architecture {
     pub dynamodb: Vec<dynamodb::Settings>,
     /// Plain stations.
     pub stations: Vec<station::Settings>,
-    /// Scaling policies.
-    pub scaling: Vec<autoscaling::Policy>,
+    /// Alarms, by [`crate::ids::AlarmId`].
+    pub alarms: Vec<cloudwatch::Alarm>,
+    /// Scaling policies and scheduled actions.
+    pub scaling: autoscaling::Settings,
     /// Deployments, in order of time.
     pub deployments: Vec<deployment::Deployment>,
     /// Faults, in order of time.
@@ -73,6 +77,8 @@ pub struct Run {
     pub downtime_error_rate: f64,
     /// CloudWatch: how long after the end of a period its datapoint can be read.
     pub metric_delay: SimDuration,
+    /// The same of metrics with periods of less than a minute.
+    pub high_resolution_metric_delay: SimDuration,
     /// What is observed span by span.
     pub spans: Spans,
 }

@@ -1,53 +1,76 @@
-//! Application Auto Scaling of ECS services: target tracking, step and simple scaling on published metrics.
+//! Application Auto Scaling: target tracking, step and simple scaling on alarms, and scheduled actions.
 //!
-//! Once a minute, when the datapoints of a period can be read, every policy's alarms are evaluated; while an alarm is in
-//! ALARM its action is repeated each minute (CloudWatch: Auto Scaling actions repeat), and cooldowns hold it back. All a
-//! policy ever sees is published datapoints: the metric's period and delay and the alarm's datapoints are what makes scaling
-//! late.
+//! A policy has alarms, and sees published datapoints through them and nothing else: the metric's period and delay and the
+//! alarm's datapoints are what makes scaling late. An alarm calls its action when it goes off and once a minute while it stays
+//! so (CloudWatch), and cooldowns hold it back.
 //!
 //! What a policy wants:
-//! - *Target tracking* has two alarms it manages itself. High: above the target in 3 of 3 minutes; it wants
+//! - *Target tracking* has two alarms it manages itself. High: above the target in 3 of 3 periods; it wants
 //!   `ceil(capacity x metric / target)`, at least one more. Low: below 0.9 of the target in 15 of 15 minutes; it wants
 //!   `ceil(capacity x metric / target)` too, so as not to remove too much. In between nothing happens.
-//! - *Step* wants the capacity plus the adjustment of the step that the metric is in.
-//! - *Simple* wants the capacity plus its one adjustment, and waits for the cooldown before it wants anything again.
+//! - *Step* wants the capacity changed by the adjustment of the step that the metric is in.
+//! - *Simple* wants the capacity changed by its one adjustment, and waits for the cooldown before it wants anything again.
 //!
-//! The metric is the latest datapoint that can be read; the capacity is the desired count.
+//! The metric is the latest datapoint that the alarm could read; the capacity is the desired count.
 //!
-//! What is done, of what several policies of a service want (Application Auto Scaling user guide, target tracking):
+//! What is done, of what several policies of a target want (Application Auto Scaling user guide, target tracking):
 //! - The largest capacity wins. In only if every target-tracking policy that may scale in wants to.
 //! - Out: at once, also during a scale-in cooldown, which ends with it. During a scale-out cooldown what was added counts: the
 //!   wish is reckoned from the capacity before it, and only more than there is already is done.
 //! - In: not during a scale-in or scale-out cooldown, and not during a deployment (ECS developer guide, target tracking).
-//! - Never beyond `MinCapacity` and `MaxCapacity`.
+//! - Never beyond `MinCapacity` and `MaxCapacity`. A scheduled action changes these, and with them at once, whatever the
+//!   cooldowns, a capacity that lies outside.
 //!
-//! Not modelled: scheduled and predictive scaling, percent and exact-capacity adjustments, `MinAdjustmentMagnitude`, several
-//! alarms for one step policy, 20 s metrics. A cooldown begins with the decision.
+//! What is scaled is a [`Scalable`]: it tells its capacity with [`Control::DesiredCount`], when no scale-in may happen with
+//! [`Control::Deploying`], and is told with [`Control::SetDesiredCount`].
+//!
+//! Not modelled: predictive scaling, several alarms for one step policy. A cooldown begins with the decision.
 
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
 
-use crate::cloudwatch::{AlarmState, Comparison, Condition, MetricRef, MissingData, PERIOD};
-use crate::ecs;
+use crate::cloudwatch::{
+    AlarmState, Alarms, Comparison, Condition, MetricAlarm, MissingData, Origin, Statistic, quantity,
+};
 use crate::ids::*;
-use crate::world::{Control, Cx};
+use crate::world::{self, Control, Cx};
 
 #[cfg(test)]
 mod tests;
 
-/// A scaling policy with its alarm.
+/// What is scaled, when and how.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What is scaled.
+    pub targets: Vec<Target>,
+    /// By which policies.
+    pub policies: Vec<Policy>,
+    /// And when, whatever the metrics say.
+    pub scheduled: Vec<ScheduledAction>,
+}
+
+/// A scalable target.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    /// Its name.
+pub struct Target {
+    /// What it is.
+    pub id: Scalable,
+    /// As in reports: `ecs.web`.
     pub name: String,
-    /// The service it scales.
-    pub service: EcsId,
+    /// Capacity at the start.
+    pub desired: u32,
     /// `MinCapacity`.
     pub min_capacity: u32,
     /// `MaxCapacity`.
     pub max_capacity: u32,
-    /// What it looks at.
-    pub metric: MetricRef,
+}
+
+/// A scaling policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Its name.
+    pub name: String,
+    /// What it scales.
+    pub target: Scalable,
     /// How it decides.
     pub kind: PolicyKind,
     /// `ScaleOutCooldown` (300 s for ECS).
@@ -59,46 +82,86 @@ pub struct Policy {
 /// How a policy decides.
 #[derive(Clone, Debug)]
 pub enum PolicyKind {
-    /// Keep the metric at the target. High alarm: above it for 3 of 3 minutes; low: below 0.9 of it for 15 of 15.
+    /// Keep the metric at the target. High alarm: above it for 3 of 3 periods; low: below 0.9 of it for 15 minutes.
     TargetTracking {
+        /// Full name of the metric.
+        metric: String,
+        /// Its statistic.
+        statistic: Statistic,
+        /// Period of the alarms.
+        period: SimDuration,
         /// `TargetValue`.
         target_value: f64,
         /// `DisableScaleIn`.
         disable_scale_in: bool,
         /// Datapoints of the high alarm (3).
         scale_out_datapoints: u32,
-        /// Datapoints of the low alarm (15).
+        /// Datapoints of the low alarm (15 of a minute).
         scale_in_datapoints: u32,
         /// Share of the target below which the low alarm fires (0.9).
         scale_in_threshold: f64,
     },
     /// By how far the metric is past the threshold.
     Step {
-        /// The alarm.
-        alarm: Alarm,
+        /// The alarm that calls it.
+        alarm: Trigger,
+        /// What the adjustments are.
+        adjustment_type: AdjustmentType,
         /// Steps relative to the threshold.
         adjustments: Vec<StepAdjustment>,
     },
     /// One adjustment, then wait for the cooldown.
     Simple {
-        /// The alarm.
-        alarm: Alarm,
-        /// Change in tasks.
+        /// The alarm that calls it.
+        alarm: Trigger,
+        /// What the adjustment is.
+        adjustment_type: AdjustmentType,
+        /// `ScalingAdjustment`.
         adjustment: i32,
     },
 }
 
-/// A CloudWatch alarm.
-#[derive(Clone, Copy, Debug)]
-pub struct Alarm {
-    /// Threshold.
-    pub threshold: f64,
-    /// Breaching above (true: `GreaterThanOrEqualToThreshold`) or below (`LessThanOrEqualToThreshold`).
-    pub above: bool,
-    /// `EvaluationPeriods`.
-    pub evaluation_periods: u32,
-    /// `DatapointsToAlarm`.
-    pub datapoints_to_alarm: u32,
+/// The alarm whose action a policy is.
+#[derive(Clone, Debug)]
+pub enum Trigger {
+    /// One of the scenario's alarms, on a metric.
+    Named(AlarmId),
+    /// Its own.
+    Own(MetricAlarm),
+}
+
+/// What a number of an adjustment means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdjustmentType {
+    /// `ChangeInCapacity`: so many more or less.
+    ChangeInCapacity,
+    /// `ExactCapacity`: so many.
+    ExactCapacity,
+    /// `PercentChangeInCapacity`: so many percent of the capacity more or less.
+    PercentChangeInCapacity {
+        /// `MinAdjustmentMagnitude`: by at least so many.
+        at_least: u32,
+    },
+}
+
+impl AdjustmentType {
+    /// The capacity after an adjustment. Percentages above 1 are rounded down, between 0 and 1 up to 1, between -1 and 0 down to
+    /// -1, below -1 towards zero (EC2 Auto Scaling user guide, as-scaling-simple-step).
+    #[must_use]
+    pub fn adjusted(self, capacity: u32, adjustment: i32) -> u32 {
+        match self {
+            Self::ChangeInCapacity => capacity.saturating_add_signed(adjustment),
+            Self::ExactCapacity => adjustment.unsigned_abs(),
+            Self::PercentChangeInCapacity { at_least } => {
+                if adjustment == 0 {
+                    return capacity;
+                }
+                let magnitude = u64::from(capacity) * u64::from(adjustment.unsigned_abs()) / 100;
+                let change = u32::try_from(magnitude).unwrap_or(u32::MAX).max(1).max(at_least);
+                if adjustment > 0 { capacity.saturating_add(change) } else { capacity.saturating_sub(change) }
+            }
+        }
+    }
 }
 
 /// One step of a step-scaling policy.
@@ -108,23 +171,46 @@ pub struct StepAdjustment {
     pub lower: f64,
     /// `MetricIntervalUpperBound`, relative to the threshold; inf if open.
     pub upper: f64,
-    /// Change in tasks (`ChangeInCapacity`).
+    /// `ScalingAdjustment`.
     pub adjustment: i32,
 }
 
-/// All scaling policies at work.
-#[derive(Debug)]
-pub struct AutoScaling {
-    services: Vec<Scaled>,
-    policies: Vec<Governor>,
-    /// For reading metrics.
-    points: Vec<Option<f64>>,
+/// A scheduled action: other bounds from some instant on.
+#[derive(Clone, Debug)]
+pub struct ScheduledAction {
+    /// Its name.
+    pub name: String,
+    /// What it scales.
+    pub target: Scalable,
+    /// When, for the first time.
+    pub at: SimTime,
+    /// How often again, if at all.
+    pub every: Option<SimDuration>,
+    /// `MinCapacity` from then on, if it changes.
+    pub min_capacity: Option<u32>,
+    /// `MaxCapacity` from then on, if it changes.
+    pub max_capacity: Option<u32>,
 }
 
-/// A scalable target: a service whose desired count is set.
+/// What happens to scaling by itself.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A scheduled action (its number) is due.
+    Scheduled(u16),
+}
+
+/// All of it at work.
+#[derive(Debug, Default)]
+pub struct AutoScaling {
+    targets: Vec<Scaled>,
+    policies: Vec<Governor>,
+    scheduled: Vec<ScheduledAction>,
+}
+
+/// A scalable target at work.
 #[derive(Debug)]
 struct Scaled {
-    id: EcsId,
+    id: Scalable,
     /// `ecs.web`.
     name: String,
     min: u32,
@@ -144,21 +230,12 @@ struct Scaled {
 #[derive(Debug)]
 struct Governor {
     policy: Policy,
-    metric: Option<MetricId>,
-    /// `CPUUtilization`.
-    metric_name: String,
-    unit: &'static str,
-    watches: Vec<Watch>,
-    /// The latest datapoint that can be read.
-    latest: Option<f64>,
-}
-
-/// An alarm at work.
-#[derive(Debug)]
-struct Watch {
-    name: &'static str,
-    condition: Condition,
-    state: AlarmState,
+    /// The alarm that calls it; of target tracking, the high one.
+    alarm: AlarmId,
+    /// Target tracking that may scale in: the low alarm.
+    low: Option<AlarmId>,
+    /// The target, or the alarm's threshold.
+    against: f64,
 }
 
 /// What a policy wants.
@@ -174,192 +251,146 @@ enum Wish {
     In(u32),
 }
 
-const HIGH: usize = 0;
-const LOW: usize = 1;
-
 impl AutoScaling {
-    /// Builds it. A service that starts outside of its bounds is brought inside at once.
+    /// Builds it, and adds the alarms of its policies. A target that starts outside of its bounds is brought inside at once.
     #[must_use]
-    pub fn new(policies: &[Policy], services: &[ecs::Settings], cx: &mut Cx<'_>) -> Self {
-        let counts: Vec<(&str, u32)> = services.iter().map(|of| (of.name.as_str(), of.desired_count)).collect();
-        Self::with(policies, &counts, cx)
+    pub fn new(settings: &Settings, alarms: &mut Alarms, cx: &mut Cx<'_>) -> Self {
+        let mut targets: Vec<Scaled> = settings.targets.iter().map(Scaled::new).collect();
+        let name_of = |id| settings.targets.iter().find(|target| target.id == id).map_or("", |target| &target.name);
+        let policies = settings.policies.iter();
+        let policies = policies.map(|policy| Governor::new(policy, name_of(policy.target), alarms, cx)).collect();
+        for target in &mut targets {
+            target.go_inside(cx);
+        }
+        Self { targets, policies, scheduled: settings.scheduled.clone() }
     }
 
-    /// Builds it for services of these names and desired counts.
-    fn with(policies: &[Policy], services: &[(&str, u32)], cx: &mut Cx<'_>) -> Self {
-        let policies: Vec<Governor> = policies.iter().map(|policy| Governor::new(policy, cx)).collect();
-        let mut scaled: Vec<Scaled> = Vec::new();
-        for (index, &(name, desired)) in services.iter().enumerate() {
-            let id = EcsId(index as u16);
-            let of_service = || policies.iter().map(|governor| &governor.policy).filter(|policy| policy.service == id);
-            // A scalable target has one pair of bounds; policies that differ must all be content.
-            let Some(min) = of_service().map(|policy| policy.min_capacity).max() else { continue };
-            let max = of_service().map(|policy| policy.max_capacity).min().unwrap_or(min).max(min);
-            scaled.push(Scaled {
-                id,
-                name: format!("ecs.{name}"),
-                min,
-                max,
-                desired,
-                deploying: false,
-                out_until: SimTime::ZERO,
-                before_out: desired,
-                in_until: SimTime::ZERO,
-                capped: false,
-            });
-        }
-        for service in &mut scaled {
-            let inside = service.desired.clamp(service.min, service.max);
-            if inside != service.desired {
-                let bound = if inside == service.min { "MinCapacity" } else { "MaxCapacity" };
-                service.set(inside, bound, cx);
-            }
-        }
-        Self { services: scaled, policies, points: Vec::new() }
-    }
-
-    /// Evaluates all alarms on the datapoints that can be read now (periods that ended at least `delay` ago) and acts.
-    pub fn evaluate(&mut self, delay: SimDuration, cx: &mut Cx<'_>) {
-        let now = cx.now();
-        if now.as_nanos() < delay.as_nanos() {
-            return;
-        }
-        let readable = SimTime::from_nanos(now.as_nanos() - delay.as_nanos()).floor_to(PERIOD);
-        for governor in &mut self.policies {
-            let Some(service) = self.services.iter().find(|service| service.id == governor.policy.service) else {
-                continue;
-            };
-            governor.look(readable, &service.name, &mut self.points, cx);
-        }
-        for service in &mut self.services {
-            service.act(&self.policies, cx);
+    /// Schedules its actions.
+    pub fn start(&self, cx: &mut Cx<'_>) {
+        for (number, action) in self.scheduled.iter().enumerate() {
+            cx.kernel.schedule_at(action.at, world::Event::AutoScaling(Event::Scheduled(number as u16)));
         }
     }
 
-    /// A deployment of a service begins or is over: scale-in is suspended meanwhile.
-    pub fn deploying(&mut self, service: EcsId, deploying: bool) {
-        if let Some(service) = self.services.iter_mut().find(|scaled| scaled.id == service) {
-            service.deploying = deploying;
+    /// Handles one of its events.
+    pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
+        let Event::Scheduled(number) = event;
+        let action = &self.scheduled[usize::from(number)];
+        if let Some(every) = action.every {
+            cx.kernel.schedule_in(every, world::Event::AutoScaling(event));
+        }
+        if let Some(target) = self.targets.iter_mut().find(|target| target.id == action.target) {
+            target.schedule_says(action, cx);
         }
     }
 
-    /// A service tells how many tasks it wants at present (after a scaling decision, or a scheduled change).
-    pub fn desired_count(&mut self, service: EcsId, desired: u32, _cx: &mut Cx<'_>) {
-        if let Some(service) = self.services.iter_mut().find(|scaled| scaled.id == service) {
-            service.desired = desired;
+    /// Does what the policies want whose alarms call at this evaluation.
+    pub fn act(&mut self, alarms: &Alarms, cx: &mut Cx<'_>) {
+        for target in &mut self.targets {
+            target.act(&self.policies, alarms, cx);
+        }
+    }
+
+    /// A deployment of a target begins or is over: scale-in is suspended meanwhile.
+    pub fn deploying(&mut self, target: Scalable, deploying: bool) {
+        if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
+            target.deploying = deploying;
+        }
+    }
+
+    /// A target tells what capacity it wants at present (after a scaling decision, or a change by others).
+    pub fn desired_count(&mut self, target: Scalable, desired: u32) {
+        if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
+            target.desired = desired;
         }
     }
 }
 
 impl Governor {
-    fn new(policy: &Policy, cx: &mut Cx<'_>) -> Self {
-        let condition = |comparison, threshold, evaluation_periods, datapoints_to_alarm| Condition {
-            comparison,
-            threshold,
-            evaluation_periods,
-            datapoints_to_alarm,
-            // Too little data, no scaling (user guide); step policies' alarms have CloudWatch's default.
-            treat_missing_data: MissingData::Missing,
+    fn new(policy: &Policy, target_name: &str, alarms: &mut Alarms, cx: &mut Cx<'_>) -> Self {
+        let mut add = |kind: &str, alarm: &MetricAlarm| {
+            alarms.add(Origin::Policy(kind, target_name, &policy.name), "", alarm, cx)
         };
-        let watch = |name, condition| Watch { name, condition, state: AlarmState::default() };
-        let watches = match &policy.kind {
+        let (alarm, low, against) = match &policy.kind {
             PolicyKind::TargetTracking {
+                metric,
+                statistic,
+                period,
                 target_value,
                 scale_out_datapoints: high,
                 scale_in_datapoints: low,
                 scale_in_threshold,
                 disable_scale_in,
             } => {
-                let mut watches = vec![watch("AlarmHigh", condition(Comparison::Greater, *target_value, *high, *high))];
-                if !disable_scale_in {
-                    let below = scale_in_threshold * target_value;
-                    watches.push(watch("AlarmLow", condition(Comparison::Less, below, *low, *low)));
-                }
-                watches
+                let managed = |comparison, threshold, datapoints| MetricAlarm {
+                    metric: metric.clone(),
+                    statistic: *statistic,
+                    period: *period,
+                    condition: Condition {
+                        comparison,
+                        threshold,
+                        evaluation_periods: datapoints,
+                        datapoints_to_alarm: datapoints,
+                        // Too little data, no scaling (user guide).
+                        treat_missing_data: MissingData::Missing,
+                    },
+                    ignore_low_sample_count: false,
+                };
+                let alarm = add("AlarmHigh", &managed(Comparison::Greater, *target_value, *high));
+                let below = scale_in_threshold * target_value;
+                let low = (!disable_scale_in).then(|| add("AlarmLow", &managed(Comparison::Less, below, *low)));
+                (alarm, low, *target_value)
             }
-            PolicyKind::Step { alarm, .. } | PolicyKind::Simple { alarm, .. } => {
-                let comparison = if alarm.above { Comparison::GreaterOrEqual } else { Comparison::LessOrEqual };
-                let Alarm { threshold, evaluation_periods, datapoints_to_alarm, .. } = *alarm;
-                vec![watch("alarm", condition(comparison, threshold, evaluation_periods, datapoints_to_alarm))]
+            PolicyKind::Step { alarm: trigger, .. } | PolicyKind::Simple { alarm: trigger, .. } => {
+                let alarm = match trigger {
+                    Trigger::Named(id) => *id,
+                    Trigger::Own(own) => add("alarm", own),
+                };
+                (alarm, None, alarms.threshold(alarm).expect("validated: no composite alarm"))
             }
         };
-        let published = &mut cx.shared.metrics;
-        let metric = published.find(policy.metric);
-        let range = watches.iter().map(|watch| watch.condition.evaluation_range()).max().unwrap_or(0);
-        let (mut metric_name, mut unit) = (String::new(), "");
-        if let Some(id) = metric {
-            published.keep(id, range);
-            metric_name = published.name(id).split(' ').nth(1).unwrap_or_default().to_owned();
-            unit = published.unit(id);
-        }
-        Self { policy: policy.clone(), metric, metric_name, unit, watches, latest: None }
-    }
-
-    /// Evaluates its alarms on the periods that end by `readable`.
-    fn look(&mut self, readable: SimTime, service: &str, points: &mut Vec<Option<f64>>, cx: &mut Cx<'_>) {
-        let Some(metric) = self.metric else { return };
-        self.latest = None;
-        for watch in &mut self.watches {
-            cx.shared.metrics.read(metric, readable, watch.condition.evaluation_range(), points);
-            let before = watch.state;
-            watch.state = watch.condition.state(points, before);
-            self.latest = points.iter().rev().copied().flatten().next();
-            // That the first datapoints have come is no news.
-            if watch.state != before && (before, watch.state) != (AlarmState::InsufficientData, AlarmState::Ok) {
-                let Condition { comparison, threshold, evaluation_periods, datapoints_to_alarm, .. } = watch.condition;
-                let what = format!(
-                    "{} of {}: {} -> {} ({} {} {} in {} of {} minutes; latest {})",
-                    watch.name,
-                    self.policy.name,
-                    before.name(),
-                    watch.state.name(),
-                    self.metric_name,
-                    comparison.sign(),
-                    quantity(threshold, self.unit),
-                    datapoints_to_alarm,
-                    evaluation_periods,
-                    self.latest.map_or_else(|| "none".to_owned(), |value| quantity(value, self.unit)),
-                );
-                cx.shared.observer.log(cx.kernel.now(), LogKind::Alarm, service, what);
-            }
-        }
+        Self { policy: policy.clone(), alarm, low, against }
     }
 
     /// What the policy wants. `capacity` is what there is, `base` what a wish for more is reckoned from; `waits`: a cooldown
     /// of either kind is running.
-    fn wish(&self, capacity: u32, base: u32, waits: bool) -> Wish {
-        let fires = |at: usize| self.watches.get(at).is_some_and(|watch| watch.state == AlarmState::Alarm);
+    fn wish(&self, alarms: &Alarms, capacity: u32, base: u32, waits: bool) -> Wish {
+        let called = alarms.acts(self.alarm);
+        let metric = alarms.latest(self.alarm);
         match &self.policy.kind {
-            PolicyKind::TargetTracking { target_value, disable_scale_in, .. } => {
-                let idle = if *disable_scale_in { Wish::Nothing } else { Wish::Stay };
-                let Some(metric) = self.latest else { return idle };
-                if fires(HIGH) {
+            PolicyKind::TargetTracking { target_value, .. } => {
+                let Some(metric) = metric else { return self.idle() };
+                if called {
                     Wish::Out(proportional(base, metric, *target_value).max(base.saturating_add(1)))
-                } else if fires(LOW) {
+                } else if self.low.is_some_and(|low| alarms.state(low) == AlarmState::Alarm) {
                     let wanted = proportional(capacity, metric, *target_value);
                     if wanted < capacity { Wish::In(wanted) } else { Wish::Stay }
                 } else {
-                    idle
+                    self.idle()
                 }
             }
-            PolicyKind::Step { alarm, adjustments } => {
-                let Some(metric) = self.latest.filter(|_| fires(HIGH)) else { return Wish::Nothing };
-                let step = adjustments.iter().find(|step| step.holds(metric - alarm.threshold));
-                step.map_or(Wish::Nothing, |step| by(step.adjustment, capacity, base))
+            PolicyKind::Step { adjustment_type, adjustments, .. } => {
+                let Some(metric) = metric.filter(|_| called) else { return Wish::Nothing };
+                let step = adjustments.iter().find(|step| step.holds(metric - self.against));
+                step.map_or(Wish::Nothing, |step| by(*adjustment_type, step.adjustment, capacity, base))
             }
-            PolicyKind::Simple { adjustment, .. } if fires(HIGH) && !waits => by(*adjustment, capacity, base),
+            PolicyKind::Simple { adjustment_type, adjustment, .. } if called && !waits => {
+                by(*adjustment_type, *adjustment, capacity, base)
+            }
             PolicyKind::Simple { .. } => Wish::Nothing,
         }
     }
 
+    /// What target tracking wants where it wants no change.
+    fn idle(&self) -> Wish {
+        if self.low.is_some() { Wish::Stay } else { Wish::Nothing }
+    }
+
     /// Why it wants what it wants, with numbers.
-    fn why(&self) -> String {
-        let against = match &self.policy.kind {
-            PolicyKind::TargetTracking { target_value, .. } => ("target", *target_value),
-            PolicyKind::Step { alarm, .. } | PolicyKind::Simple { alarm, .. } => ("threshold", alarm.threshold),
-        };
-        let latest = quantity(self.latest.unwrap_or(f64::NAN), self.unit);
-        format!("{} {latest} against {} {}", self.metric_name, against.0, quantity(against.1, self.unit))
+    fn why(&self, alarms: &Alarms) -> String {
+        let word = if matches!(self.policy.kind, PolicyKind::TargetTracking { .. }) { "target" } else { "threshold" };
+        let against = quantity(self.against, alarms.unit(self.alarm));
+        format!("{} against {word} {against}", alarms.latest_in_words(self.alarm))
     }
 }
 
@@ -377,21 +408,39 @@ impl StepAdjustment {
 }
 
 impl Scaled {
-    /// Does what its policies want, as far as bounds and cooldowns allow.
-    fn act(&mut self, policies: &[Governor], cx: &mut Cx<'_>) {
+    fn new(settings: &Target) -> Self {
+        Self {
+            id: settings.id,
+            name: settings.name.clone(),
+            min: settings.min_capacity,
+            max: settings.max_capacity,
+            desired: settings.desired,
+            deploying: false,
+            out_until: SimTime::ZERO,
+            before_out: settings.desired,
+            in_until: SimTime::ZERO,
+            capped: false,
+        }
+    }
+
+    /// Does what its policies want, as far as bounds and cooldowns allow, if any of their alarms calls.
+    fn act(&mut self, policies: &[Governor], alarms: &Alarms, cx: &mut Cx<'_>) {
         let now = cx.now();
+        let own = || policies.iter().filter(|governor| governor.policy.target == self.id);
+        if own().all(|governor| alarms.state(governor.alarm) != AlarmState::Alarm) {
+            self.capped = false;
+        }
+        if !own().any(|governor| alarms.acts(governor.alarm) || governor.low.is_some_and(|low| alarms.acts(low))) {
+            return;
+        }
         let cooling_out = now < self.out_until;
         let cooling_in = now < self.in_until;
         let base = if cooling_out { self.before_out.min(self.desired) } else { self.desired };
-        let wishes = policies
-            .iter()
-            .filter(|governor| governor.policy.service == self.id)
-            .map(|governor| (governor.wish(self.desired, base, cooling_out || cooling_in), governor));
         let mut stay = false;
         let mut out: Option<(u32, &Governor)> = None;
         let mut inwards: Option<(u32, &Governor)> = None;
-        for (wish, governor) in wishes {
-            let place = match wish {
+        for governor in own() {
+            let (wanted, place) = match governor.wish(alarms, self.desired, base, cooling_out || cooling_in) {
                 Wish::Nothing => continue,
                 Wish::Stay => {
                     stay = true;
@@ -400,46 +449,67 @@ impl Scaled {
                 Wish::Out(wanted) => (wanted, &mut out),
                 Wish::In(wanted) => (wanted, &mut inwards),
             };
-            if place.1.is_none_or(|(most, _)| place.0 > most) {
-                *place.1 = Some((place.0, governor));
+            if place.is_none_or(|(most, _)| wanted > most) {
+                *place = Some((wanted, governor));
             }
         }
         if let Some((wanted, governor)) = out {
-            self.scale_out(wanted, base, governor, cx);
-        } else {
-            self.capped = false;
-            if let Some((wanted, governor)) =
-                inwards.filter(|_| !stay && !cooling_out && !cooling_in && !self.deploying)
-            {
-                self.scale_in(wanted, governor, cx);
-            }
+            self.scale_out(wanted, base, governor, alarms, cx);
+        } else if let Some((wanted, governor)) =
+            inwards.filter(|_| !stay && !cooling_out && !cooling_in && !self.deploying)
+        {
+            self.scale_in(wanted, governor, alarms, cx);
         }
     }
 
-    fn scale_out(&mut self, wanted: u32, base: u32, governor: &Governor, cx: &mut Cx<'_>) {
+    fn scale_out(&mut self, wanted: u32, base: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
         let now = cx.now();
         let capacity = wanted.min(self.max);
         if capacity > self.desired {
             self.before_out = base;
             self.out_until = now + governor.policy.scale_out_cooldown;
             self.in_until = SimTime::ZERO;
-            let why = format!("{}: {}", governor.policy.name, governor.why());
+            let why = format!("{}: {}", governor.policy.name, governor.why(alarms));
             self.set(capacity, &why, cx);
         }
         let capped = wanted > self.max;
         if capped && !self.capped {
-            let what = format!("{} tasks wanted, MaxCapacity is {}: {}", wanted, self.max, governor.why());
+            let what = format!("{} wanted, MaxCapacity is {}: {}", wanted, self.max, governor.why(alarms));
             cx.shared.observer.log(now, LogKind::Scaling, &self.name, what);
         }
-        self.capped = capped;
+        self.capped |= capped;
     }
 
-    fn scale_in(&mut self, wanted: u32, governor: &Governor, cx: &mut Cx<'_>) {
+    fn scale_in(&mut self, wanted: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
         let capacity = wanted.max(self.min);
         if capacity < self.desired {
             self.in_until = cx.now() + governor.policy.scale_in_cooldown;
-            let why = format!("{}: {}", governor.policy.name, governor.why());
+            let why = format!("{}: {}", governor.policy.name, governor.why(alarms));
             self.set(capacity, &why, cx);
+        }
+    }
+
+    /// A scheduled action gives it other bounds.
+    fn schedule_says(&mut self, action: &ScheduledAction, cx: &mut Cx<'_>) {
+        self.min = action.min_capacity.unwrap_or(self.min);
+        self.max = action.max_capacity.unwrap_or(self.max);
+        if action.min_capacity.is_none() {
+            self.min = self.min.min(self.max);
+        } else if action.max_capacity.is_none() {
+            self.max = self.max.max(self.min);
+        }
+        let what = format!("scheduled action {}: {} to {}", action.name, self.min, self.max);
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Scaling, &self.name, what);
+        self.capped = false;
+        self.go_inside(cx);
+    }
+
+    /// A capacity outside of the bounds is brought inside.
+    fn go_inside(&mut self, cx: &mut Cx<'_>) {
+        let inside = self.desired.clamp(self.min, self.max);
+        if inside != self.desired {
+            let bound = if inside == self.min { "MinCapacity" } else { "MaxCapacity" };
+            self.set(inside, bound, cx);
         }
     }
 
@@ -458,26 +528,14 @@ fn proportional(capacity: u32, metric: f64, target: f64) -> u32 {
     (exact - 1e-9 * exact.max(1.0)).ceil() as u32
 }
 
-/// A change in capacity as a wish. More is reckoned from `base`, less from what there is.
-fn by(adjustment: i32, capacity: u32, base: u32) -> Wish {
-    if adjustment > 0 {
-        Wish::Out(base.saturating_add_signed(adjustment))
-    } else {
-        Wish::In(capacity.saturating_add_signed(adjustment))
-    }
-}
-
-/// A value with its unit, with about three digits: `55.2 %`, `0.123 s`, `1500`.
-fn quantity(value: f64, unit: &str) -> String {
-    let decimals = match value.abs() {
-        size if size >= 1000.0 => 0,
-        size if size >= 1.0 => 1,
-        _ => 3,
+/// An adjustment as a wish. More is reckoned from `base`, less from what there is.
+fn by(adjustment_type: AdjustmentType, adjustment: i32, capacity: u32, base: u32) -> Wish {
+    let out = match adjustment_type {
+        AdjustmentType::ExactCapacity => adjustment.unsigned_abs() > capacity,
+        _ => adjustment > 0,
     };
-    let number = format!("{value:.decimals$}");
-    let number = if decimals > 0 { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
-    match unit {
-        "" | "count" => number.to_owned(),
-        unit => format!("{number} {unit}"),
+    match out {
+        true => Wish::Out(adjustment_type.adjusted(base, adjustment)),
+        false => Wish::In(adjustment_type.adjusted(capacity, adjustment)),
     }
 }

@@ -31,7 +31,7 @@ use crate::ids::*;
 use crate::observer::{Findings, Observed};
 use crate::request::*;
 use crate::route53::{DnsCache, Population};
-use crate::world::{self, Cx};
+use crate::world::{self, Control, Cx};
 pub use arrivals::{Arrivals, Batch, Phase, Process, RateProfile, Recorded};
 use arrivals::{Modulation, RateClock};
 use breaker::Circuit;
@@ -76,6 +76,8 @@ pub struct Settings {
     pub hedge_after: Option<SimDuration>,
     /// When a client stops asking.
     pub circuit_breaker: Option<CircuitBreaker>,
+    /// The canary whose probes its operations are; they are no users' then.
+    pub canary: Option<CanaryId>,
 }
 
 impl Settings {
@@ -426,7 +428,10 @@ impl Client {
     }
 
     fn begin(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        cx.shared.observer.operation_starts(&cx.shared.requests[key]);
+        match self.settings.canary {
+            Some(canary) => cx.control(Control::ProbeSent(canary)),
+            None => cx.shared.observer.operation_starts(&cx.shared.requests[key]),
+        }
         self.attempt(key, cx);
     }
 
@@ -466,7 +471,9 @@ impl Client {
         }
         request.attempted = now;
         let (route, started) = (request.route, request.started);
-        cx.shared.observer.attempt(route, started);
+        if self.settings.canary.is_none() {
+            cx.shared.observer.attempt(route, started);
+        }
         let wake = self.event(Event::Timeout);
         if let Some(timeout) = &mut self.timeout {
             timeout.watch(key, wake, waits, cx);
@@ -665,7 +672,11 @@ impl Client {
             let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
             cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));
         }
-        cx.shared.observer.operation_ends(request.route, request.started, cx.kernel.now(), outcome);
+        let (route, started) = (request.route, request.started);
+        match self.settings.canary {
+            Some(canary) => cx.control(Control::ProbeEnded(canary, started, outcome)),
+            None => cx.shared.observer.operation_ends(route, started, cx.kernel.now(), outcome),
+        }
     }
 
     /// What a client learns from the end of an attempt: tokens, its circuit, its rate.

@@ -10,7 +10,7 @@
 use sim_core::distribution::Distribution;
 use sim_core::{SimDuration, SimTime};
 
-use crate::cloudwatch::{Condition, MetricRef};
+use crate::cloudwatch::Condition;
 use crate::ids::*;
 
 /// A new revision of a service.
@@ -148,10 +148,10 @@ impl CircuitBreaker {
 pub struct Alarm {
     /// As shown.
     pub name: String,
-    /// Its metric.
-    pub metric: MetricRef,
+    /// Full name of its metric.
+    pub metric: String,
     /// What the metric is divided by, in percent (metric math `100 * FILL(m1, 0) / m2`).
-    pub per: Option<MetricRef>,
+    pub per: Option<String>,
     /// When it goes off.
     pub condition: Condition,
 }

@@ -48,6 +48,17 @@ id! {
     Ec2Id(u16);
     /// A published CloudWatch metric.
     MetricId(u16);
+    /// A CloudWatch alarm.
+    AlarmId(u16);
+    /// A synthetic canary.
+    CanaryId(u16);
+}
+
+/// Whatever has a capacity that policies set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Scalable {
+    /// The tasks of an ECS service.
+    Ecs(EcsId),
 }
 
 /// Whatever a request can be offered to.

@@ -7,6 +7,7 @@ pub mod architecture;
 pub mod aurora;
 pub mod autoscaling;
 mod batches;
+pub mod canary;
 pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;

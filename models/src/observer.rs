@@ -18,6 +18,8 @@ use crate::world::Cx;
 pub trait Observed {
     /// Publishes the CloudWatch metrics of the period that ends now.
     fn publish(&mut self, _cx: &mut Cx<'_>) {}
+    /// Publishes the metrics of high resolution, each [`crate::cloudwatch::FINE_PERIOD`].
+    fn publish_fine(&mut self, _cx: &mut Cx<'_>) {}
     /// Counting starts: tallies forget what was, levels stay.
     fn warm_up_over(&mut self, _now: SimTime) {}
     /// A bin of the figures ends: puts its values.

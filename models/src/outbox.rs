@@ -81,10 +81,10 @@ mod tests {
         let mut outbox = Outbox::default();
         let key = |slot| Key { slot, generation: 0 };
         outbox.push_back(Message::Reply(key(1)));
-        outbox.push_back(Message::Control(Control::SetDesiredCount(EcsId(0), 1)));
+        outbox.push_back(Message::Control(Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), 1)));
         assert!(matches!(outbox.pop_front(), Some(Message::Reply(first)) if first == key(1)));
         outbox.push_back(Message::Offer(Endpoint::Ecs(EcsId(2)), key(2)));
-        outbox.push_back(Message::Control(Control::SetDesiredCount(EcsId(0), 2)));
+        outbox.push_back(Message::Control(Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), 2)));
         assert!(matches!(outbox.pop_front(), Some(Message::Control(Control::SetDesiredCount(_, 1)))));
         assert!(
             matches!(outbox.pop_front(), Some(Message::Offer(Endpoint::Ecs(EcsId(2)), second)) if second == key(2))

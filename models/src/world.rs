@@ -13,9 +13,10 @@ use crate::architecture::Architecture;
 use crate::aurora::Aurora;
 use crate::autoscaling::AutoScaling;
 use crate::batches::Batches;
+use crate::canary::Canaries;
 use crate::client::Client;
 use crate::cloudfront::CloudFront;
-use crate::cloudwatch::Metrics;
+use crate::cloudwatch::{Alarms, Metrics};
 use crate::dynamodb::Table;
 use crate::ec2::Group;
 use crate::ecs::{Ecs, Fargate};
@@ -29,8 +30,8 @@ use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
 use crate::waf::Waf;
 use crate::{
-    alb, aurora, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, global_accelerator, route53, station,
-    timeline,
+    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, global_accelerator, route53,
+    station, timeline,
 };
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
@@ -65,6 +66,8 @@ pub enum Event {
     Station(StationId, station::Event),
     /// See [`cloudwatch::Event`].
     CloudWatch(cloudwatch::Event),
+    /// See [`autoscaling::Event`].
+    AutoScaling(autoscaling::Event),
     /// See [`timeline::Event`].
     Timeline(timeline::Event),
     /// Counting starts.
@@ -103,12 +106,16 @@ pub enum Control {
     Idle(ComputeId, TaskKey),
     /// A task is gone without draining: its target with it.
     TargetGone(AlbId, TargetGroupId, TaskKey),
-    /// A service tells its scaler how many tasks it wants at present.
-    DesiredCount(EcsId, u32),
+    /// What is scaled tells its scaler what capacity it wants at present.
+    DesiredCount(Scalable, u32),
     /// A scaling decision.
-    SetDesiredCount(EcsId, u32),
-    /// A deployment of a service begins (true) or is over (false): scale-in is suspended meanwhile.
-    Deploying(EcsId, bool),
+    SetDesiredCount(Scalable, u32),
+    /// A deployment of what is scaled begins (true) or is over (false): scale-in is suspended meanwhile.
+    Deploying(Scalable, bool),
+    /// A canary sends a probe.
+    ProbeSent(CanaryId),
+    /// A canary's probe, sent at this instant, has ended.
+    ProbeEnded(CanaryId, SimTime, Outcome),
     /// A deployment of the timeline begins: its number.
     Deploy(EcsId, u16),
     /// A fault of the timeline begins (true) or ends (false): its number.
@@ -216,11 +223,13 @@ pub struct Models {
     auroras: Vec<Aurora>,
     tables: Vec<Table>,
     stations: Vec<Station>,
+    canaries: Canaries,
+    alarms: Alarms,
     autoscaling: AutoScaling,
     timeline: Timeline,
     batches: Option<Batches>,
     bin: SimDuration,
-    metric_delay: SimDuration,
+    metric_delays: [SimDuration; 2],
 }
 
 /// Runs one replication.
@@ -231,6 +240,14 @@ pub fn simulate(architecture: &Architecture, seed: u64, replication: u32) -> Obs
     let horizon = architecture.run.horizon();
     kernel.run_until(&mut models, horizon);
     models.finish(&mut kernel, architecture, replication)
+}
+
+/// The metrics that the services of an architecture publish, whatever alarms look at them; nothing is run.
+#[must_use]
+pub fn published(architecture: &Architecture) -> Metrics {
+    let unwatched =
+        Architecture { alarms: Vec::new(), scaling: autoscaling::Settings::default(), ..architecture.clone() };
+    Models::new(&unwatched, 0, 0, &mut Kernel::new()).shared.metrics
 }
 
 impl Models {
@@ -264,13 +281,18 @@ impl Models {
             auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
             tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
-            autoscaling: AutoScaling::new(&architecture.scaling, &architecture.ecs, &mut cx),
+            canaries: Canaries::new(&architecture.canaries, &mut cx),
+            // They look for metrics, which the services above have registered.
+            alarms: Alarms::new(&architecture.alarms, &architecture.run, &mut cx),
+            autoscaling: AutoScaling::default(),
             timeline: Timeline::new(&architecture.deployments, &architecture.faults),
             batches: Batches::new(&architecture.run),
             bin: SimDuration::ZERO,
-            metric_delay: architecture.run.metric_delay,
+            metric_delays: [architecture.run.metric_delay, architecture.run.high_resolution_metric_delay],
             shared,
         };
+        let mut cx = Cx { kernel, shared: &mut models.shared };
+        models.autoscaling = AutoScaling::new(&architecture.scaling, &mut models.alarms, &mut cx);
         models.bin = models.shared.observer.figures.bin();
         models.start(architecture, kernel);
         models
@@ -287,7 +309,14 @@ impl Models {
             cx.kernel.schedule_in(architecture.run.warm_up + batches.length(), Event::BatchEnds);
         }
         cx.kernel.schedule_in(cloudwatch::PERIOD, Event::CloudWatch(cloudwatch::Event::PeriodEnds));
+        if architecture.ecs.iter().any(|service| service.metric_resolution < cloudwatch::PERIOD) {
+            cx.kernel.schedule_in(cloudwatch::FINE_PERIOD, Event::CloudWatch(cloudwatch::Event::FinePeriodEnds));
+        }
+        if self.alarms.any_fine() {
+            cx.kernel.schedule_in(self.metric_delays[1], Event::CloudWatch(cloudwatch::Event::EvaluateFine));
+        }
         self.timeline.start(&mut cx);
+        self.autoscaling.start(&mut cx);
 
         self.ecs.iter_mut().for_each(|service| service.start(&mut cx));
         self.groups.iter_mut().for_each(|group| group.start(&mut cx));
@@ -428,9 +457,13 @@ impl Models {
             Control::TaskGone(service, task) => {
                 self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(service, task, cx));
             }
-            Control::DesiredCount(ecs, desired) => self.autoscaling.desired_count(ecs, desired, cx),
-            Control::SetDesiredCount(ecs, desired) => self.ecs[ecs.index()].set_desired_count(desired, cx),
-            Control::Deploying(ecs, deploying) => self.autoscaling.deploying(ecs, deploying),
+            Control::DesiredCount(target, desired) => self.autoscaling.desired_count(target, desired),
+            Control::SetDesiredCount(Scalable::Ecs(ecs), desired) => {
+                self.ecs[ecs.index()].set_desired_count(desired, cx);
+            }
+            Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
+            Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),
+            Control::Deploying(target, deploying) => self.autoscaling.deploying(target, deploying),
             Control::Deploy(ecs, number) => {
                 let deployment = self.timeline.deployment(number);
                 self.ecs[ecs.index()].deploy(deployment, cx);
@@ -480,6 +513,15 @@ impl Models {
         self.auroras.iter_mut().for_each(|it| visit(it, cx));
         self.tables.iter_mut().for_each(|it| visit(it, cx));
         self.stations.iter_mut().for_each(|it| visit(it, cx));
+        visit(&mut self.canaries, cx);
+        visit(&mut self.alarms, cx);
+    }
+
+    /// Alarms look at what was published, and scaling at the alarms.
+    fn evaluate_alarms(&mut self, fine: bool, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        self.alarms.evaluate(fine, cx);
+        self.autoscaling.act(&self.alarms, cx);
     }
 
     fn end_bin(&mut self, kernel: &mut Kernel<Event>) {
@@ -518,6 +560,7 @@ impl Models {
         for (key, request) in self.shared.requests.iter() {
             if let Holder::Client(id) = request.bottom()
                 && !request.abandoned
+                && architecture.traffic[id.index()].canary.is_none()
                 && !self.clients[id.index()].is_second(key)
             {
                 in_flight_in_all += 1;
@@ -528,6 +571,7 @@ impl Models {
         }
         let shared = self.shared;
         let mut books = shared.observer.finish(now, &in_flight, in_flight_in_all, &mut findings);
+        findings.tables.extend(self.canaries.beside_users(now, &books.routes, &books.downtime));
         books.series.extend(shared.metrics.into_series(architecture.run.duration));
         let batches = self.batches.map(|batches| batches.finish(now, &findings, books.batches, &books.downtime));
         Observations {
@@ -578,16 +622,25 @@ impl World for Models {
             Event::Station(id, event) => self.stations[id.index()].on(event, cx),
             Event::CloudWatch(cloudwatch::Event::PeriodEnds) => {
                 cx.kernel.schedule_in(cloudwatch::PERIOD, event);
-                cx.kernel.schedule_in(self.metric_delay, Event::CloudWatch(cloudwatch::Event::Evaluate));
+                cx.kernel.schedule_in(self.metric_delays[0], Event::CloudWatch(cloudwatch::Event::Evaluate));
                 self.each_observed(kernel, |it, cx| it.publish(cx));
             }
+            Event::CloudWatch(cloudwatch::Event::FinePeriodEnds) => {
+                cx.kernel.schedule_in(cloudwatch::FINE_PERIOD, event);
+                self.each_observed(kernel, |it, cx| it.publish_fine(cx));
+            }
             Event::CloudWatch(cloudwatch::Event::Evaluate) => {
-                self.autoscaling.evaluate(self.metric_delay, cx);
-                let age = self.metric_delay.as_nanos();
+                let age = self.metric_delays[0].as_nanos();
                 let readable =
                     SimTime::from_nanos(cx.now().as_nanos().saturating_sub(age)).floor_to(cloudwatch::PERIOD);
                 self.ecs.iter_mut().for_each(|service| service.look_at_alarms(readable, cx));
+                self.evaluate_alarms(false, kernel);
             }
+            Event::CloudWatch(cloudwatch::Event::EvaluateFine) => {
+                cx.kernel.schedule_in(cloudwatch::FINE_CADENCE, event);
+                self.evaluate_alarms(true, kernel);
+            }
+            Event::AutoScaling(event) => self.autoscaling.on(event, cx),
             Event::Timeline(event) => self.timeline.on(event, cx),
             Event::WarmUpOver => {
                 let now = cx.now();
@@ -632,7 +685,9 @@ pub(crate) mod bench {
             aurora: Vec::new(),
             dynamodb: Vec::new(),
             stations: Vec::new(),
-            scaling: Vec::new(),
+            canaries: Vec::new(),
+            alarms: Vec::new(),
+            scaling: autoscaling::Settings::default(),
             deployments: Vec::new(),
             faults: Vec::new(),
             waf: Vec::new(),
@@ -647,6 +702,7 @@ pub(crate) mod bench {
             warm_up: SimDuration::ZERO,
             downtime_error_rate: 0.5,
             metric_delay: SimDuration::from_secs(60),
+            high_resolution_metric_delay: SimDuration::from_secs(10),
             spans: crate::architecture::Spans::default(),
         }
     }

@@ -4,8 +4,8 @@ mod common;
 
 use common::*;
 use models::alb::{Algorithm, HealthCheck, TargetGroup, Targets};
-use models::autoscaling::{Policy, PolicyKind};
-use models::cloudwatch::MetricRef;
+use models::autoscaling::{Policy, PolicyKind, Target};
+use models::cloudwatch::Statistic;
 use models::deployment::{Deployment, Plan, Revision, Schedule, Strategy};
 use models::ecs::StepAction;
 use models::timeline::{Fault, FaultAction};
@@ -138,13 +138,20 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
     let from = SimTime::from_secs;
     rate.points =
         vec![(from(0), 160.0), (from(300), 160.0), (from(300), 240.0), (from(1500), 240.0), (from(1500), 80.0)];
-    a.scaling.push(Policy {
-        name: "cpu".into(),
-        service: EcsId(0),
+    a.scaling.targets.push(Target {
+        id: Scalable::Ecs(EcsId(0)),
+        name: "ecs.web".into(),
+        desired: 4,
         min_capacity: 2,
         max_capacity: 6,
-        metric: MetricRef::EcsCpu(EcsId(0)),
+    });
+    a.scaling.policies.push(Policy {
+        name: "cpu".into(),
+        target: Scalable::Ecs(EcsId(0)),
         kind: PolicyKind::TargetTracking {
+            metric: "AWS/ECS CPUUtilization ecs.web".into(),
+            statistic: Statistic::Average,
+            period: secs(60),
             target_value: 42.0,
             disable_scale_in: false,
             scale_out_datapoints: 3,
@@ -155,14 +162,30 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
         scale_in_cooldown: secs(300),
     });
     let seen = run(&a);
+    // The chain, link by link: metric, alarm, decision, launch and boot, healthy, traffic.
+    let cpu = metric(&seen, "AWS/ECS CPUUtilization ecs.web");
+    assert!(cpu[4] < 42.0 && cpu[5..8].iter().all(|minute| *minute > 42.0), "{cpu:?}");
+    let alarms = log(&seen, LogKind::Alarm);
+    assert_eq!(alarms[0].0, 540.0, "{alarms:?}");
+    assert!(
+        alarms[0].1.starts_with("AlarmHigh of cpu: OK -> ALARM (CPUUtilization > 42 % in 3 of 3 minutes"),
+        "{alarms:?}"
+    );
     let decisions = log(&seen, LogKind::Scaling);
     assert_eq!(decisions[0].0, 540.0, "{decisions:?}");
+    let boots: Vec<f64> = log(&seen, LogKind::Lifecycle).iter().map(|entry| entry.0).take(2).collect();
+    assert!(boots.len() == 2 && boots.iter().all(|at| (565.0..=575.0).contains(at)), "{boots:?}");
+    let healthy: Vec<f64> = log(&seen, LogKind::Health).iter().map(|entry| entry.0).take(2).collect();
+    assert!(healthy.iter().zip(&boots).all(|(healthy, boot)| healthy >= boot), "{healthy:?} after {boots:?}");
+    let per_target = metric(&seen, "AWS/ApplicationELB RequestCountPerTarget alb.front/web");
+    assert!(per_target[8] > 3500.0 && per_target[11] < 2600.0, "3600 of four, 2400 of six: {per_target:?}");
+    let again = alarms.iter().find(|entry| entry.1.contains("AlarmHigh of cpu: ALARM -> OK"));
+    assert!(again.is_some_and(|entry| entry.0 > 600.0 && entry.0 <= 720.0), "{alarms:?}");
     assert!(decisions[0].1.starts_with("desired 4 -> 6 by cpu: CPUUtilization 6"), "{decisions:?}");
     // Scale-in: low from 1500 s on, fifteen minutes and the delay.
     assert_eq!(decisions[1].0, 1500.0 + 16.0 * 60.0, "{decisions:?}");
     assert!(decisions[1].1.starts_with("desired 6 -> 2 by cpu"), "{decisions:?}");
     assert_eq!(decisions.len(), 2, "{decisions:?}");
-    let cpu = metric(&seen, "AWS/ECS CPUUtilization ecs.web");
     assert!((cpu[20] - 40.0).abs() < 3.0 && (cpu[55] - 40.0).abs() < 3.0, "{cpu:?}");
     let relieved = log(&seen, LogKind::Health);
     assert!(relieved.iter().all(|entry| (565.0..=600.0).contains(&entry.0)) && relieved.len() == 2, "{relieved:?}");

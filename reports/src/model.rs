@@ -573,6 +573,8 @@ pub enum Group {
     CacheHits,
     /// Published metrics.
     Metric,
+    /// Alarms: share of the bin in ALARM.
+    Alarm,
 }
 
 impl Group {
@@ -586,6 +588,7 @@ impl Group {
             Self::Utilisation => "utilisation",
             Self::CacheHits => "cache_hits",
             Self::Metric => "metric",
+            Self::Alarm => "alarm",
         }
     }
 }

@@ -131,6 +131,8 @@ pub enum SeriesGroup {
     CacheHits,
     /// Published metrics, named as CloudWatch does: `AWS/ECS CPUUtilization ecs.web`.
     Metric,
+    /// Alarms: the share of the bin in which each was in ALARM, 0..=1; nothing while it has too little data.
+    Alarm,
 }
 
 /// A figure over time in equal bins from the start of the run. A bin with nothing to say holds NaN.

@@ -2,12 +2,13 @@
 
 use sim_core::random::{Draws, Source as _};
 use sim_core::slab::Slab;
-use sim_core::tally::Level;
+use sim_core::tally::{Histogram, Level};
 use sim_core::{SimDuration, SimTime};
 
 use super::anomaly;
 use super::health::{State, Target};
 use super::{Algorithm, Choice, HealthCheck, Minimum, TargetGroup, draws};
+use crate::cloudwatch::StatisticSet;
 use crate::ids::*;
 use crate::request::*;
 use crate::world::Cx;
@@ -35,13 +36,6 @@ impl Answers {
         self.waited += other.waited;
         self.errors += other.errors;
     }
-
-    /// Mean wait of several groups' answers, seconds; none if there are none.
-    pub(super) fn mean_wait(all: impl Iterator<Item = Self>) -> Option<f64> {
-        let (count, waited) =
-            all.fold((0, 0.0), |(count, waited), of| (count + of.count, waited + of.waited.as_secs_f64()));
-        (count > 0).then(|| waited / count as f64)
-    }
 }
 
 /// A target that is new and comes to its full share little by little.
@@ -50,6 +44,27 @@ struct Ramp {
     since: SimTime,
     /// Turns it has earned and not had, 0..1.
     credit: f64,
+}
+
+/// The least and the greatest number of targets seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Extent {
+    least: u32,
+    greatest: u32,
+}
+
+impl Extent {
+    fn of(targets: u32) -> Self {
+        Self { least: targets, greatest: targets }
+    }
+    fn see(&mut self, targets: u32) {
+        self.least = self.least.min(targets);
+        self.greatest = self.greatest.max(targets);
+    }
+    /// As statistics of the period.
+    pub(super) fn with_mean(self, mean: f64) -> StatisticSet {
+        StatisticSet::of_level(mean, f64::from(self.least), f64::from(self.greatest))
+    }
 }
 
 /// A target group at work in a node.
@@ -89,6 +104,10 @@ pub(super) struct Group {
     pub(super) forwarded: u64,
     pub(super) ended: u64,
     pub(super) answers: Answers,
+    /// Times of the answers since the last period, where an alarm wants to know them.
+    pub(super) times: Option<Box<Histogram>>,
+    /// Least and greatest numbers of healthy and of unhealthy targets since the last period.
+    pub(super) extents: [Extent; 2],
     pub(super) healthy: Level,
     pub(super) unhealthy: Level,
     /// Targets that get requests.
@@ -125,6 +144,8 @@ impl Group {
             forwarded: 0,
             ended: 0,
             answers: Answers::default(),
+            times: None,
+            extents: [Extent::default(); 2],
             healthy: Level::new(),
             unhealthy: Level::new(),
             serving: Level::new(),
@@ -247,6 +268,8 @@ impl Group {
         self.turn = next.map_or(0, |target| target.seat as usize);
         self.ramp_up(targets, now);
         self.weigh(targets);
+        self.extents[0].see(healthy as u32);
+        self.extents[1].see(unhealthy as u32);
         self.healthy.set(now, healthy as i64);
         self.unhealthy.set(now, unhealthy as i64);
         self.serving.set(now, self.seats.len() as i64);
@@ -320,8 +343,8 @@ impl Group {
     }
 
     /// Healthy, unhealthy, serving, anomalous and mitigated targets.
-    pub(super) fn levels(&mut self) -> [&mut Level; 5] {
-        [&mut self.healthy, &mut self.unhealthy, &mut self.serving, &mut self.anomalous, &mut self.mitigated]
+    pub(super) fn levels(&self) -> [&Level; 5] {
+        [&self.healthy, &self.unhealthy, &self.serving, &self.anomalous, &self.mitigated]
     }
 
     /// A target has answered.
@@ -330,5 +353,20 @@ impl Group {
         self.answers.count += 1;
         self.answers.waited += waited;
         self.answers.errors += u64::from(status >= 500);
+        if let Some(times) = &mut self.times {
+            times.record(waited);
+        }
+    }
+
+    /// The period is published: the next begins.
+    pub(super) fn begin_period(&mut self, now: SimTime) {
+        self.answers = Answers::default();
+        if let Some(times) = &mut self.times {
+            times.clear();
+        }
+        let levels =
+            [&mut self.healthy, &mut self.unhealthy, &mut self.serving, &mut self.anomalous, &mut self.mitigated];
+        levels.into_iter().for_each(|level| level.reset(now));
+        self.extents = [&self.healthy, &self.unhealthy].map(|level| Extent::of(level.get() as u32));
     }
 }

@@ -4,11 +4,12 @@
 //! missing datapoint, not a 0, and so is a minute without requests.
 
 use sim_core::SimTime;
+use sim_core::tally::Histogram;
 
 use super::group::{Answers, Group};
 use super::zones::Zones;
 use super::{Algorithm, TargetGroup, units};
-use crate::cloudwatch::{MetricRef, Metrics, PERIOD};
+use crate::cloudwatch::{Kind, Metrics, PERIOD, StatisticSet};
 use crate::ids::*;
 use crate::observer::Findings;
 use crate::world::Cx;
@@ -87,6 +88,7 @@ struct ZoneCounts {
 
 impl ZoneCounts {
     fn new(name: &str, published: &mut Metrics) -> Self {
+        let target_response_time = response_time(name, published);
         let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
         Self {
             forwarded: 0,
@@ -94,25 +96,21 @@ impl ZoneCounts {
             request_count: register("RequestCount", "count"),
             target_5xx_count: register("HTTPCode_Target_5XX_Count", "count"),
             elb_5xx_count: register("HTTPCode_ELB_5XX_Count", "count"),
-            target_response_time: register("TargetResponseTime", "s"),
+            target_response_time,
         }
     }
 }
 
 impl Counts {
-    pub(super) fn new(alb: AlbId, name: &str, zones: &Zones, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(name: &str, zones: &Zones, cx: &mut Cx<'_>) -> Self {
         let published = &mut cx.shared.metrics;
         let metrics =
             COUNTS.map(|(count, unit)| published.register(format!("AWS/ApplicationELB {count} {name}"), unit));
+        let target_response_time = response_time(name, published);
         let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
-        let target_response_time = register("TargetResponseTime", "s");
         let active_connections = register("ActiveConnectionCount", "count");
         let rule_evaluations = register("RuleEvaluations", "count");
         let consumed_units = register("ConsumedLCUs", "count");
-        published.declare(MetricRef::AlbRequestCount(alb), metrics[Count::Request as usize]);
-        published.declare(MetricRef::AlbTargetResponseTime(alb), target_response_time);
-        published.declare(MetricRef::AlbTarget5xx(alb), metrics[Count::Target5xx as usize]);
-        published.declare(MetricRef::AlbElb5xx(alb), metrics[Count::Elb5xx as usize]);
         let of_zones = (0..zones.count()).map(|node| zones.suffix(node)).filter(|suffix| !suffix.is_empty());
         let zones = of_zones.map(|suffix| ZoneCounts::new(&format!("{name}{suffix}"), published)).collect();
         let none = [0; COUNTS.len()];
@@ -174,14 +172,14 @@ impl Counts {
         }
     }
 
-    /// Publishes the period that ends now; `answers` of its groups in all nodes, connections in use, rules evaluated that are
-    /// not free.
-    pub(super) fn publish(
-        &mut self,
-        answers: impl Iterator<Item = Answers>,
-        [active, evaluations]: [u64; 2],
-        cx: &mut Cx<'_>,
-    ) {
+    /// Whether an alarm wants to know the times of answers, of all or of a node.
+    pub(super) fn times_wanted(&self, cx: &Cx<'_>) -> bool {
+        let of_zones = self.zones.iter().map(|zone| zone.target_response_time);
+        of_zones.chain([self.target_response_time]).any(|id| cx.shared.metrics.samples_wanted(id))
+    }
+
+    /// Publishes the period that ends now; `groups` in all nodes, connections in use, rules evaluated that are not free.
+    pub(super) fn publish(&mut self, groups: &[Group], [active, evaluations]: [u64; 2], cx: &mut Cx<'_>) {
         let start = period_start(cx);
         let mut in_period = [0; COUNTS.len()];
         for (number, (&now, before)) in self.since_start.iter().zip(&mut self.at_last_period).enumerate() {
@@ -201,9 +199,7 @@ impl Counts {
         gauge(self.active_connections, active as f64);
         gauge(self.rule_evaluations, evaluations as f64);
         gauge(self.consumed_units, consumed);
-        if let Some(mean) = Answers::mean_wait(answers) {
-            cx.shared.metrics.publish(self.target_response_time, start, mean);
-        }
+        publish_times(self.target_response_time, start, groups, cx);
     }
 
     /// Publishes what each node did in the period that ends now.
@@ -221,9 +217,7 @@ impl Counts {
             for (metric, count) in counts.into_iter().filter(|&(_, count)| count > 0) {
                 cx.shared.metrics.publish(metric, start, count as f64);
             }
-            if let Some(mean) = Answers::mean_wait(groups.iter().map(|group| group.answers)) {
-                cx.shared.metrics.publish(zone.target_response_time, start, mean);
-            }
+            publish_times(zone.target_response_time, start, groups, cx);
         }
     }
 
@@ -260,74 +254,68 @@ pub(super) struct GroupMetrics {
 }
 
 impl GroupMetrics {
-    pub(super) fn new(
-        alb: AlbId,
-        id: TargetGroupId,
-        alb_name: &str,
-        settings: &TargetGroup,
-        several: bool,
-        zones: &Zones,
-        cx: &mut Cx<'_>,
-    ) -> Self {
+    pub(super) fn new(alb_name: &str, settings: &TargetGroup, several: bool, zones: &Zones, cx: &mut Cx<'_>) -> Self {
         let name = format!("{alb_name}/{}", settings.name);
         let published = &mut cx.shared.metrics;
-        let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
-        let healthy = register("HealthyHostCount", "count");
-        let unhealthy = register("UnHealthyHostCount", "count");
-        let requests_per_target = register("RequestCountPerTarget", "count");
-        let of_several = several.then(|| {
-            [("RequestCount", "count"), ("TargetResponseTime", "s"), ("HTTPCode_Target_5XX_Count", "count")]
-                .map(|(metric, unit)| register(metric, unit))
-        });
+        let mut hosts = |metric: &str, zone: &str| {
+            let full_name = format!("AWS/ApplicationELB {metric} {name}{zone}");
+            published.register_as(full_name, "count", Kind::Level, PERIOD)
+        };
+        let healthy = hosts("HealthyHostCount", "");
+        let unhealthy = hosts("UnHealthyHostCount", "");
         let anomalies = (settings.algorithm == Algorithm::WeightedRandom)
-            .then(|| ["AnomalousHostCount", "MitigatedHostCount"].map(|metric| register(metric, "count")));
-        let of_zones =
-            (0..zones.count()).map(|node| zones.suffix(node)).filter(|suffix| !suffix.is_empty()).map(|zone| {
-                ["HealthyHostCount", "UnHealthyHostCount"]
-                    .map(|metric| published.register(format!("AWS/ApplicationELB {metric} {name}{zone}"), "count"))
-            });
+            .then(|| ["AnomalousHostCount", "MitigatedHostCount"].map(|metric| hosts(metric, "")));
+        let of_zones = (0..zones.count())
+            .map(|node| zones.suffix(node))
+            .filter(|suffix| !suffix.is_empty())
+            .map(|zone| ["HealthyHostCount", "UnHealthyHostCount"].map(|metric| hosts(metric, &zone)));
         let of_zones = of_zones.collect();
-        published.declare(MetricRef::AlbRequestCountPerTarget(alb, id), requests_per_target);
-        if let Some([requests, response_time, errors]) = of_several {
-            published.declare(MetricRef::AlbGroupRequestCount(alb, id), requests);
-            published.declare(MetricRef::AlbGroupTargetResponseTime(alb, id), response_time);
-            published.declare(MetricRef::AlbGroupTarget5xx(alb, id), errors);
-        }
+        let mut register = |metric: &str| published.register(format!("AWS/ApplicationELB {metric} {name}"), "count");
+        let requests_per_target = register("RequestCountPerTarget");
+        let of_several = several.then(|| ["RequestCount", "HTTPCode_Target_5XX_Count"].map(register));
+        let of_several = of_several.map(|[requests, errors]| [requests, response_time(&name, published), errors]);
         Self { healthy, unhealthy, requests_per_target, of_several, anomalies, of_zones, forwarded_before: 0 }
     }
 
+    /// Whether an alarm wants to know the times of the group's answers.
+    pub(super) fn times_wanted(&self, cx: &Cx<'_>) -> bool {
+        self.of_several.is_some_and(|[_, times, _]| cx.shared.metrics.samples_wanted(times))
+    }
+
     /// Publishes the period that ends now: mean numbers of targets, and the requests of the period by the mean number of targets
-    /// that got them. Nodes that send across zones all see the same targets; others see a part each.
+    /// that got them. Nodes that send across zones all see the same targets; others see a part each. Least and greatest numbers
+    /// are those that any node saw.
     pub(super) fn publish<'g>(
         &mut self,
-        nodes: impl Iterator<Item = &'g mut Group>,
+        nodes: impl Iterator<Item = &'g Group> + Clone,
         cross_zone: bool,
         cx: &mut Cx<'_>,
     ) {
         let (now, start) = (cx.now(), period_start(cx));
         let metrics = &mut cx.shared.metrics;
         let (mut sums, mut forwarded, mut answers, mut count) = ([0.0; 5], 0, Answers::default(), 0);
-        for (node, group) in nodes.enumerate() {
-            let seen = group.levels().map(|level| {
-                let mean = level.mean(now);
-                level.reset(now);
-                mean
-            });
+        let mut extents = [StatisticSet::of_level(0.0, f64::INFINITY, 0.0); 2];
+        for (node, group) in nodes.clone().enumerate() {
+            let seen = group.levels().map(|level| level.mean(now));
             sums.iter_mut().zip(seen).for_each(|(sum, mean)| *sum += mean);
             forwarded += group.forwarded;
-            answers.add(std::mem::take(&mut group.answers));
+            answers.add(group.answers);
             count += 1;
+            let hosts = [0, 1].map(|at| group.extents[at].with_mean(seen[at]));
+            for (all, one) in extents.iter_mut().zip(hosts) {
+                (all.min, all.max) = (all.min.min(one.min), all.max.max(one.max));
+            }
             if let Some(of_zone) = self.of_zones.get(node).filter(|_| seen[0] + seen[1] > 0.0) {
-                metrics.publish(of_zone[0], start, seen[0]);
-                metrics.publish(of_zone[1], start, seen[1]);
+                metrics.publish_set(of_zone[0], start, hosts[0]);
+                metrics.publish_set(of_zone[1], start, hosts[1]);
             }
         }
         let times = if cross_zone { f64::from(count) } else { 1.0 };
         let [healthy, unhealthy, serving, anomalous, mitigated] = sums.map(|sum| sum / times);
         let requests = forwarded - std::mem::replace(&mut self.forwarded_before, forwarded);
         if healthy + unhealthy > 0.0 {
-            metrics.publish(self.healthy, start, healthy);
-            metrics.publish(self.unhealthy, start, unhealthy);
+            metrics.publish_set(self.healthy, start, StatisticSet { sum: healthy, ..extents[0] });
+            metrics.publish_set(self.unhealthy, start, StatisticSet { sum: unhealthy, ..extents[1] });
         }
         if requests > 0 && serving > 0.0 {
             metrics.publish(self.requests_per_target, start, requests as f64 / serving);
@@ -340,12 +328,37 @@ impl GroupMetrics {
         if requests > 0 {
             metrics.publish(request_count, start, requests as f64);
         }
-        if answers.count > 0 {
-            metrics.publish(response_time, start, answers.waited.as_secs_f64() / answers.count as f64);
-        }
         if answers.errors > 0 {
             metrics.publish(errors, start, answers.errors as f64);
         }
+        publish_times(response_time, start, nodes, cx);
+    }
+}
+
+fn response_time(name: &str, metrics: &mut Metrics) -> MetricId {
+    let name = format!("AWS/ApplicationELB TargetResponseTime {name}");
+    metrics.register_as(name, "s", Kind::Samples, PERIOD)
+}
+
+/// Publishes how long answers of some groups took, and how long each did where that is wanted.
+fn publish_times<'g>(
+    id: MetricId,
+    start: SimTime,
+    groups: impl IntoIterator<Item = &'g Group> + Clone,
+    cx: &mut Cx<'_>,
+) {
+    let mut answers = Answers::default();
+    groups.clone().into_iter().for_each(|group| answers.add(group.answers));
+    if answers.count == 0 {
+        return;
+    }
+    let metrics = &mut cx.shared.metrics;
+    if metrics.samples_wanted(id) {
+        let mut all = Histogram::new();
+        groups.into_iter().filter_map(|group| group.times.as_deref()).for_each(|times| all.merge(times));
+        metrics.publish_samples(id, start, &all);
+    } else {
+        metrics.publish_set(id, start, StatisticSet::of_samples(answers.count, answers.waited.as_secs_f64()));
     }
 }
 

@@ -158,7 +158,7 @@ impl Alb {
             groups.extend(settings.target_groups.iter().map(|group| Group::new(&name, group, node, &suffix, cx)));
         }
         let several = settings.target_groups.len() > 1;
-        let books = settings.target_groups.iter().enumerate().map(|(at, group)| Book {
+        let books = settings.target_groups.iter().map(|group| Book {
             name: group.name.clone(),
             serves: group.targets,
             deregistration_delay: group.deregistration_delay,
@@ -166,7 +166,7 @@ impl Alb {
             cross_zone: group.cross_zone,
             stickiness: group.stickiness,
             cookies: PerClient::default(),
-            metrics: GroupMetrics::new(id, TargetGroupId(at as u16), &name, group, several, &zones, cx),
+            metrics: GroupMetrics::new(&name, group, several, &zones, cx),
         });
         let books = books.collect();
         Self {
@@ -182,7 +182,7 @@ impl Alb {
             connections: Connections::new(settings.idle_timeout, settings.client_keep_alive),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
-            counts: Counts::new(id, &name, &zones, cx),
+            counts: Counts::new(&name, &zones, cx),
             zones,
             fit: true,
             name,
@@ -191,6 +191,10 @@ impl Alb {
 
     /// Registers the targets that are no tasks.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
+        let times_wanted = self.counts.times_wanted(cx) || self.books.iter().any(|book| book.metrics.times_wanted(cx));
+        if times_wanted {
+            self.groups.iter_mut().for_each(|group| group.times = Some(Box::default()));
+        }
         for group in 0..self.books.len() as u16 {
             if let Targets::Station(station) = self.books[group as usize].serves {
                 self.register(TargetGroupId(group), Endpoint::Station(station), TaskKey::NONE, None, 1, cx);
@@ -406,17 +410,18 @@ fn waits_for_target(alb: AlbId) -> impl Fn(&Request, SimTime) -> bool {
 impl Observed for Alb {
     fn publish(&mut self, cx: &mut Cx<'_>) {
         let groups = self.books.len();
-        let answers = self.groups.iter().map(|group| group.answers);
         let rules = std::mem::take(&mut self.rules.evaluations);
         let active = self.connections.period_over();
-        self.counts.publish(answers, [active, rules], cx);
+        self.counts.publish(&self.groups, [active, rules], cx);
         if self.zones.count() > 1 {
             self.counts.publish_zones(self.groups.chunks(groups), cx);
         }
         for (at, book) in self.books.iter_mut().enumerate() {
-            let rooms = self.groups.iter_mut().skip(at).step_by(groups);
+            let rooms = self.groups.iter().skip(at).step_by(groups);
             book.metrics.publish(rooms, book.cross_zone, cx);
         }
+        let now = cx.now();
+        self.groups.iter_mut().for_each(|group| group.begin_period(now));
         if let Some(capacity) = &mut self.capacity {
             capacity.minute_over(cx.now());
         }

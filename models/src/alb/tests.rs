@@ -360,9 +360,10 @@ fn time_is_spent_on_processing_and_on_the_way_to_targets_and_back() {
     // A reply of this test's targets is there when its delay is over; only the way to the target takes time.
     assert_eq!(stage.answers(), [(0.01125, 200, Cause::None)]);
     stage.act(|alb, cx| alb.publish(cx));
-    let id = stage.bench.shared.metrics.find(crate::cloudwatch::MetricRef::AlbTargetResponseTime(AlbId(0)));
+    let metrics = &stage.bench.shared.metrics;
+    let id = metrics.find("AWS/ApplicationELB TargetResponseTime alb.front").expect("registered");
     let mut points = Vec::new();
-    stage.bench.shared.metrics.read(id.expect("declared"), at(60.0), 1, &mut points);
+    metrics.read(id, crate::cloudwatch::Statistic::Average, PERIOD, at(60.0), 1, &mut points);
     assert_eq!(points, [Some(0.01025)], "from forwarding to answer");
 }
 

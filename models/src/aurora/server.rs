@@ -8,6 +8,7 @@ use sim_core::tally::StationTally;
 
 use super::volume::Disk;
 use super::*;
+use crate::cloudwatch::{self, PERIOD};
 use crate::observer::FigureId;
 
 /// Class of instances whose capacity follows their load.
@@ -88,7 +89,6 @@ impl Server {
         let mut metric = |what: &str, unit| metrics.register(format!("AWS/RDS {what} {name}"), unit);
         let reads_pages = settings.statements.iter().any(|statement| statement.pages > 0);
         let cpu_metric = metric("CPUUtilization", "%");
-        let connections_metric = metric("DatabaseConnections", "count");
         let queries_metric = metric("Queries", "1/s");
         let is_read = settings.instances.len() > 1 && instance.kind != Kind::Standby;
         let (lag, unit) = if settings.replication.is_rds { ("ReplicaLag", "s") } else { ("AuroraReplicaLag", "ms") };
@@ -129,7 +129,12 @@ impl Server {
             at_bin: (0.0, 0.0),
             at_period: (0.0, 0.0),
             cpu_metric,
-            connections_metric,
+            connections_metric: metrics.register_as(
+                format!("AWS/RDS DatabaseConnections {name}"),
+                "count",
+                cloudwatch::Kind::Mean,
+                PERIOD,
+            ),
             queries_metric,
             lag_metric,
             cache_metric,

@@ -1,30 +1,31 @@
 //! Policies on metrics that do as they are told.
 
 use super::*;
+use crate::cloudwatch::PERIOD;
 use crate::world::Message;
 use crate::world::bench::Bench;
 
-const WEB: EcsId = EcsId(0);
+const WEB: Scalable = Scalable::Ecs(EcsId(0));
+const CPU: &str = "AWS/ECS CPUUtilization ecs.web";
+const REQUESTS: &str = "AWS/ApplicationELB RequestCountPerTarget alb.front/web";
 
 fn minutes(minutes: u64) -> SimDuration {
     PERIOD.times(minutes)
 }
 
 fn policy(kind: PolicyKind) -> Policy {
-    Policy {
-        name: "cpu".to_owned(),
-        service: WEB,
-        min_capacity: 1,
-        max_capacity: 100,
-        metric: MetricRef::EcsCpu(WEB),
-        kind,
-        scale_out_cooldown: minutes(5),
-        scale_in_cooldown: minutes(5),
-    }
+    Policy { name: "cpu".to_owned(), target: WEB, kind, scale_out_cooldown: minutes(5), scale_in_cooldown: minutes(5) }
 }
 
 fn tracking(target_value: f64) -> Policy {
+    tracking_of(CPU, Statistic::Average, target_value)
+}
+
+fn tracking_of(metric: &str, statistic: Statistic, target_value: f64) -> Policy {
     policy(PolicyKind::TargetTracking {
+        metric: metric.to_owned(),
+        statistic,
+        period: PERIOD,
         target_value,
         disable_scale_in: false,
         scale_out_datapoints: 3,
@@ -33,17 +34,47 @@ fn tracking(target_value: f64) -> Policy {
     })
 }
 
-fn alarm(threshold: f64, above: bool) -> Alarm {
-    Alarm { threshold, above, evaluation_periods: 1, datapoints_to_alarm: 1 }
+fn alarm(threshold: f64, above: bool) -> Trigger {
+    Trigger::Own(MetricAlarm {
+        metric: CPU.to_owned(),
+        statistic: Statistic::Average,
+        period: PERIOD,
+        condition: Condition {
+            comparison: if above { Comparison::GreaterOrEqual } else { Comparison::LessOrEqual },
+            threshold,
+            evaluation_periods: 1,
+            datapoints_to_alarm: 1,
+            treat_missing_data: MissingData::Missing,
+        },
+        ignore_low_sample_count: false,
+    })
 }
+
+fn steps(alarm: Trigger, adjustment_type: AdjustmentType, adjustments: Vec<StepAdjustment>) -> PolicyKind {
+    PolicyKind::Step { alarm, adjustment_type, adjustments }
+}
+
+use AdjustmentType::ChangeInCapacity;
 
 fn step(lower: f64, upper: f64, adjustment: i32) -> StepAdjustment {
     StepAdjustment { lower, upper, adjustment }
 }
 
+fn run() -> crate::architecture::Run {
+    crate::architecture::Run {
+        duration: PERIOD,
+        warm_up: SimDuration::ZERO,
+        downtime_error_rate: 0.5,
+        metric_delay: PERIOD,
+        high_resolution_metric_delay: SimDuration::from_secs(10),
+        spans: crate::architecture::Spans::default(),
+    }
+}
+
 /// Two metrics, a clock that ticks by the minute, and what was decided.
 struct Stage {
     bench: Bench,
+    alarms: Alarms,
     scaling: AutoScaling,
     cpu: MetricId,
     requests: MetricId,
@@ -54,14 +85,19 @@ struct Stage {
 
 impl Stage {
     fn new(policies: &[Policy], desired: u32) -> Self {
+        Self::within(1, 100, policies, &[], desired)
+    }
+    fn within(min: u32, max: u32, policies: &[Policy], scheduled: &[ScheduledAction], desired: u32) -> Self {
         let mut bench = Bench::new();
         let metrics = &mut bench.shared.metrics;
-        let cpu = metrics.register("AWS/ECS CPUUtilization ecs.web".to_owned(), "%");
-        let requests = metrics.register("AWS/ApplicationELB RequestCountPerTarget alb.front/web".to_owned(), "count");
-        metrics.declare(MetricRef::EcsCpu(WEB), cpu);
-        metrics.declare(MetricRef::AlbRequestCountPerTarget(AlbId(0), TargetGroupId(0)), requests);
-        let scaling = AutoScaling::with(policies, &[("web", desired)], &mut bench.cx());
-        let mut stage = Self { bench, scaling, cpu, requests, decided: Vec::new(), desired };
+        let cpu = metrics.register(CPU.to_owned(), "%");
+        let requests = metrics.register(REQUESTS.to_owned(), "count");
+        let target = Target { id: WEB, name: "ecs.web".to_owned(), desired, min_capacity: min, max_capacity: max };
+        let settings = Settings { targets: vec![target], policies: policies.to_vec(), scheduled: scheduled.to_vec() };
+        let mut alarms = Alarms::new(&[], &run(), &mut bench.cx());
+        let scaling = AutoScaling::new(&settings, &mut alarms, &mut bench.cx());
+        scaling.start(&mut bench.cx());
+        let mut stage = Self { bench, alarms, scaling, cpu, requests, decided: Vec::new(), desired };
         stage.take_decisions();
         stage
     }
@@ -71,19 +107,34 @@ impl Stage {
             let Message::Control(Control::SetDesiredCount(WEB, desired)) = message else { panic!("{message:?}") };
             self.decided.push((now, desired));
             self.desired = desired;
-            self.scaling.desired_count(WEB, desired, &mut self.bench.cx());
+            self.scaling.desired_count(WEB, desired);
         }
     }
     /// A minute with these datapoints passes; then alarms are evaluated, the minute's own datapoints not readable yet.
     fn minute_of(&mut self, cpu: Option<f64>, requests: Option<f64>) {
         let start = self.bench.kernel.now();
-        self.bench.run_until(start + PERIOD, |_, _| {}, |_, _| {});
+        let (scaling, decided) = (&mut self.scaling, &mut self.decided);
+        let mut desired = self.desired;
+        self.bench.run_until(
+            start + PERIOD,
+            |event, cx| {
+                let world::Event::AutoScaling(event) = event else { panic!("{event:?}") };
+                scaling.on(event, cx);
+            },
+            |message, cx| {
+                let Message::Control(Control::SetDesiredCount(WEB, to)) = message else { panic!("{message:?}") };
+                desired = to;
+                decided.push((cx.now().as_nanos() / 1_000_000_000, to));
+            },
+        );
+        self.desired = desired;
         for (metric, value) in [(self.cpu, cpu), (self.requests, requests)] {
             if let Some(value) = value {
                 self.bench.shared.metrics.publish(metric, start, value);
             }
         }
-        self.scaling.evaluate(PERIOD, &mut self.bench.cx());
+        self.alarms.evaluate(false, &mut self.bench.cx());
+        self.scaling.act(&self.alarms, &mut self.bench.cx());
         self.take_decisions();
     }
     fn minutes(&mut self, count: u32, cpu: f64) {
@@ -105,19 +156,7 @@ impl Stage {
     }
     fn log(mut self, kind: LogKind) -> Vec<String> {
         let now = self.bench.kernel.now();
-        let observer = std::mem::replace(
-            &mut self.bench.shared.observer,
-            crate::observer::Observer::new(
-                &crate::architecture::Run {
-                    duration: PERIOD,
-                    warm_up: SimDuration::ZERO,
-                    downtime_error_rate: 0.5,
-                    metric_delay: PERIOD,
-                    spans: crate::architecture::Spans::default(),
-                },
-                &[],
-            ),
-        );
+        let observer = std::mem::replace(&mut self.bench.shared.observer, crate::observer::Observer::new(&run(), &[]));
         let books = observer.finish(now, &[0], 0, &mut crate::observer::Findings::default());
         books.log.into_iter().filter(|entry| entry.kind == kind).map(|entry| entry.what).collect()
     }
@@ -149,8 +188,7 @@ fn the_smallest_step_out_is_one_task() {
 #[test]
 fn load_doubles_and_falls_again_with_a_target_of_40_percent() {
     // Minimum 2, desired 4, maximum 6, target 40 %: at 55 % tasks go to 6; when load falls, to 2; CPU returns to about 40 %.
-    let settings = Policy { min_capacity: 2, max_capacity: 6, ..tracking(40.0) };
-    let mut stage = Stage::new(&[settings], 4);
+    let mut stage = Stage::within(2, 6, &[tracking(40.0)], &[], 4);
     stage.load(10, 4.0 * 40.0);
     assert_eq!(stage.desired, 4);
     stage.load(10, 4.0 * 55.0);
@@ -258,7 +296,7 @@ fn scale_in_waits_for_both_cooldowns_and_a_scale_out_does_not() {
     assert_eq!((stage.until_decision(25.0), stage.desired), (10, 2));
     // Out at once although the scale-in cooldown lasts until minute 54, and the cooldown is cancelled by it.
     assert_eq!((stage.until_decision(100.0), stage.desired), (4, 4));
-    assert_eq!(stage.scaling.services[0].in_until, SimTime::ZERO);
+    assert_eq!(stage.scaling.targets[0].in_until, SimTime::ZERO);
 }
 
 #[test]
@@ -288,14 +326,12 @@ fn missing_data_scales_nothing() {
     stage.minutes(20, 50.0);
     (0..40).for_each(|_| stage.minute_of(None, None));
     assert_eq!(stage.decided, []);
-    assert_eq!(stage.scaling.policies[0].watches[HIGH].state, AlarmState::InsufficientData);
+    assert_eq!(stage.alarms.state(stage.scaling.policies[0].alarm), AlarmState::InsufficientData);
 }
 
 #[test]
 fn of_several_policies_the_largest_wins_and_in_only_if_all_agree() {
-    let mut by_requests = tracking(1000.0);
-    by_requests.name = "requests".to_owned();
-    by_requests.metric = MetricRef::AlbRequestCountPerTarget(AlbId(0), TargetGroupId(0));
+    let by_requests = Policy { name: "requests".to_owned(), ..tracking_of(REQUESTS, Statistic::Sum, 1000.0) };
     let policies = [tracking(50.0), by_requests];
     let mut stage = Stage::new(&policies, 4);
     (0..4).for_each(|_| stage.minute_of(Some(60.0), Some(2000.0)));
@@ -313,17 +349,14 @@ fn of_several_policies_the_largest_wins_and_in_only_if_all_agree() {
 }
 
 #[test]
-fn worked_example_of_step_scaling() {
-    // EC2 Auto Scaling user guide: capacity 10, threshold 50, steps at +10 and +20 out, -10 and -20 in; the percentages of the
-    // guide in whole instances: 10 % of 10 = 1, 30 % of 11 = 3, 10 % of 14 = 1, 30 % of 13 = 3.
-    let out = PolicyKind::Step {
-        alarm: alarm(60.0, true),
-        adjustments: vec![step(0.0, 10.0, 1), step(10.0, f64::INFINITY, 3)],
-    };
-    let inwards = PolicyKind::Step {
-        alarm: alarm(40.0, false),
-        adjustments: vec![step(-10.0, 0.0, -1), step(f64::NEG_INFINITY, -10.0, -3)],
-    };
+fn worked_example_of_step_scaling_in_percent() {
+    // EC2 Auto Scaling user guide: capacity 10, threshold 50; 10 % more for [60, 70), 30 % more from 70; 10 % less for (30, 40],
+    // 30 % less at 30 and below. 10 % of 10 = 1, 30 % of 11 = 3.3, 10 % of 14 = 1.4, 30 % of 13 = 3.9.
+    let percent = AdjustmentType::PercentChangeInCapacity { at_least: 1 };
+    let out = vec![step(0.0, 10.0, 0), step(10.0, 20.0, 10), step(20.0, f64::INFINITY, 30)];
+    let inwards = vec![step(-10.0, 0.0, 0), step(-20.0, -10.0, -10), step(f64::NEG_INFINITY, -20.0, -30)];
+    let out = steps(alarm(50.0, true), percent, out);
+    let inwards = steps(alarm(50.0, false), percent, inwards);
     let no_cooldown = |kind| Policy { scale_out_cooldown: minutes(0), scale_in_cooldown: minutes(0), ..policy(kind) };
     let mut stage = Stage::new(&[no_cooldown(out), no_cooldown(inwards)], 10);
     let mut capacities = Vec::new();
@@ -334,6 +367,48 @@ fn worked_example_of_step_scaling() {
     stage.minutes(1, 50.0);
     capacities.push(stage.desired);
     assert_eq!(capacities, [10, 11, 14, 14, 13, 10, 10], "each a minute late");
+}
+
+#[test]
+fn percentages_are_rounded_as_the_guide_says_and_are_at_least_the_magnitude() {
+    let by =
+        |at_least, capacity, percent| AdjustmentType::PercentChangeInCapacity { at_least }.adjusted(capacity, percent);
+    assert_eq!([by(1, 10, 27), by(1, 3, 10), by(1, 3, -10), by(1, 10, -27)], [12, 4, 2, 8]);
+    assert_eq!([by(2, 4, 25), by(2, 4, -25), by(2, 100, 10), by(1, 7, 0), by(1, 1, -300)], [6, 2, 110, 7, 0]);
+}
+
+#[test]
+fn an_exact_capacity_goes_up_or_down_to_it() {
+    let exact = |adjustment| PolicyKind::Simple {
+        alarm: alarm(70.0, true),
+        adjustment_type: AdjustmentType::ExactCapacity,
+        adjustment,
+    };
+    let mut stage = Stage::new(&[policy(exact(9))], 4);
+    stage.minutes(2, 80.0);
+    assert_eq!(stage.decided, [(120, 9)]);
+    let mut stage = Stage::new(&[policy(exact(2))], 4);
+    stage.minutes(9, 80.0);
+    assert_eq!(stage.decided, [(120, 2)]);
+}
+
+#[test]
+fn a_scheduled_action_changes_bounds_and_capacity_whatever_the_cooldown_and_comes_again() {
+    let at = |minute: u64, min, max| ScheduledAction {
+        name: "day".to_owned(),
+        target: WEB,
+        at: SimTime::from_secs(60 * minute),
+        every: Some(minutes(20)),
+        min_capacity: min,
+        max_capacity: max,
+    };
+    let actions = [at(5, Some(6), None), at(15, Some(2), Some(3))];
+    let mut stage = Stage::within(2, 4, &[tracking(50.0)], &actions, 4);
+    stage.minutes(30, 47.0);
+    // The first raises the maximum with the minimum; between the two the policy wants nothing.
+    assert_eq!(stage.decided, [(300, 6), (900, 3), (1500, 6)]);
+    assert_eq!((stage.scaling.targets[0].min, stage.scaling.targets[0].max), (6, 6));
+    assert_eq!(stage.log(LogKind::Scaling)[..2], ["scheduled action day: 6 to 6", "desired 4 -> 6 by MinCapacity"]);
 }
 
 #[test]
@@ -349,10 +424,8 @@ fn bounds_of_steps_are_inclusive_towards_the_threshold() {
 
 #[test]
 fn step_scaling_counts_what_was_added_during_the_cooldown() {
-    let kind = PolicyKind::Step {
-        alarm: alarm(40.0, true),
-        adjustments: vec![step(0.0, 30.0, 1), step(30.0, 50.0, 2), step(50.0, f64::INFINITY, 3)],
-    };
+    let adjustments = vec![step(0.0, 30.0, 1), step(30.0, 50.0, 2), step(50.0, f64::INFINITY, 3)];
+    let kind = steps(alarm(40.0, true), ChangeInCapacity, adjustments);
     let mut stage = Stage::new(&[policy(kind)], 4);
     stage.minutes(2, 40.0);
     assert_eq!(stage.decided, [(120, 5)], "CPU 40 %: one more");
@@ -366,7 +439,7 @@ fn step_scaling_counts_what_was_added_during_the_cooldown() {
 
 #[test]
 fn simple_scaling_waits_for_its_cooldown() {
-    let kind = PolicyKind::Simple { alarm: alarm(70.0, true), adjustment: 2 };
+    let kind = PolicyKind::Simple { alarm: alarm(70.0, true), adjustment_type: ChangeInCapacity, adjustment: 2 };
     let mut stage = Stage::new(&[policy(kind)], 4);
     stage.minutes(12, 90.0);
     assert_eq!(stage.decided, [(120, 6), (420, 8), (720, 10)]);
@@ -374,28 +447,28 @@ fn simple_scaling_waits_for_its_cooldown() {
 
 #[test]
 fn a_service_outside_its_bounds_is_brought_inside_at_the_start() {
-    let bounds = Policy { min_capacity: 3, max_capacity: 5, ..tracking(50.0) };
-    assert_eq!(Stage::new(std::slice::from_ref(&bounds), 1).decided, [(0, 3)]);
-    assert_eq!(Stage::new(std::slice::from_ref(&bounds), 9).decided, [(0, 5)]);
-    assert_eq!(Stage::new(&[bounds], 4).decided, []);
+    let decided = |desired| Stage::within(3, 5, &[tracking(50.0)], &[], desired).decided;
+    assert_eq!(decided(1), [(0, 3)]);
+    assert_eq!(decided(9), [(0, 5)]);
+    assert_eq!(decided(4), []);
 }
 
 #[test]
 fn what_the_log_says() {
-    let mut stage = Stage::new(&[Policy { max_capacity: 5, ..tracking(40.0) }], 4);
+    let mut stage = Stage::within(1, 5, &[tracking(40.0)], &[], 4);
     stage.minutes(4, 30.0);
     stage.minutes(20, 55.2);
     stage.minutes(2, 40.0);
     let mut log = stage.log(LogKind::Alarm);
     assert_eq!(log.remove(0), "AlarmHigh of cpu: OK -> ALARM (CPUUtilization > 40 % in 3 of 3 minutes; latest 55.2 %)");
     assert_eq!(log, ["AlarmHigh of cpu: ALARM -> OK (CPUUtilization > 40 % in 3 of 3 minutes; latest 40 %)"]);
-    let mut stage = Stage::new(&[Policy { max_capacity: 5, ..tracking(40.0) }], 4);
+    let mut stage = Stage::within(1, 5, &[tracking(40.0)], &[], 4);
     stage.minutes(20, 55.2);
     assert_eq!(
         stage.log(LogKind::Scaling),
         [
             "desired 4 -> 5 by cpu: CPUUtilization 55.2 % against target 40 %",
-            "6 tasks wanted, MaxCapacity is 5: CPUUtilization 55.2 % against target 40 %",
+            "6 wanted, MaxCapacity is 5: CPUUtilization 55.2 % against target 40 %",
         ]
     );
 }

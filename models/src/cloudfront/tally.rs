@@ -210,7 +210,7 @@ impl Books {
         let mut metric = |metric: &str, unit: &'static str| {
             cx.shared.metrics.register(format!("AWS/CloudFront {metric} {name}"), unit)
         };
-        let mut upload_bytes = vec![0; architecture.routes.len()];
+        let mut upload_bytes = vec![0; architecture.routes.len() + architecture.canaries.len()];
         for route in architecture.traffic.iter().flat_map(|source| &source.routes) {
             upload_bytes[route.id.index()] = route.upload_bytes;
         }

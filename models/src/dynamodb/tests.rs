@@ -5,6 +5,7 @@ use sim_core::{SimDuration, SimTime};
 
 use super::capacity::{Kind, Limit, partitions};
 use super::*;
+use crate::cloudwatch::{PERIOD, Statistic};
 use crate::observer::{Findings, Observed};
 use crate::world::bench::Bench;
 use crate::world::{Event as WorldEvent, Message};
@@ -248,13 +249,13 @@ fn the_minute_in_which_the_warm_up_ends_is_published_whole_and_is_no_busiest_one
     let mut bench = Bench::new();
     let mut table = Table::new(DynamoDbId(0), &settings(), &mut bench.cx());
     let written = table.published.consumed[Kind::Write as usize];
-    bench.shared.metrics.keep(written, 1);
+    bench.shared.metrics.keep(written, PERIOD, Statistic::Sum);
     let minute = |number: u64| SimTime::from_secs(60 * number);
     let published_by = |until: SimTime, bench: &mut Bench, table: &mut Table| {
         bench.run_until(until, |_, _| {}, |_, _| {});
         table.publish(&mut bench.cx());
         let mut points = Vec::new();
-        bench.shared.metrics.read(written, until, 1, &mut points);
+        bench.shared.metrics.read(written, Statistic::Sum, PERIOD, until, 1, &mut points);
         points[0]
     };
     let write = |at: u64, units: f64, table: &mut Table| {

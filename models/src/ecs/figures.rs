@@ -3,7 +3,7 @@
 use sim_core::observations::SeriesGroup;
 
 use super::*;
-use crate::cloudwatch::{self, MetricRef};
+use crate::cloudwatch::{FINE_PERIOD, Kind, PERIOD};
 use crate::observer::{FigureId, Observed};
 
 /// Its figures.
@@ -17,20 +17,22 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    pub(super) fn new(id: EcsId, name: &str, limited: bool, desired: FigureId, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(name: &str, settings: &Settings, desired: FigureId, cx: &mut Cx<'_>) -> Self {
         let metrics = &mut cx.shared.metrics;
-        let cpu = metrics.register(format!("AWS/ECS CPUUtilization {name}"), "%");
-        metrics.declare(MetricRef::EcsCpu(id), cpu);
-        let running = metrics.register(format!("ECS/ContainerInsights RunningTaskCount {name}"), "count");
-        let memory = limited.then(|| metrics.register(format!("AWS/ECS MemoryUtilization {name}"), "%"));
+        let fine = settings.metric_resolution;
+        let cpu = metrics.register_as(format!("AWS/ECS CPUUtilization {name}"), "%", Kind::Mean, fine);
+        let running_name = format!("ECS/ContainerInsights RunningTaskCount {name}");
+        let running = metrics.register_as(running_name, "count", Kind::Mean, PERIOD);
+        let mut memory = || metrics.register_as(format!("AWS/ECS MemoryUtilization {name}"), "%", Kind::Mean, fine);
+        let memory = settings.task.memory.is_some().then(&mut memory);
         Self { desired, by_revision: Vec::new(), cpu, running, memory }
     }
 }
 
-impl Observed for Ecs {
-    fn publish(&mut self, cx: &mut Cx<'_>) {
+impl Ecs {
+    fn publish_cpu(&mut self, resolution: SimDuration, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let period_start = SimTime::from_nanos(now.as_nanos() - cloudwatch::PERIOD.as_nanos());
+        let period_start = SimTime::from_nanos(now.as_nanos() - resolution.as_nanos());
         let utilisation = self.engine.utilisation_of_period(&self.tasks, now, period_start);
         if utilisation.is_finite() {
             cx.shared.metrics.publish(self.figures.cpu, period_start, 100.0 * utilisation);
@@ -39,8 +41,23 @@ impl Observed for Ecs {
         if let Some(metric) = self.figures.memory.filter(|_| memory.is_finite()) {
             cx.shared.metrics.publish(metric, period_start, 100.0 * memory);
         }
+    }
+}
+
+impl Observed for Ecs {
+    fn publish(&mut self, cx: &mut Cx<'_>) {
+        if self.settings.metric_resolution == PERIOD {
+            self.publish_cpu(PERIOD, cx);
+        }
+        let period_start = SimTime::from_nanos(cx.now().as_nanos() - PERIOD.as_nanos());
         let running = self.tasks.iter().filter(|(_, task)| task.serves()).count();
         cx.shared.metrics.publish(self.figures.running, period_start, running as f64);
+    }
+
+    fn publish_fine(&mut self, cx: &mut Cx<'_>) {
+        if self.settings.metric_resolution == FINE_PERIOD {
+            self.publish_cpu(FINE_PERIOD, cx);
+        }
     }
 
     fn warm_up_over(&mut self, now: SimTime) {

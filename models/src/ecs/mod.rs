@@ -74,6 +74,8 @@ pub struct Settings {
     pub error_rate: f64,
     /// Elapsed time and CPU of a health check.
     pub health_check_cpu: SimDuration,
+    /// `resolutionSeconds` of its metrics: 60 s, or [`crate::cloudwatch::FINE_PERIOD`].
+    pub metric_resolution: SimDuration,
 }
 
 /// `deploymentConfiguration`.
@@ -257,7 +259,7 @@ impl Ecs {
             fates: cx.shared.streams.key(&name, "fates of tasks"),
             extant: Level::new(),
             wanted: Level::new(),
-            figures: figures::Figures::new(id, &name, settings.task.memory.is_some(), desired_figure, cx),
+            figures: figures::Figures::new(&name, settings, desired_figure, cx),
             settings: settings.clone(),
             name,
         }
@@ -280,7 +282,7 @@ impl Ecs {
         }
         self.count_servers(cx.now());
         cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::Schedule));
-        cx.control(Control::DesiredCount(self.id, self.desired));
+        cx.control(Control::DesiredCount(Scalable::Ecs(self.id), self.desired));
     }
 
     fn event(&self, event: Event) -> world::Event {

@@ -142,7 +142,7 @@ impl Ecs {
             Strategy::Shift(plan) => plan.name,
         };
         self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
-        cx.control(Control::Deploying(self.id, true));
+        cx.control(Control::Deploying(Scalable::Ecs(self.id), true));
         cx.shared.observer.deploying(cx.kernel.now(), true);
         self.note_in_service(cx.now());
         match &deployment.strategy {
@@ -503,7 +503,7 @@ impl Ecs {
         let now = cx.now();
         cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
         cx.shared.observer.deploying(now, false);
-        cx.control(Control::Deploying(self.id, false));
+        cx.control(Control::Deploying(Scalable::Ecs(self.id), false));
         self.book = self.book_at(now);
     }
 

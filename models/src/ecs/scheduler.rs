@@ -404,7 +404,7 @@ impl Ecs {
         if desired != self.desired {
             self.desired = desired;
             self.wanted.set(cx.now(), desired.into());
-            cx.control(Control::DesiredCount(self.id, desired));
+            cx.control(Control::DesiredCount(Scalable::Ecs(self.id), desired));
         }
     }
 

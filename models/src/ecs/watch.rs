@@ -24,9 +24,12 @@ impl Watch {
     /// The alarm of a deployment that begins now, with the state it has; `None` if nobody publishes its metric.
     pub(super) fn new(alarm: &Alarm, cx: &mut Cx<'_>) -> Option<Self> {
         let metrics = &mut cx.shared.metrics;
-        let metric = metrics.find(alarm.metric)?;
-        let per = alarm.per.and_then(|per| metrics.find(per));
-        [Some(metric), per].into_iter().flatten().for_each(|id| metrics.keep(id, alarm.condition.evaluation_range()));
+        let metric = metrics.find(&alarm.metric)?;
+        let per = alarm.per.as_ref().and_then(|per| metrics.find(per));
+        let span = PERIOD.times(alarm.condition.evaluation_range() as u64);
+        for id in [Some(metric), per].into_iter().flatten() {
+            metrics.keep(id, span, metrics.kind(id).usual());
+        }
         let state = AlarmState::default();
         let none = Vec::new;
         let mut watch =
@@ -55,9 +58,12 @@ impl Watch {
     pub(super) fn look(&mut self, readable: SimTime, cx: &mut Cx<'_>) -> Option<String> {
         let condition = &self.alarm.condition;
         let (metrics, count) = (&cx.shared.metrics, condition.evaluation_range());
-        metrics.read(self.metric, readable, count, &mut self.points);
+        let read = |id, points: &mut Vec<Option<f64>>| {
+            metrics.read(id, metrics.kind(id).usual(), PERIOD, readable, count, points);
+        };
+        read(self.metric, &mut self.points);
         if let Some(per) = self.per {
-            metrics.read(per, readable, count, &mut self.divisors);
+            read(per, &mut self.divisors);
             for (point, divisor) in self.points.iter_mut().zip(&self.divisors) {
                 *point = divisor.filter(|divisor| *divisor > 0.0).map(|of| 100.0 * point.unwrap_or(0.0) / of);
             }

@@ -5,7 +5,7 @@ use sim_core::random::{Draws, Source as _};
 use sim_core::{LaneId, SimDuration, SimTime};
 
 use super::{Event, HealthCheck, Probing, Source};
-use crate::cloudwatch;
+use crate::cloudwatch::{Kind, PERIOD};
 use crate::ids::{MetricId, RouteId};
 use crate::observer::Findings;
 use crate::request::*;
@@ -227,7 +227,7 @@ impl Checks {
     }
 
     pub(super) fn publish(&mut self, cx: &mut Cx<'_>) {
-        let period_start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
+        let period_start = SimTime::from_nanos(cx.now().as_nanos() - PERIOD.as_nanos());
         for check in &self.checks {
             let detail = match &check.watch {
                 Watch::Checkers { checkers, healthy, .. } => 100.0 * f64::from(*healthy) / checkers.len() as f64,
@@ -280,6 +280,7 @@ impl Check {
             }
         };
         let metrics = &mut cx.shared.metrics;
+        let named = |metric: &str| format!("AWS/Route53 {metric} {}", settings.name);
         Self {
             key: cx.shared.streams.key(&subject, "checkers"),
             watch,
@@ -287,8 +288,8 @@ impl Check {
             disabled: settings.disabled,
             healthy: true,
             served: true,
-            status_metric: metrics.register(format!("AWS/Route53 HealthCheckStatus {}", settings.name), "count"),
-            detail_metric: metrics.register(format!("AWS/Route53 {} {}", detail.0, settings.name), detail.1),
+            status_metric: metrics.register_as(named("HealthCheckStatus"), "count", Kind::Level, PERIOD),
+            detail_metric: metrics.register_as(named(detail.0), detail.1, Kind::Level, PERIOD),
             affects,
             tally: Tally::default(),
             since_start: Tally::default(),

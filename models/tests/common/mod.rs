@@ -25,7 +25,14 @@ pub fn constant(value: f64) -> Distribution {
 /// One Poisson source of one route to an endpoint, and nothing else.
 pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDuration) -> Architecture {
     Architecture {
-        run: Run { duration, warm_up, downtime_error_rate: 0.5, metric_delay: secs(60), spans: Spans::default() },
+        run: Run {
+            duration,
+            warm_up,
+            downtime_error_rate: 0.5,
+            metric_delay: secs(60),
+            high_resolution_metric_delay: secs(10),
+            spans: Spans::default(),
+        },
         network: Network { region_rtt: SimDuration::ZERO },
         places: vec!["here".into()],
         paths: vec!["/".into()],
@@ -62,6 +69,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             connections: None,
             hedge_after: None,
             circuit_breaker: None,
+            canary: None,
         }],
         route53: route53::Settings::none(),
         cloudfront: vec![],
@@ -74,7 +82,9 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
         aurora: vec![],
         dynamodb: vec![],
         stations: vec![],
-        scaling: vec![],
+        canaries: vec![],
+        alarms: vec![],
+        scaling: autoscaling::Settings::default(),
         deployments: vec![],
         faults: vec![],
         notes: vec![],
@@ -109,6 +119,7 @@ pub fn service(desired_count: u32, workers: u32, vcpu: f64, steps: Vec<StepActio
         target_groups: vec![],
         error_rate: 0.0,
         health_check_cpu: SimDuration::ZERO,
+        metric_resolution: secs(60),
     }
 }
 

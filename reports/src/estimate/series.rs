@@ -14,6 +14,7 @@ impl From<SeriesGroup> for Group {
             SeriesGroup::Utilisation => Self::Utilisation,
             SeriesGroup::CacheHits => Self::CacheHits,
             SeriesGroup::Metric => Self::Metric,
+            SeriesGroup::Alarm => Self::Alarm,
         }
     }
 }

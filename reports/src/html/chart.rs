@@ -219,6 +219,23 @@ pub(super) fn sparkline(values: &[f64], size: (i32, i32)) -> String {
     })
 }
 
+/// Shares over time as shades of a strip: 0 is pale, 1 is dark, nothing is blank.
+pub(super) fn strip(values: &[f64], size: (i32, i32)) -> String {
+    draw(size, |root| {
+        let mut chart = ChartBuilder::on(root).build_cartesian_2d(0.0..values.len().max(1) as f64, 0.0..1.0)?;
+        let mut at = 0;
+        for alike in values.chunk_by(|a, b| a.to_bits() == b.to_bits()) {
+            let (from, to) = (at as f64, (at + alike.len()) as f64);
+            at += alike.len();
+            if alike[0].is_finite() {
+                let shade = PALETTE[2].mix(0.06 + 0.94 * alike[0].clamp(0.0, 1.0)).filled();
+                chart.draw_series([Rectangle::new([(from, 0.0), (to, 1.0)], shade)])?;
+            }
+        }
+        Ok(())
+    })
+}
+
 /// An interval beside zero, as small as a word: a dot for the value, a bar for what it may be, a line for zero. `reach` is the end of the
 /// scale on both sides.
 pub(super) fn whisker(value: f64, half_width: f64, reach: f64, size: (i32, i32)) -> String {
@@ -302,6 +319,8 @@ mod tests {
         let nan = f64::NAN;
         let points = [(0.0, 1.0), (1.0, nan), (2.0, 1.0), (3.0, 2.0)];
         assert_eq!(unbroken(&points).map(<[_]>::len).collect::<Vec<_>>(), [1, 2]);
+        let parts = |values: &[f64]| strip(values, (100, 10)).matches("<rect").count();
+        assert_eq!([parts(&[nan]), parts(&[0.0, 0.0, 1.0, nan, 0.5])], [0, 3]);
         assert!(sparkline(&[nan, nan], (100, 20)).is_empty());
         assert!(sparkline(&[nan, 3.0, nan], (100, 20)).contains("<circle"));
         assert!(sparkline(&[0.0], (100, 20)).contains("<circle"));

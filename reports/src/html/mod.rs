@@ -79,6 +79,7 @@ impl Report {
             stations => self.figures.stations.iter().map(|(name, it)| station_view(name, it)).collect::<Vec<_>>(),
             tables => self.tables.iter().map(table_view).collect::<Vec<_>>(),
             counters => self.counters_view(),
+            alarms => self.alarms_view(),
             metrics => self.metrics_view(),
             events => self.events_view(),
             events_all => self.events.len(),
@@ -220,6 +221,20 @@ impl Report {
             }
         }
         rows
+    }
+
+    fn alarms_view(&self) -> Vec<Value> {
+        let alarms = self.series.iter().filter(|series| series.group == Group::Alarm);
+        let view = |series: &crate::model::SeriesReport| {
+            let known: Vec<f64> = series.values.iter().copied().filter(|value| value.is_finite()).collect();
+            let share = known.iter().sum::<f64>() / known.len() as f64;
+            context! {
+                name => series.name.clone(),
+                share => plain(Unit::Share, share),
+                strip => Value::from_safe_string(chart::strip(&series.values, (360, 16))),
+            }
+        };
+        alarms.map(view).collect()
     }
 
     fn metrics_view(&self) -> Vec<Value> {

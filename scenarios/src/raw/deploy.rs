@@ -2,7 +2,7 @@
 
 use crate::decode::{Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::raw::ecs::Comparison;
+use crate::raw::cloudwatch::{Comparison, MissingData};
 use crate::units::{Share, Time};
 
 table! {
@@ -214,20 +214,6 @@ choice! {
         /// `AWS/ECS CPUUtilization`, percent.
         Cpu = "CPUUtilization",
     } not ["MemoryUtilization", "UnHealthyHostCount", "HealthyHostCount", "HTTPCode_Target_4XX_Count"]
-}
-
-choice! {
-    /// What a minute without data counts for.
-    MissingData {
-        /// Nothing.
-        Missing = "missing",
-        /// Nothing; the state stays.
-        Ignore = "ignore",
-        /// Past the threshold.
-        Breaching = "breaching",
-        /// Within it.
-        NotBreaching = "notBreaching",
-    } not []
 }
 
 table! {

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Decode, Decoder, Sp, choice, table};
 use crate::distributions::TimeDist;
+use crate::raw::cloudwatch::{Comparison, MissingData, StatisticName};
 use crate::raw::traffic::{Method, Retry};
 use crate::tree::{Node, Span, Value};
 use crate::units::{Bytes, Share, Time, Vcpu};
@@ -72,8 +73,12 @@ table! {
         /// What is done with requests, by path pattern: [[ecs.web.handler]]. The first that matches; a path that none matches
         /// gives 404.
         required handler: Sp<Vec<Handler>>,
+        /// How often CPUUtilization is published: every 60s or every 20s.
+        default("60s", "API:ecs (MonitoringConfiguration, resolutionSeconds)") metric_resolution: Sp<Time>,
         /// Scaling policies: [[ecs.web.scaling]].
         default([], "the number of tasks stays as it is") scaling: Vec<Scaling>,
+        /// Other bounds of scaling from some instant on: [[ecs.web.scheduled_action]].
+        default([], "none") scheduled_action: Vec<ScheduledAction>,
     }
     not ["launch_type", "capacity_provider_strategy", "placement_constraints", "service_connect",
          "availability_zone_rebalancing", "deployment_circuit_breaker", "load_balancers", "network_configuration"]
@@ -260,16 +265,28 @@ table! {
         required max_capacity: Sp<u32>,
         /// Target tracking: what is tracked.
         optional("ECSServiceAverageCPUUtilization", "assumption: the usual one") predefined_metric_type: Sp<PredefinedMetric>,
-        /// Step and simple scaling, and target tracking of something else: the CloudWatch metric.
-        optional("CPUUtilization", "assumption: the usual one") metric_name: Sp<MetricName>,
+        /// Step and simple scaling, and target tracking of a customized metric: the CloudWatch metric, by its name.
+        optional("CPUUtilization", "assumption: the usual one") metric_name: Sp<String>,
+        /// The metric's namespace.
+        optional("any that has a metric of that name and dimension", "assumption: names are unique in one architecture")
+        namespace: Sp<String>,
+        /// Whose metric, where it is not the service's own or its load balancer's: "dynamodb.cart", "alb.front".
+        optional("the service, its target groups, their load balancers, in this order", "assumption") dimension: Sp<String>,
+        /// What is made of the values of a period, such as "Average", "Sum", "Maximum" or "p90".
+        optional("Sum of what is counted, Average of all else", "assumption") statistic: Sp<StatisticName>,
+        /// Length of the periods the alarms look at.
+        optional("60s; 20s with a ...HighResolution metric", "AAS guide, target tracking: one-minute points") period: Sp<Time>,
+        /// Step and simple scaling: the [alarm] whose action the policy is, instead of one of its own.
+        optional("an alarm of its own", "assumption: short to write") alarm: Sp<String>,
         /// Target tracking: the value to be held; percent of CPU, or requests a minute and target.
         optional("needed with TargetTrackingScaling", "API:application-autoscaling (TargetValue is required)") target_value: Sp<f64>,
         /// Target tracking: whether it never removes tasks.
         default(false, "API:application-autoscaling (DisableScaleIn)") disable_scale_in: Sp<bool>,
-        /// Target tracking: consecutive minutes above the target before it adds tasks.
+        /// Target tracking: consecutive periods above the target before it adds tasks.
         default(3, "AAS guide, target tracking: 3 of 3 one-minute points") scale_out_datapoints: Sp<u32>,
-        /// Target tracking: consecutive minutes below the lower threshold before it removes tasks.
-        default(15, "AAS guide, target tracking: 15 of 15 one-minute points") scale_in_datapoints: Sp<u32>,
+        /// Target tracking: consecutive periods below the lower threshold before it removes tasks.
+        optional("as many as make 15 minutes", "AAS guide, target tracking: 15 of 15 one-minute points; shorter periods: assumption")
+        scale_in_datapoints: Sp<u32>,
         /// Target tracking: the lower threshold in percent of the target.
         default("90%", "Lambda guide, provisioned-concurrency; measured for ECS services") scale_in_threshold: Sp<Share>,
         /// Time after adding tasks during which only a larger addition is made.
@@ -286,15 +303,36 @@ table! {
         default(1, "assumption: PutMetricAlarm requires it") evaluation_periods: Sp<u32>,
         /// Step and simple scaling: so many of them must breach.
         optional("evaluation_periods", "API:cloudwatch (DatapointsToAlarm)") datapoints_to_alarm: Sp<u32>,
+        /// Step and simple scaling: what a missing datapoint counts for.
+        default("missing", "CloudWatch AlarmThatSendsEmail") treat_missing_data: Sp<MissingData>,
         /// Step scaling: how many tasks by how far the metric is past the threshold.
         optional("needed with StepScaling", "API:application-autoscaling (StepAdjustments)") step_adjustments: Sp<Vec<StepAdjustment>>,
-        /// Simple scaling: change in tasks.
+        /// Simple scaling: change in tasks, or as adjustment_type says.
         optional("needed with SimpleScaling", "API:autoscaling (ScalingAdjustment)") scaling_adjustment: Sp<i32>,
-        /// Step and simple scaling: what the adjustments are. There is one kind, so nothing depends on it.
+        /// Step and simple scaling: what the adjustments are.
         default("ChangeInCapacity", "assumption: PutScalingPolicy requires it") adjustment_type: Sp<AdjustmentType>,
+        /// PercentChangeInCapacity: tasks are added or removed by at least so many.
+        optional(1, "API:application-autoscaling (MinAdjustmentMagnitude)") min_adjustment_magnitude: Sp<u32>,
     }
-    not ["min_adjustment_magnitude", "scheduled_actions", "predictive", "customized_metric_specification",
-         "metric_aggregation_type", "treat_missing_data"]
+    not ["scheduled_actions", "predictive", "customized_metric_specification", "metric_aggregation_type",
+         "estimated_instance_warmup"]
+}
+
+table! {
+    /// Other bounds of scaling from some instant on.
+    ScheduledAction as "a scheduled action" {
+        /// Its name.
+        required name: Sp<String>,
+        /// When, since the start of the run.
+        required at: Sp<Time>,
+        /// How often again, such as "24h" for every day.
+        optional("once", "AAS guide, scheduled scaling: at(...)") every: Sp<Time>,
+        /// Fewest tasks from then on. Where there are fewer, they are added at once.
+        optional("as before", "API:application-autoscaling (ScalableTargetAction)") min_capacity: Sp<u32>,
+        /// Most tasks from then on. Where there are more, they are removed at once.
+        optional("as before", "API:application-autoscaling (ScalableTargetAction)") max_capacity: Sp<u32>,
+    }
+    not ["schedule", "timezone", "start_time", "end_time"]
 }
 
 choice! {
@@ -306,7 +344,7 @@ choice! {
         Step = "StepScaling",
         /// One adjustment, then wait for the cooldown.
         Simple = "SimpleScaling",
-    } not ["PredictiveScaling", "ScheduledScaling"]
+    } not ["PredictiveScaling"]
 }
 
 choice! {
@@ -316,33 +354,11 @@ choice! {
         Cpu = "ECSServiceAverageCPUUtilization",
         /// Requests a minute and target.
         RequestCountPerTarget = "ALBRequestCountPerTarget",
-    } not ["ECSServiceAverageMemoryUtilization", "ECSServiceAverageCPUUtilizationHighResolution"]
-}
-
-choice! {
-    /// A CloudWatch metric.
-    MetricName {
-        /// `AWS/ECS CPUUtilization`, percent.
-        Cpu = "CPUUtilization",
-        /// `AWS/ApplicationELB RequestCountPerTarget`, per minute.
-        RequestCountPerTarget = "RequestCountPerTarget",
-        /// `AWS/ApplicationELB TargetResponseTime`, average in seconds.
-        TargetResponseTime = "TargetResponseTime",
-        /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count`, per minute.
-        Target5xx = "HTTPCode_Target_5XX_Count",
-        /// `AWS/ApplicationELB HTTPCode_ELB_5XX_Count`, per minute.
-        Elb5xx = "HTTPCode_ELB_5XX_Count",
-    } not ["MemoryUtilization", "RequestCount", "HealthyHostCount", "HTTPCode_Target_4XX_Count", "HTTPCode_ELB_4XX_Count"]
-}
-
-choice! {
-    /// On which side of the threshold an alarm is.
-    Comparison {
-        /// At or above.
-        Above = "GreaterThanOrEqualToThreshold",
-        /// At or below.
-        Below = "LessThanOrEqualToThreshold",
-    } not ["GreaterThanThreshold", "LessThanThreshold"]
+        /// Average memory of the service, percent.
+        Memory = "ECSServiceAverageMemoryUtilization",
+        /// Average CPU of the service in periods of 20 s, percent.
+        CpuHighResolution = "ECSServiceAverageCPUUtilizationHighResolution",
+    } not ["ECSServiceAverageMemoryUtilizationHighResolution"]
 }
 
 choice! {
@@ -350,7 +366,11 @@ choice! {
     AdjustmentType {
         /// So many tasks more or less.
         ChangeInCapacity = "ChangeInCapacity",
-    } not ["PercentChangeInCapacity", "ExactCapacity"]
+        /// So many tasks.
+        ExactCapacity = "ExactCapacity",
+        /// So many percent of the tasks more or less.
+        PercentChangeInCapacity = "PercentChangeInCapacity",
+    } not []
 }
 
 table! {
@@ -360,7 +380,7 @@ table! {
         optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_lower_bound: Sp<f64>,
         /// Upper bound, relative to the threshold.
         optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_upper_bound: Sp<f64>,
-        /// Change in tasks.
+        /// Change in tasks, or as adjustment_type says.
         required scaling_adjustment: Sp<i32>,
     }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod alb;
 pub(crate) mod aurora;
 pub(crate) mod cloudfront;
+pub(crate) mod cloudwatch;
 pub(crate) mod deploy;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
@@ -64,6 +65,10 @@ table! {
         default({}, "none") rds: Named<rds::Database>,
         /// DynamoDB tables, by name: [dynamodb.cart].
         default({}, "none") dynamodb: Named<dynamodb::Table>,
+        /// Synthetic canaries, by name: [canary.home].
+        default({}, "none") canary: Named<cloudwatch::Canary>,
+        /// CloudWatch alarms, by name: [alarm.high-cpu].
+        default({}, "none") alarm: Named<cloudwatch::Alarm>,
         /// Plain stations, by name: textbook queues, and dependencies that are no AWS service: [station.payment].
         default({}, "none") station: Named<station::Station>,
         /// New revisions of services: [[deploy]], once for each.
@@ -205,6 +210,9 @@ mod tests {
             rds::Failover,
             rds::ReplicaLag,
             rds::Storage,
+            ecs::ScheduledAction,
+            cloudwatch::Alarm,
+            cloudwatch::Canary,
             route53::Record,
             route53::Answer,
             route53::HealthCheck,

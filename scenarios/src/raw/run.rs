@@ -32,6 +32,8 @@ table! {
         default("50%", "assumption") downtime_error_rate: Sp<Share>,
         /// How long after the end of a period CloudWatch's datapoint can be read by alarms.
         default("60s", "assumption A12: nobody documents it; 60-180 s is plausible") metric_delay: Sp<Time>,
+        /// The same of metrics with periods of less than a minute.
+        default("10s", "assumption A12: nobody documents it; 5-20 s is plausible") high_resolution_metric_delay: Sp<Time>,
     }
 }
 

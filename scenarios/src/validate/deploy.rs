@@ -2,7 +2,7 @@
 
 use models::alb;
 use models::architecture::Run;
-use models::cloudwatch::{Comparison, Condition, MetricRef, MissingData};
+use models::cloudwatch::PERIOD;
 use models::deployment::{
     Action, Alarm, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan,
     Ready, Revision, Schedule, Strategy, ThresholdType, WarmUp,
@@ -12,12 +12,12 @@ use sim_core::SimDuration;
 
 use super::alb::Registration;
 use super::bounds::show;
+use super::cloudwatch::Given;
 use super::{Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::nearest::{advice, list};
 use crate::raw::deploy as raw;
-use crate::raw::ecs::Comparison as RawComparison;
 use crate::units::{Share, Time};
 
 const DAY: f64 = 86_400.0;
@@ -245,24 +245,17 @@ impl Check<'_> {
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
     ) -> Option<Alarm> {
-        let evaluation_periods = self.count(&alarm.evaluation_periods, "evaluation_periods", 1, 1440);
-        let datapoints = alarm.datapoints_to_alarm.as_ref();
-        let condition = Condition {
-            comparison: match alarm.comparison_operator.value {
-                RawComparison::Above => Comparison::GreaterOrEqual,
-                RawComparison::Below => Comparison::LessOrEqual,
+        let condition = self.condition(
+            Given {
+                span: alarm.span,
+                threshold: Some(&alarm.threshold),
+                comparison: alarm.comparison_operator.value,
+                evaluation_periods: &alarm.evaluation_periods,
+                datapoints_to_alarm: alarm.datapoints_to_alarm.as_ref(),
+                missing: alarm.treat_missing_data.value,
             },
-            threshold: self.number(&alarm.threshold, "threshold", 0.0, 1e12),
-            evaluation_periods,
-            datapoints_to_alarm: datapoints
-                .map_or(evaluation_periods, |points| self.count(points, "datapoints_to_alarm", 1, evaluation_periods)),
-            treat_missing_data: match alarm.treat_missing_data.value {
-                raw::MissingData::Missing => MissingData::Missing,
-                raw::MissingData::Ignore => MissingData::Ignore,
-                raw::MissingData::Breaching => MissingData::Breaching,
-                raw::MissingData::NotBreaching => MissingData::NotBreaching,
-            },
-        };
+            PERIOD,
+        );
         let (metric, per) = self.alarm_metric(alarm, service, groups, albs)?;
         let name = match &alarm.alarm_name {
             Some(name) => {
@@ -290,14 +283,15 @@ impl Check<'_> {
         service: EcsId,
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
-    ) -> Option<(MetricRef, Option<MetricRef>)> {
+    ) -> Option<(String, Option<String>)> {
         use raw::AlarmMetric;
         let metric = alarm.metric_name.value;
         if metric == AlarmMetric::Cpu {
             if let Some(group) = &alarm.target_group {
                 self.error(group.span, "this metric is the service's, not a target group's", "remove it");
             }
-            return Some((MetricRef::EcsCpu(service), None));
+            let name = &self.doc.ecs.entries[service.index()].0.value;
+            return Some((format!("AWS/ECS CPUUtilization ecs.{name}"), None));
         }
         let Some(&(alb, _)) = groups.first() else {
             let title = "this metric is a load balancer's, and the service is behind none";
@@ -320,16 +314,16 @@ impl Check<'_> {
         if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
             self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
         }
-        Some(match (metric, group) {
-            (AlarmMetric::ErrorRate, None) => (MetricRef::AlbTarget5xx(alb), Some(MetricRef::AlbRequestCount(alb))),
-            (AlarmMetric::ErrorRate, Some(group)) => {
-                (MetricRef::AlbGroupTarget5xx(alb, group), Some(MetricRef::AlbGroupRequestCount(alb, group)))
-            }
-            (AlarmMetric::Target5xx, Some(group)) => (MetricRef::AlbGroupTarget5xx(alb, group), None),
-            (AlarmMetric::Target5xx, None) => (MetricRef::AlbTarget5xx(alb), None),
-            (AlarmMetric::TargetResponseTime, Some(group)) => (MetricRef::AlbGroupTargetResponseTime(alb, group), None),
-            (AlarmMetric::TargetResponseTime, None) => (MetricRef::AlbTargetResponseTime(alb), None),
-            (AlarmMetric::Elb5xx | AlarmMetric::Cpu, _) => (MetricRef::AlbElb5xx(alb), None),
+        let of = match group {
+            Some(group) => self.group_name(alb, group),
+            None => format!("alb.{}", self.doc.alb.entries[alb.index()].0.value),
+        };
+        let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
+        Some(match metric {
+            AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
+            AlarmMetric::Target5xx => (named("HTTPCode_Target_5XX_Count"), None),
+            AlarmMetric::TargetResponseTime => (named("TargetResponseTime"), None),
+            AlarmMetric::Elb5xx | AlarmMetric::Cpu => (named("HTTPCode_ELB_5XX_Count"), None),
         })
     }
 

@@ -1,6 +1,7 @@
 //! ECS services.
 
 use models::client::{Jitter, Retry};
+use models::cloudwatch;
 use models::compute::Memory;
 use models::ecs::{
     Call, Concurrency, ContainerCheck, ContainerInstances, DeploymentConfiguration, Handler, Placement, Settings, Step,
@@ -21,7 +22,7 @@ use crate::nearest::advice;
 use crate::raw::ecs as raw;
 use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
-use crate::units::{Bytes, Vcpu};
+use crate::units::{Bytes, Time, Vcpu};
 
 const CALLED: [Section; 7] =
     [Section::Alb, Section::Ecs, Section::Ec2, Section::Station, Section::Aurora, Section::Rds, Section::DynamoDb];
@@ -92,6 +93,7 @@ impl Check<'_> {
             target_groups: groups.to_vec(),
             error_rate: self.share(&service.error_rate, "error_rate"),
             health_check_cpu: self.delay(&service.health_check_cpu, "health_check_cpu"),
+            metric_resolution: self.metric_resolution(&service.metric_resolution),
         }
     }
 
@@ -159,6 +161,15 @@ impl Check<'_> {
             let label = format!("at least one [[{section}.NAME.handler]], at most 1000");
             self.error(handlers.span, "a service without handlers answers nothing", label);
         }
+    }
+
+    fn metric_resolution(&mut self, resolution: &Sp<Time>) -> SimDuration {
+        let allowed = [cloudwatch::PERIOD, cloudwatch::FINE_PERIOD];
+        if !allowed.contains(&resolution.0) {
+            self.error(resolution.span, "ECS publishes its metrics every 60s or every 20s", "\"60s\" or \"20s\"");
+            return cloudwatch::PERIOD;
+        }
+        resolution.0
     }
 
     pub(super) fn vcpu(&mut self, cpu: &Sp<Vcpu>) -> f64 {

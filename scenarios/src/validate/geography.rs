@@ -144,7 +144,8 @@ impl Check<'_> {
     fn site_name(&mut self, name: &Sp<String>) {
         let doc = self.doc;
         let edges = doc.cloudfront.iter().flat_map(|(_, _, it)| it.edges.iter().flat_map(|edges| edges.iter()));
-        let places = doc.traffic.iter().map(|traffic| traffic.from.as_str());
+        let canaries = doc.canary.iter().map(|(_, _, canary)| canary.from.as_str());
+        let places = doc.traffic.iter().map(|traffic| traffic.from.as_str()).chain(canaries);
         let known: Vec<&str> = places
             .chain(doc.place.names())
             .chain(edges.map(|edge| edge.place.as_str()))
@@ -235,11 +236,14 @@ impl Check<'_> {
 
     /// Gives every source that says nothing of its network the round trips to the parts it may be sent to.
     pub(super) fn viewer_rtts(&mut self, sources: &mut Sources, route53: &route53::Settings) {
-        for (traffic, settings) in self.doc.traffic.iter().zip(&mut sources.settings) {
-            if traffic.rtt.is_some() {
+        let doc = self.doc;
+        let users = doc.traffic.iter().map(|traffic| (traffic.rtt.is_some(), &traffic.from));
+        let canaries = doc.canary.iter().map(|(_, _, canary)| (canary.rtt.is_some(), &canary.from));
+        for ((given, from), settings) in users.chain(canaries).zip(&mut sources.settings) {
+            if given {
                 continue;
             }
-            let viewers = self.site_of_place(&traffic.from);
+            let viewers = self.site_of_place(from);
             for part in asked(settings.to, route53) {
                 let Some(region) = self.region_of(part) else { continue };
                 match self.round_trip(&viewers, &Site::region(region)) {

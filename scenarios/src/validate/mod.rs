@@ -7,6 +7,7 @@ mod bounds;
 mod catalog;
 mod client;
 pub(crate) mod cloudfront;
+mod cloudwatch;
 mod deploy;
 mod dynamodb;
 mod ec2;
@@ -29,7 +30,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexSet;
-use models::architecture::{Architecture, Network};
+use models::architecture::{Architecture, Network, Run};
+use models::autoscaling::Settings;
+use models::canary;
 use models::ids::*;
 
 use crate::LoadOptions;
@@ -361,7 +364,6 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     aurora.extend(check.databases());
     let dynamodb = check.tables();
     let stations = check.stations();
-    let scaling = check.scaling(&registrations.ecs);
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
     }
@@ -375,35 +377,58 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     check.refused_methods(&sources, &cloudfront);
     let (waf, web_acls) = check.web_acls();
     check.reach(&sources, &route53, &cloudfront, &global_accelerators, &albs, &ecs, &ec2, &stations);
-    let mut architecture = Architecture {
-        run,
-        network,
-        places: check.places.iter().cloned().collect(),
-        paths: check.paths.iter().cloned().collect(),
-        catalogs,
-        routes: sources.route_names.clone(),
-        traffic: sources.settings,
-        route53,
-        cloudfront: cloudfront.into_iter().collect::<Option<_>>()?,
-        global_accelerators: global_accelerators.into_iter().collect::<Option<_>>()?,
-        alb: albs.into_iter().collect::<Option<_>>()?,
-        waf,
-        web_acls,
-        ecs: ecs.into_iter().collect::<Option<_>>()?,
-        ec2: ec2.into_iter().collect::<Option<_>>()?,
-        aurora: aurora.into_iter().collect::<Option<_>>()?,
-        dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
-        stations: stations.into_iter().collect::<Option<_>>()?,
-        scaling,
-        deployments,
-        faults,
-        notes: std::mem::take(&mut check.notes),
-    };
+    let notes = std::mem::take(&mut check.notes);
+    let (paths, places) = (check.paths.iter().cloned().collect(), check.places.iter().cloned().collect());
+    let architecture = (|| {
+        Some(Architecture {
+            run: run.clone(),
+            network,
+            places,
+            paths,
+            catalogs,
+            routes: sources.route_names.clone(),
+            traffic: sources.settings,
+            route53,
+            cloudfront: cloudfront.into_iter().collect::<Option<_>>()?,
+            global_accelerators: global_accelerators.into_iter().collect::<Option<_>>()?,
+            alb: albs.into_iter().collect::<Option<_>>()?,
+            waf,
+            web_acls,
+            ecs: ecs.into_iter().collect::<Option<_>>()?,
+            ec2: ec2.into_iter().collect::<Option<_>>()?,
+            aurora: aurora.into_iter().collect::<Option<_>>()?,
+            dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
+            stations: stations.into_iter().collect::<Option<_>>()?,
+            canaries: doc.canary.iter().map(|(_, name, _)| canary::Settings { name: name.value.clone() }).collect(),
+            alarms: Vec::new(),
+            scaling: Settings::default(),
+            deployments,
+            faults,
+            notes,
+        })
+    })();
+    let mut architecture = check.watched(architecture, &registrations.ecs, &run)?;
     check.steadiness(&mut architecture);
     check.errors.is_empty().then_some(Checked { architecture, expectations, precision })
 }
 
 impl Check<'_> {
+    /// Adds alarms and scaling, which look at the metrics that the finished rest publishes.
+    fn watched(
+        &mut self,
+        architecture: Option<Architecture>,
+        registrations: &[alb::Registration],
+        run: &Run,
+    ) -> Option<Architecture> {
+        let doc = self.doc;
+        let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty());
+        let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0));
+        let published = asked.map(models::world::published);
+        let alarms = self.alarms(published.as_ref());
+        let scaling = self.scaling(registrations, run, published.as_ref());
+        architecture.map(|built| Architecture { alarms, scaling, ..built })
+    }
+
     fn document_bounds(&mut self) {
         let doc = self.doc;
         let run = &doc.run;

@@ -53,6 +53,13 @@ impl Check<'_> {
             warm_up,
             downtime_error_rate: self.share(&run.downtime_error_rate, "downtime_error_rate"),
             metric_delay: self.time(&run.metric_delay, "metric_delay", 0.0, 3600.0, ""),
+            high_resolution_metric_delay: self.time(
+                &run.high_resolution_metric_delay,
+                "high_resolution_metric_delay",
+                0.0,
+                300.0,
+                "",
+            ),
             spans: Spans::default(),
         }
     }

@@ -1,75 +1,171 @@
-//! Scaling policies.
+//! Scaling policies and scheduled actions.
 
-use models::autoscaling::{Alarm, Policy, PolicyKind, StepAdjustment};
-use models::cloudwatch::MetricRef;
+use models::architecture::Run;
+use models::autoscaling::{
+    AdjustmentType, Policy, PolicyKind, ScheduledAction, Settings, StepAdjustment, Target, Trigger,
+};
+use models::cloudwatch::{MetricAlarm, Metrics, PERIOD};
 use models::ids::*;
+use sim_core::SimDuration;
 
 use super::Check;
 use super::alb::Registration;
+use super::cloudwatch::{Asked, Found, Given, period_of};
 use super::ecs::MAX_TASKS;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::raw::ecs as raw;
 use crate::tree::Span;
 
+/// Most policies, and most scheduled actions.
+const MAX_POLICIES: usize = 10_000;
+
+/// What is scaled, and whose metrics its policies mean where they do not say.
+pub(super) struct Scaled<'a> {
+    pub id: Scalable,
+    /// As in reports: `ecs.web`.
+    pub name: String,
+    /// As written: `web`.
+    pub label: &'a str,
+    pub desired: &'a Sp<u32>,
+    pub policies: &'a [raw::Scaling],
+    pub scheduled: &'a [raw::ScheduledAction],
+    /// Itself, its target groups, their load balancers.
+    pub dimensions: Vec<String>,
+    /// Its target groups alone.
+    pub groups: Vec<String>,
+}
+
 impl Check<'_> {
-    pub(super) fn scaling(&mut self, registrations: &[Registration]) -> Vec<Policy> {
+    /// All that is scaled; `published` are the metrics there are, where nothing else is wrong.
+    pub(super) fn scaling(
+        &mut self,
+        registrations: &[Registration],
+        run: &Run,
+        published: Option<&Metrics>,
+    ) -> Settings {
         let doc = self.doc;
-        let mut policies = Vec::new();
+        let mut settings = Settings::default();
         for (n, name, service) in doc.ecs.iter() {
-            self.one_scalable_target(service);
-            for (k, scaling) in service.scaling.iter().enumerate() {
-                let (id, groups) = (EcsId(n as u16), registrations[n].groups.as_slice());
-                let policy = self.policy_of(id, name, k, scaling, groups);
-                policies.push(policy);
-            }
+            let groups = registrations[n].groups.iter();
+            let groups: Vec<String> = groups.map(|(alb, group)| self.group_name(*alb, *group)).collect();
+            let mut dimensions = vec![format!("ecs.{}", name.value)];
+            dimensions.extend(groups.iter().cloned());
+            dimensions.extend(groups.iter().filter_map(|group| Some(group.split_once('/')?.0.to_owned())));
+            let scaled = Scaled {
+                id: Scalable::Ecs(EcsId(n as u16)),
+                name: format!("ecs.{}", name.value),
+                label: name,
+                desired: &service.desired_count,
+                policies: &service.scaling,
+                scheduled: &service.scheduled_action,
+                dimensions,
+                groups,
+            };
+            self.scaled(&scaled, run, published, &mut settings);
         }
-        if policies.len() > 10_000 {
-            self.error(doc.run.span, "too many scaling policies", "at most 10000");
+        if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
+            self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
-        policies
+        settings
     }
 
-    /// All policies of a service share one pair of bounds, and the desired count lies within.
-    fn one_scalable_target(&mut self, service: &raw::Service) {
-        let Some(first) = service.scaling.first() else { return };
-        for other in &service.scaling[1..] {
+    /// The policies and scheduled actions of one scalable target.
+    pub(super) fn scaled(
+        &mut self,
+        scaled: &Scaled<'_>,
+        run: &Run,
+        published: Option<&Metrics>,
+        settings: &mut Settings,
+    ) {
+        if scaled.policies.is_empty() && scaled.scheduled.is_empty() {
+            return;
+        }
+        let (min_capacity, max_capacity) = self.bounds_of(scaled);
+        settings.targets.push(Target {
+            id: scaled.id,
+            name: scaled.name.clone(),
+            desired: scaled.desired.value,
+            min_capacity,
+            max_capacity,
+        });
+        for (k, policy) in scaled.policies.iter().enumerate() {
+            let policy = self.policy_of(scaled, k, policy, published);
+            settings.policies.push(policy);
+        }
+        self.distinct(scaled.scheduled.iter().map(|action| &action.name), "scheduled actions");
+        for action in scaled.scheduled {
+            let action = self.scheduled_action(scaled.id, action, run);
+            settings.scheduled.push(action);
+        }
+    }
+
+    /// All policies of a target share one pair of bounds, and the desired count lies within. Without policies there are none.
+    fn bounds_of(&mut self, scaled: &Scaled<'_>) -> (u32, u32) {
+        let Some(first) = scaled.policies.first() else { return (0, MAX_TASKS) };
+        for other in &scaled.policies[1..] {
             if *other.min_capacity != *first.min_capacity || *other.max_capacity != *first.max_capacity {
                 let title = "the policies of one service have one min_capacity and one max_capacity";
                 let error = Diagnostic::error(other.min_capacity.span, title, "differs");
                 self.note(error.also(first.min_capacity.span, "from the first policy"));
             }
         }
-        let (desired, low, high) = (&service.desired_count, *first.min_capacity, *first.max_capacity);
-        if low <= high && !(low..=high).contains(&desired.value) {
+        let low = self.count(&first.min_capacity, "min_capacity", 0, MAX_TASKS);
+        let high = self.count(&first.max_capacity, "max_capacity", 0, MAX_TASKS);
+        let desired = scaled.desired;
+        if low > high {
+            let error = Diagnostic::error(first.max_capacity.span, "max_capacity is below min_capacity", "below");
+            self.note(error.also(first.min_capacity.span, "min_capacity"));
+        } else if !(low..=high).contains(&desired.value) {
             let title = "desired_count is outside of min_capacity..max_capacity";
             let error = Diagnostic::error(desired.span, title, format!("from {low} to {high}"));
             self.note(error.also(first.span, "its scaling policy"));
         }
+        (low, high.max(low))
+    }
+
+    fn scheduled_action(&mut self, target: Scalable, action: &raw::ScheduledAction, run: &Run) -> ScheduledAction {
+        self.label(&action.name);
+        let mut bound = |bound: &Option<Sp<u32>>, what| bound.as_ref().map(|it| self.count(it, what, 0, MAX_TASKS));
+        let (min, max) = (bound(&action.min_capacity, "min_capacity"), bound(&action.max_capacity, "max_capacity"));
+        match (min, max) {
+            (None, None) => {
+                let title = "this scheduled action changes nothing";
+                self.error(action.span, title, "give `min_capacity`, `max_capacity` or both");
+            }
+            (Some(min), Some(max)) if min > max => {
+                self.error(action.span, "max_capacity is below min_capacity", "below");
+            }
+            _ => {}
+        }
+        let every = action.every.as_ref().map(|every| self.time(every, "every", 60.0, 1e9, ""));
+        let at = self.instant(&action.at, run, "scheduled action");
+        ScheduledAction { name: action.name.value.clone(), target, at, every, min_capacity: min, max_capacity: max }
     }
 
     fn policy_of(
         &mut self,
-        service: EcsId,
-        name: &Sp<String>,
+        scaled: &Scaled<'_>,
         number: usize,
         scaling: &raw::Scaling,
-        groups: &[(AlbId, TargetGroupId)],
+        published: Option<&Metrics>,
     ) -> Policy {
-        let min_capacity = self.count(&scaling.min_capacity, "min_capacity", 0, MAX_TASKS);
-        let max_capacity = self.count(&scaling.max_capacity, "max_capacity", 0, MAX_TASKS);
-        if min_capacity > max_capacity {
-            let error = Diagnostic::error(scaling.max_capacity.span, "max_capacity is below min_capacity", "below");
-            self.note(error.also(scaling.min_capacity.span, "min_capacity"));
-        }
-        let metric = self.metric(service, scaling, groups);
         let tracking = scaling.policy_type.value == raw::PolicyType::TargetTracking;
-        let (kind, word) = match scaling.policy_type.value {
-            raw::PolicyType::TargetTracking => (self.tracking(scaling), "target-tracking"),
-            raw::PolicyType::Step => (self.steps(scaling), "step"),
-            raw::PolicyType::Simple => (self.simple(scaling), "simple"),
-        };
         self.fitting_keys(scaling);
+        let (kind, word) = match scaling.policy_type.value {
+            raw::PolicyType::TargetTracking => {
+                let found = self.metric_of(scaled, scaling, published);
+                (self.tracking(scaling, found), "target-tracking")
+            }
+            raw::PolicyType::Step => {
+                let alarm = self.trigger(scaled, scaling, published);
+                (self.steps(scaling, alarm), "step")
+            }
+            raw::PolicyType::Simple => {
+                let alarm = self.trigger(scaled, scaling, published);
+                (self.simple(scaling, alarm), "simple")
+            }
+        };
         if let Some(name) = &scaling.policy_name {
             self.label(name);
         }
@@ -78,64 +174,75 @@ impl Check<'_> {
         let mut time = |given: Sp<_>, what: &str| self.time(&given, what, 0.0, 86_400.0, "");
         Policy {
             name: scaling.policy_name.as_ref().map_or_else(
-                || {
-                    if number == 0 {
-                        format!("{} {word}", name.value)
-                    } else {
-                        format!("{} {word} {}", name.value, number + 1)
-                    }
+                || match number {
+                    0 => format!("{} {word}", scaled.label),
+                    _ => format!("{} {word} {}", scaled.label, number + 1),
                 },
                 |given| given.value.clone(),
             ),
-            service,
-            min_capacity,
-            max_capacity,
-            metric,
+            target: scaled.id,
             kind,
             scale_out_cooldown: time(cooldown_or(&scaling.scale_out_cooldown), "scale_out_cooldown"),
             scale_in_cooldown: time(cooldown_or(&scaling.scale_in_cooldown), "scale_in_cooldown"),
         }
     }
 
-    fn metric(&mut self, service: EcsId, scaling: &raw::Scaling, groups: &[(AlbId, TargetGroupId)]) -> MetricRef {
+    /// The metric of a policy.
+    fn metric_of(&mut self, scaled: &Scaled<'_>, scaling: &raw::Scaling, published: Option<&Metrics>) -> Found {
         let tracking = scaling.policy_type.value == raw::PolicyType::TargetTracking;
-        let (metric, span) = match (&scaling.predefined_metric_type, &scaling.metric_name) {
-            (Some(_), Some(name)) => {
-                let title = "either `predefined_metric_type` or `metric_name`, not both";
-                self.error(name.span, title, "one too many");
-                (name.value, name.span)
-            }
-            (Some(predefined), None) => {
-                if !tracking {
-                    let title = "predefined metrics belong to target tracking";
-                    self.error(predefined.span, title, "give metric_name = \"CPUUtilization\" or another");
-                }
-                let name = match predefined.value {
-                    raw::PredefinedMetric::Cpu => raw::MetricName::Cpu,
-                    raw::PredefinedMetric::RequestCountPerTarget => raw::MetricName::RequestCountPerTarget,
-                };
-                (name, predefined.span)
-            }
-            (None, Some(name)) => (name.value, name.span),
-            (None, None) => (raw::MetricName::Cpu, scaling.span),
-        };
-        let Some((alb, group)) = groups.first().copied() else {
-            if metric != raw::MetricName::Cpu {
-                let title = "this metric is a load balancer's, and the service is behind none";
-                self.error(span, title, "no target group has this service as its targets");
-            }
-            return MetricRef::EcsCpu(service);
-        };
-        match metric {
-            raw::MetricName::Cpu => MetricRef::EcsCpu(service),
-            raw::MetricName::RequestCountPerTarget => MetricRef::AlbRequestCountPerTarget(alb, group),
-            raw::MetricName::TargetResponseTime => MetricRef::AlbTargetResponseTime(alb),
-            raw::MetricName::Target5xx => MetricRef::AlbTarget5xx(alb),
-            raw::MetricName::Elb5xx => MetricRef::AlbElb5xx(alb),
+        if let (Some(_), Some(name)) = (&scaling.predefined_metric_type, &scaling.metric_name) {
+            let title = "either `predefined_metric_type` or `metric_name`, not both";
+            self.error(name.span, title, "one too many");
         }
+        let of = |dimension: &Option<Sp<String>>| match dimension {
+            Some(of) => vec![of.value.clone()],
+            None => scaled.dimensions.clone(),
+        };
+        let mut asked = Asked {
+            name: "CPUUtilization",
+            span: scaling.span,
+            namespace: scaling.namespace.as_ref(),
+            dimensions: of(&scaling.dimension),
+            statistic: scaling.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
+            period: scaling.period.as_ref().map(period_of),
+        };
+        if let Some(name) = &scaling.metric_name {
+            (asked.name, asked.span) = (name, name.span);
+        }
+        let mut fine = None;
+        if let Some(predefined) = &scaling.predefined_metric_type {
+            if !tracking {
+                let title = "predefined metrics belong to target tracking";
+                self.error(predefined.span, title, "give metric_name = \"CPUUtilization\" or another");
+            }
+            asked.span = predefined.span;
+            match predefined.value {
+                raw::PredefinedMetric::Cpu => {}
+                raw::PredefinedMetric::Memory => asked.name = "MemoryUtilization",
+                raw::PredefinedMetric::RequestCountPerTarget => {
+                    asked.name = "RequestCountPerTarget";
+                    if scaled.groups.is_empty() {
+                        let title = "this metric is a load balancer's, and the service is behind none";
+                        self.error(predefined.span, title, "no target group has this service as its targets");
+                    }
+                }
+                raw::PredefinedMetric::CpuHighResolution => fine = Some(predefined.span),
+            }
+        }
+        let mut found = self.metric(&asked, published);
+        if let (Some(span), Some(_)) = (fine, published) {
+            if found.resolution == PERIOD {
+                let title = "the service publishes this metric every 60s only";
+                self.error(span, title, "add metric_resolution = \"20s\" to the service");
+            }
+            if scaling.period.is_none() {
+                found.period = found.resolution;
+            }
+        }
+        found
     }
 
-    fn tracking(&mut self, scaling: &raw::Scaling) -> PolicyKind {
+    fn tracking(&mut self, scaling: &raw::Scaling, found: Found) -> PolicyKind {
         let target_value = match &scaling.target_value {
             Some(value) => self.number(value, "target_value", 1e-6, 1e12),
             None => {
@@ -143,41 +250,87 @@ impl Check<'_> {
                 60.0
             }
         };
+        let quarter = SimDuration::from_secs(900).as_nanos().div_ceil(found.period.as_nanos().max(1)) as u32;
         PolicyKind::TargetTracking {
+            metric: found.metric,
+            statistic: found.statistic,
+            period: found.period,
             target_value,
             disable_scale_in: scaling.disable_scale_in.value,
             scale_out_datapoints: self.count(&scaling.scale_out_datapoints, "scale_out_datapoints", 1, 1440),
-            scale_in_datapoints: self.count(&scaling.scale_in_datapoints, "scale_in_datapoints", 1, 1440),
+            scale_in_datapoints: match &scaling.scale_in_datapoints {
+                Some(points) => self.count(points, "scale_in_datapoints", 1, 1440),
+                None => quarter,
+            },
             scale_in_threshold: self.share(&scaling.scale_in_threshold, "scale_in_threshold"),
         }
     }
 
-    fn alarm(&mut self, scaling: &raw::Scaling) -> Alarm {
-        let threshold = match &scaling.threshold {
-            Some(threshold) => self.number(threshold, "threshold", 0.0, 1e12),
-            None => {
-                self.error(scaling.span, "step and simple scaling need a `threshold`", "such as 70 (percent of CPU)");
-                0.0
+    /// The alarm that calls a step or simple policy.
+    fn trigger(&mut self, scaled: &Scaled<'_>, scaling: &raw::Scaling, published: Option<&Metrics>) -> Trigger {
+        let doc = self.doc;
+        if let Some(name) = &scaling.alarm {
+            let number = self.named(name, &doc.alarm, "the alarm");
+            let alarm = number.and_then(|number| doc.alarm.entries[number].1.as_ref());
+            if alarm.is_some_and(|alarm| alarm.alarm_rule.is_some()) {
+                let title = "a composite alarm cannot call a scaling policy";
+                self.error(name.span, title, "CloudWatch allows no Auto Scaling action of composite alarms");
             }
-        };
-        let evaluation_periods = self.count(&scaling.evaluation_periods, "evaluation_periods", 1, 1440);
-        let datapoints_to_alarm = match &scaling.datapoints_to_alarm {
-            Some(points) => self.count(points, "datapoints_to_alarm", 1, evaluation_periods),
-            None => evaluation_periods,
-        };
-        let above = scaling.comparison_operator.value == raw::Comparison::Above;
-        Alarm { threshold, above, evaluation_periods, datapoints_to_alarm }
+            return Trigger::Named(AlarmId(number.unwrap_or(0) as u16));
+        }
+        let found = self.metric_of(scaled, scaling, published);
+        let condition = self.condition(
+            Given {
+                span: scaling.span,
+                threshold: scaling.threshold.as_ref(),
+                comparison: scaling.comparison_operator.value,
+                evaluation_periods: &scaling.evaluation_periods,
+                datapoints_to_alarm: scaling.datapoints_to_alarm.as_ref(),
+                missing: scaling.treat_missing_data.value,
+            },
+            found.period,
+        );
+        Trigger::Own(MetricAlarm {
+            metric: found.metric,
+            statistic: found.statistic,
+            period: found.period,
+            condition,
+            ignore_low_sample_count: false,
+        })
     }
 
-    fn steps(&mut self, scaling: &raw::Scaling) -> PolicyKind {
-        let alarm = self.alarm(scaling);
+    fn adjustment_type(&mut self, scaling: &raw::Scaling) -> AdjustmentType {
+        let at_least = scaling.min_adjustment_magnitude.as_ref();
+        match scaling.adjustment_type.value {
+            raw::AdjustmentType::PercentChangeInCapacity => AdjustmentType::PercentChangeInCapacity {
+                at_least: at_least.map_or(1, |n| self.count(n, "min_adjustment_magnitude", 1, MAX_TASKS)),
+            },
+            other => {
+                if let Some(magnitude) = at_least {
+                    let title = "only percentages have a min_adjustment_magnitude";
+                    self.error(
+                        magnitude.span,
+                        title,
+                        "give adjustment_type = \"PercentChangeInCapacity\", or remove it",
+                    );
+                }
+                match other {
+                    raw::AdjustmentType::ExactCapacity => AdjustmentType::ExactCapacity,
+                    _ => AdjustmentType::ChangeInCapacity,
+                }
+            }
+        }
+    }
+
+    fn steps(&mut self, scaling: &raw::Scaling, alarm: Trigger) -> PolicyKind {
+        let adjustment_type = self.adjustment_type(scaling);
         let Some(given) = scaling.step_adjustments.as_ref().filter(|steps| !steps.is_empty()) else {
             self.error(
                 scaling.span,
                 "step scaling needs `step_adjustments`",
-                "at least one { scaling_adjustment = 1 }",
+                "at least one { metric_interval_lower_bound = 0, scaling_adjustment = 1 }",
             );
-            return PolicyKind::Step { alarm, adjustments: Vec::new() };
+            return PolicyKind::Step { alarm, adjustment_type, adjustments: Vec::new() };
         };
         let mut steps: Vec<(StepAdjustment, Span)> = Vec::new();
         for step in given.iter() {
@@ -186,7 +339,11 @@ impl Check<'_> {
             if lower >= upper {
                 self.error(step.span, "this step's lower bound is not below its upper bound", "never applies");
             }
-            let adjustment = self.adjustment(&step.scaling_adjustment);
+            if lower.is_infinite() && upper.is_infinite() {
+                let title = "a step has a lower bound, an upper bound, or both";
+                self.error(step.span, title, "add metric_interval_lower_bound = 0 (or an upper one)");
+            }
+            let adjustment = self.adjustment(&step.scaling_adjustment, adjustment_type);
             steps.push((StepAdjustment { lower, upper, adjustment }, step.span));
         }
         steps.sort_by(|a, b| a.0.lower.total_cmp(&b.0.lower));
@@ -200,22 +357,40 @@ impl Check<'_> {
                 self.note(error.also(pair[0].1, "the other"));
             }
         }
-        PolicyKind::Step { alarm, adjustments: steps.into_iter().map(|(step, _)| step).collect() }
+        self.open_ends(&steps);
+        PolicyKind::Step { alarm, adjustment_type, adjustments: steps.into_iter().map(|(step, _)| step).collect() }
     }
 
-    fn simple(&mut self, scaling: &raw::Scaling) -> PolicyKind {
-        let alarm = self.alarm(scaling);
+    /// Steps beyond the threshold go on without end: a negative lower bound needs a step without a lower bound, a positive upper
+    /// bound one without an upper bound (API:application-autoscaling, StepAdjustment).
+    fn open_ends(&mut self, steps: &[(StepAdjustment, Span)]) {
+        let (Some((first, span)), Some((last, last_span))) = (steps.first(), steps.last()) else { return };
+        if first.lower.is_finite() && first.lower < 0.0 {
+            let title = "steps below the threshold need one without a lower bound";
+            self.error(*span, title, "nothing is said of a metric below this");
+        }
+        if last.upper.is_finite() && last.upper > 0.0 {
+            let title = "steps above the threshold need one without an upper bound";
+            self.error(*last_span, title, "nothing is said of a metric above this");
+        }
+    }
+
+    fn simple(&mut self, scaling: &raw::Scaling, alarm: Trigger) -> PolicyKind {
+        let adjustment_type = self.adjustment_type(scaling);
         let adjustment = match &scaling.scaling_adjustment {
-            Some(adjustment) => self.adjustment(adjustment),
+            Some(adjustment) => self.adjustment(adjustment, adjustment_type),
             None => {
                 self.error(scaling.span, "simple scaling lacks `scaling_adjustment`", "such as 1");
                 1
             }
         };
-        PolicyKind::Simple { alarm, adjustment }
+        PolicyKind::Simple { alarm, adjustment_type, adjustment }
     }
 
-    fn adjustment(&mut self, adjustment: &Sp<i32>) -> i32 {
+    fn adjustment(&mut self, adjustment: &Sp<i32>, adjustment_type: AdjustmentType) -> i32 {
+        if adjustment_type == AdjustmentType::ExactCapacity && adjustment.value < 0 {
+            self.error(adjustment.span, "an exact capacity cannot be negative", "0 or more");
+        }
         if adjustment.value.unsigned_abs() > MAX_TASKS {
             self.error(adjustment.span, "this change is too large", format!("at most {MAX_TASKS} tasks"));
         }
@@ -231,20 +406,47 @@ impl Check<'_> {
             ("target_value", scaling.target_value.as_ref().map(|it| it.span), tracking),
             ("disable_scale_in", typed(scaling.disable_scale_in.span), tracking),
             ("scale_out_datapoints", typed(scaling.scale_out_datapoints.span), tracking),
-            ("scale_in_datapoints", typed(scaling.scale_in_datapoints.span), tracking),
+            ("scale_in_datapoints", scaling.scale_in_datapoints.as_ref().map(|it| it.span), tracking),
             ("scale_in_threshold", typed(scaling.scale_in_threshold.span), tracking),
             ("cooldown", scaling.cooldown.as_ref().map(|it| it.span), !tracking),
             ("threshold", scaling.threshold.as_ref().map(|it| it.span), !tracking),
             ("comparison_operator", typed(scaling.comparison_operator.span), !tracking),
             ("evaluation_periods", typed(scaling.evaluation_periods.span), !tracking),
+            ("treat_missing_data", typed(scaling.treat_missing_data.span), !tracking),
+            ("alarm", scaling.alarm.as_ref().map(|it| it.span), !tracking),
+            ("adjustment_type", typed(scaling.adjustment_type.span), !tracking),
+            ("min_adjustment_magnitude", scaling.min_adjustment_magnitude.as_ref().map(|it| it.span), !tracking),
             ("datapoints_to_alarm", scaling.datapoints_to_alarm.as_ref().map(|it| it.span), !tracking),
             ("step_adjustments", scaling.step_adjustments.as_ref().map(|it| it.span), step),
             ("scaling_adjustment", scaling.scaling_adjustment.as_ref().map(|it| it.span), !tracking && !step),
         ];
+        self.keys_of_own_alarm(scaling);
         for (key, span, fits) in keys {
             if let (Some(span), false) = (span, fits) {
                 self.error(span, format!("this kind of scaling policy has no `{key}`"), "remove it");
             }
+        }
+    }
+
+    /// Refuses what a named alarm says already.
+    fn keys_of_own_alarm(&mut self, scaling: &raw::Scaling) {
+        let Some(alarm) = &scaling.alarm else { return };
+        let typed = |span: Span| Some(span).filter(|span| *span != scaling.span);
+        let keys = [
+            scaling.metric_name.as_ref().map(|it| it.span),
+            scaling.namespace.as_ref().map(|it| it.span),
+            scaling.dimension.as_ref().map(|it| it.span),
+            scaling.statistic.as_ref().map(|it| it.span),
+            scaling.period.as_ref().map(|it| it.span),
+            scaling.threshold.as_ref().map(|it| it.span),
+            typed(scaling.comparison_operator.span),
+            typed(scaling.evaluation_periods.span),
+            scaling.datapoints_to_alarm.as_ref().map(|it| it.span),
+            typed(scaling.treat_missing_data.span),
+        ];
+        for span in keys.into_iter().flatten() {
+            let error = Diagnostic::error(span, "the alarm says this already", "remove it, or `alarm`");
+            self.note(error.also(alarm.span, "this alarm"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use models::architecture::Run;
-use models::client::{Arrivals, Batch, Phase, Process, RateProfile, Recorded, Route, Settings};
+use models::client::{Arrivals, Batch, Phase, Process, RateProfile, Recorded, Retry, Route, Settings};
 use models::ids::*;
 use models::request::Method;
 use sim_core::{SimDuration, SimTime};
@@ -34,6 +34,9 @@ const MAX_POINTS: u64 = 100_000;
 const MAX_VARIANTS: u64 = 1_000_000_000;
 /// Most operations of a run.
 const MAX_OPERATIONS: f64 = 1e11;
+/// What clients can ask.
+const ASKED: [Section; 6] =
+    [Section::Record, Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
 /// Most sources of traffic, and most routes of all.
 const MAX_ROUTES: usize = 10_000;
 /// Most distinct paths of all replayed logs.
@@ -68,6 +71,7 @@ impl Check<'_> {
             let settings = self.traffic(traffic, run, &mut sources);
             sources.settings.push(settings);
         }
+        self.canaries(&mut sources, run);
         self.bound_operations(&sources, run);
         sources
     }
@@ -75,15 +79,7 @@ impl Check<'_> {
     fn traffic(&mut self, traffic: &raw::Traffic, run: &Run, sources: &mut Sources) -> Settings {
         self.label(&traffic.from);
         let place = PlaceId(self.places.insert_full(traffic.from.value.clone()).0 as u16);
-        let allowed = [
-            Section::Record,
-            Section::CloudFront,
-            Section::GlobalAccelerator,
-            Section::Alb,
-            Section::Ecs,
-            Section::Station,
-        ];
-        let to = self.endpoint(&traffic.to, &allowed, None, "`to`");
+        let to = self.endpoint(&traffic.to, &ASKED, None, "`to`");
         let (arrivals, clients) = self.arrivals(traffic, run);
         let timeout = traffic.timeout.as_ref().map(|timeout| {
             if timeout.0.is_zero() {
@@ -112,6 +108,56 @@ impl Check<'_> {
             connections: traffic.connections.as_ref().map(|connections| self.connections(connections)),
             hedge_after: traffic.hedge_after.as_ref().map(|after| self.time(after, "hedge_after", 1e-6, 86_400.0, "")),
             circuit_breaker: traffic.circuit_breaker.as_ref().map(|breaker| self.circuit_breaker(breaker, clients)),
+            canary: None,
+        }
+    }
+
+    /// Canaries are sources of traffic of their own, behind those of users.
+    fn canaries(&mut self, sources: &mut Sources, run: &Run) {
+        let doc = self.doc;
+        self.part_names(&doc.canary, "canary");
+        let users = sources.route_names.len();
+        for (n, name, canary) in doc.canary.iter() {
+            self.label(&canary.from);
+            let interval = self.time(&canary.interval, "interval", 1.0, 86_400.0, "");
+            if interval.as_secs_f64() > run.duration.as_secs_f64() {
+                self.error(canary.interval.span, "this canary never asks", "the run is over before");
+            }
+            let route = Route {
+                id: RouteId((users + n) as u16),
+                path: self.typed_path(&canary.path),
+                weight: 1.0,
+                method: Method::Get,
+                catalog: None,
+                upload_bytes: 0,
+                query_strings: 1,
+                cookies: 1,
+                headers: 1,
+            };
+            sources.route_spans.push(canary.path.span);
+            sources.settings.push(Settings {
+                name: format!("canary.{}", name.value),
+                place: PlaceId(self.places.insert_full(canary.from.value.clone()).0 as u16),
+                to: self.endpoint(&canary.to, &ASKED, None, "`to`"),
+                rtt: canary.rtt.as_ref().map_or(SimDuration::ZERO, |rtt| self.delay(rtt, "rtt")),
+                rtt_to: Vec::new(),
+                arrivals: Arrivals::Open {
+                    process: Process::Deterministic,
+                    rate: RateProfile { points: vec![(SimTime::ZERO, 1.0 / interval.as_secs_f64())] },
+                    batch: Batch::Single,
+                },
+                routes: vec![route],
+                clients: 1,
+                addresses: None,
+                http_share: 0.0,
+                dns_cache: self.dns_cache(None),
+                timeout: Some(self.time(&canary.timeout, "timeout", 0.001, 3600.0, "")),
+                retry: Retry::NEVER,
+                connections: None,
+                hedge_after: None,
+                circuit_breaker: None,
+                canary: Some(CanaryId(n as u16)),
+            });
         }
     }
 
