@@ -57,6 +57,7 @@ const SERVERLESS_CONNECTIONS: &[(f64, u32, u32)] = &[
 
 /// What endpoints of a database can be called.
 pub(super) struct Endpoints<'a> {
+    /// Of each instance; empty where it has no name.
     pub instances: Vec<&'a str>,
     pub custom: Option<&'a Named<raw::CustomEndpoint>>,
     /// Whether there is a reader endpoint.
@@ -163,7 +164,8 @@ impl Check<'_> {
             "reader" if names.reader => return ClusterEndpoint::Reader,
             _ => {}
         }
-        let number = |name: &str| names.instances.iter().position(|it| *it == name).map(|n| n as u16);
+        let is = |it: &&str, name: &str| !it.is_empty() && *it == name;
+        let number = |name: &str| names.instances.iter().position(|it| is(it, name)).map(|n| n as u16);
         if let Some(instance) = number(name) {
             return ClusterEndpoint::Instance(instance);
         }
@@ -175,8 +177,9 @@ impl Check<'_> {
         }
         let custom = names.custom.into_iter().flat_map(Named::names);
         let reader = names.reader.then_some("reader");
+        let instances = names.instances.iter().copied().filter(|name| !name.is_empty());
         let known: Vec<&str> =
-            ["cluster"].into_iter().chain(reader).chain(custom).chain(names.instances.iter().copied()).collect();
+            ["cluster"].into_iter().chain(reader).chain(custom).chain(instances).collect();
         let title = format!("the database has no endpoint `{}`", name.value);
         self.error(name.span, title, advice(name, known));
         ClusterEndpoint::Cluster
