@@ -190,3 +190,44 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
     let relieved = log(&seen, LogKind::Health);
     assert!(relieved.iter().all(|entry| (565.0..=600.0).contains(&entry.0)) && relieved.len() == 2, "{relieved:?}");
 }
+
+#[test]
+fn a_client_follows_a_redirect_for_a_round_trip_more() {
+    let mut a =
+        balanced(50.0, 60, Algorithm::RoundRobin, false, service(2, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
+    a.paths.push("/new".into());
+    a.ecs[0].handler_of_path = vec![0, 0];
+    a.traffic[0].rtt = SimDuration::from_millis(40);
+    let front = &mut a.alb[0];
+    front.rules.insert(0, alb::Rule::any(alb::Action::Redirect { status: 301, path: PathId(1) }));
+    (front.ways, front.way_of_path) = (vec![vec![0], vec![1]], vec![0, 1]);
+    let seen = run(&a);
+    let latency = &seen.routes[0].latency;
+    assert!((latency.mean() - 0.09).abs() < 0.001, "two round trips and 10 ms: {}", latency.mean());
+    assert!(seen.routes[0].failed.is_empty());
+    let redirected = counter(&seen, "alb.front", "HTTP_Redirect_Count");
+    assert!((redirected - counter(&seen, "alb.front", "RequestCount")).abs() <= 4.0 && redirected > 2500.0);
+    assert_eq!(seen.routes[0].attempts, seen.routes[0].started);
+}
+
+#[test]
+fn a_zone_whose_packets_are_lost_times_out_until_its_targets_are_found_unhealthy() {
+    let web = service(6, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]);
+    let mut a = balanced(100.0, 400, Algorithm::RoundRobin, true, web);
+    a.ecs[0].health_check_grace_period = secs(10_000);
+    a.faults.push(Fault {
+        at: SimTime::from_secs(100),
+        duration: secs(200),
+        action: FaultAction::Blackhole { service: EcsId(0).into(), zone: Some(1) },
+        name: "aws:ecs:task-network-blackhole-port".into(),
+        target: "ecs.web".into(),
+    });
+    let seen = run(&a);
+    let failed = &seen.routes[0].failed;
+    assert_eq!((failed.len(), failed[0].0.as_str()), (1, "connect_timeout"));
+    // Two of six targets, unhealthy 35 to 65 s after the packets are lost: a third of 100/s for as long.
+    assert!((1166..=2167).contains(&failed[0].1), "{failed:?}");
+    assert_eq!(counter(&seen, "alb.front", "HTTPCode_ELB_504_Count"), failed[0].1 as f64);
+    assert_eq!(counter(&seen, "alb.front", "TargetConnectionErrorCount"), failed[0].1 as f64);
+    assert_eq!(seen.routes[0].latency_failed.quantile(0.5).round(), 10.0);
+}

@@ -895,3 +895,35 @@ fn web_acls_are_read_and_their_mistakes_told() {
         refused(&text, &[set], &[says]);
     }
 }
+
+#[test]
+fn a_network_load_balancer_is_read_with_its_own_defaults() {
+    let text = SMALL.replace("alb.front", "nlb.front");
+    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let front = &scenario.architecture.alb[0];
+    let group = &front.target_groups[0];
+    assert_eq!(front.kind, models::alb::Kind::Network);
+    assert_eq!((front.idle_timeout.as_secs_f64(), group.health_check.timeout.as_secs_f64()), (350.0, 10.0));
+    assert!(!group.cross_zone && scenario.warnings.is_empty(), "{:?}", scenario.warnings);
+    assert_eq!(scenario.architecture.ecs[0].target_groups, [(AlbId(0), TargetGroupId(0))]);
+    let both = format!(
+        "{SMALL}[nlb.inner]\ntarget_group.desk.targets = \"station.desk\"\n[station.desk]\nservice = \"1ms\"\n"
+    );
+    let call = "ecs.web.handler.0.steps=[{ call = \"nlb.inner\" }]";
+    let scenario = load_text(&both, &[call]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert_eq!(scenario.architecture.alb[1].name, "inner");
+    for (set, says) in [
+        ("nlb.front.idle_timeout=10s", "idle_timeout must be between 1m and"),
+        ("nlb.front.target_group.second.targets=ecs.web", "one target group"),
+        ("nlb.front.web_acl=waf.none", "not modelled yet"),
+        ("nlb.front.target_group.web.stickiness={}", "not modelled yet"),
+        (
+            "ecs.web.scaling=[{ policy_name = \"r\", max_capacity = 9, predefined_metric_type = \"ALBRequestCountPerTarget\", target_value = 9 }]",
+            "application load balancer",
+        ),
+    ] {
+        refused(&text, &[set], &[says]);
+    }
+    let deploy = "[[deploy]]\nservice = \"ecs.web\"\nat = \"1m\"\nstrategy = \"blue_green\"\nbake_time = \"1m\"\n";
+    refused(&format!("{text}{deploy}"), &[], &["behind a network load balancer"]);
+}

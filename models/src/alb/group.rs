@@ -181,6 +181,12 @@ impl Group {
         Some(self.take(at))
     }
 
+    /// Gives a connection to a seat by hash; `None` if nobody is registered.
+    pub(super) fn by_hash(&mut self, mut hash: Draws) -> Option<Seat> {
+        let count = self.seats.len() as u64;
+        (count > 0).then(|| self.take(hash.below(count) as usize))
+    }
+
     #[inline]
     fn take(&mut self, at: usize) -> Seat {
         self.loads[at] += 1;

@@ -103,7 +103,9 @@ impl Alb {
     pub(super) fn schedule_first_check(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
         let target = &self.targets[key];
         let group = &self.groups[target.room as usize];
-        if group.health.enabled {
+        // Nodes of a Network Load Balancer agree: the first checks for all.
+        let first = || self.copies(target.group, target.task).next() == Some(key);
+        if group.health.enabled && (self.flows.is_none() || first()) {
             let phase = Draws::new(group.phases, u64::from(target.number)).uniform();
             cx.kernel.schedule_in(group.health.interval.scale(phase), self.event(Event::Check(key)));
         }
@@ -177,8 +179,26 @@ impl Alb {
             format!("{who} is unhealthy in {} ({how}): {up} of {all} healthy{open}", group.name)
         };
         cx.shared.observer.log(now, LogKind::Health, &self.name, what);
+        if self.flows.is_some() {
+            self.agree(key, cx);
+        }
         self.tell_service(key, healthy, cx);
         self.review_zones(cx);
+    }
+
+    /// Nodes of a Network Load Balancer are of one mind, and break the connections to a target that is unhealthy (NLB guide, target
+    /// groups: by default), unless there is no better one.
+    fn agree(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
+        let (state, group, task) = (self.targets[key].state, self.targets[key].group, self.targets[key].task);
+        let copies: Vec<TargetKey> = self.copies(group, task).collect();
+        for copy in copies {
+            self.targets[copy].state = state;
+            let room = self.targets[copy].room as usize;
+            self.groups[room].seat_targets(&mut self.targets, cx.now());
+            if self.targets[copy].seat == Target::NO_SEAT {
+                self.break_connections(copy, cx);
+            }
+        }
     }
 
     /// The service of a target hears of its health: good news once every node has it healthy.

@@ -8,8 +8,8 @@ use sim_core::tally::Histogram;
 
 use super::group::{Answers, Group};
 use super::zones::Zones;
-use super::{Algorithm, TargetGroup, units};
-use crate::cloudwatch::{Kind, Metrics, PERIOD, StatisticSet};
+use super::{Algorithm, Kind, Settings, units};
+use crate::cloudwatch::{self, Metrics, PERIOD, StatisticSet};
 use crate::ids::*;
 use crate::observer::Findings;
 use crate::world::Cx;
@@ -34,11 +34,18 @@ pub(super) enum Count {
     Redirect,
     TargetConnectionError,
     NewConnection,
+    /// Connections that broke at the target, and that the load balancer broke.
+    TargetReset,
+    ElbReset,
     /// Bytes of targets' answers.
     ProcessedBytes,
 }
 
-const COUNTS: [(&str, &str); 15] = [
+/// How much is counted.
+const NUMBER: usize = Count::ProcessedBytes as usize + 1;
+
+/// The names of counts, "" for what a kind of load balancer does not have.
+const APPLICATION: [(&str, &str); NUMBER] = [
     ("RequestCount", "count"),
     ("HTTPCode_Target_2XX_Count", "count"),
     ("HTTPCode_Target_3XX_Count", "count"),
@@ -53,25 +60,52 @@ const COUNTS: [(&str, &str); 15] = [
     ("HTTP_Redirect_Count", "count"),
     ("TargetConnectionErrorCount", "count"),
     ("NewConnectionCount", "count"),
+    ("", ""),
+    ("", ""),
     ("ProcessedBytes", "B"),
 ];
-const _: () = assert!(Count::ProcessedBytes as usize + 1 == COUNTS.len());
+
+/// Those of a Network Load Balancer.
+const NETWORK: [(&str, &str); NUMBER] = {
+    let mut names = [("", ""); NUMBER];
+    names[Count::NewConnection as usize] = ("NewFlowCount", "count");
+    names[Count::TargetReset as usize] = ("TCP_Target_Reset_Count", "count");
+    names[Count::ElbReset as usize] = ("TCP_ELB_Reset_Count", "count");
+    names[Count::ProcessedBytes as usize] = ("ProcessedBytes", "B");
+    names
+};
+
+/// The metrics' namespace.
+fn namespace(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Application => "AWS/ApplicationELB",
+        Kind::Network => "AWS/NetworkELB",
+    }
+}
 
 /// What a load balancer counts.
 #[derive(Debug)]
 pub(super) struct Counts {
-    since_start: [u64; COUNTS.len()],
-    at_last_period: [u64; COUNTS.len()],
-    at_warm_up: [u64; COUNTS.len()],
-    metrics: [MetricId; COUNTS.len()],
-    target_response_time: MetricId,
-    active_connections: MetricId,
-    rule_evaluations: MetricId,
-    consumed_units: MetricId,
+    since_start: [u64; NUMBER],
+    at_last_period: [u64; NUMBER],
+    at_warm_up: [u64; NUMBER],
+    names: [(&'static str, &'static str); NUMBER],
+    metrics: [Option<MetricId>; NUMBER],
+    active: MetricId,
+    /// What only an Application Load Balancer has.
+    of_requests: Option<OfRequests>,
     /// LCU minutes since the start of the run, and before the warm-up was over.
     unit_minutes: f64,
     unit_minutes_at_warm_up: f64,
     zones: Vec<ZoneCounts>,
+}
+
+/// Metrics of requests.
+#[derive(Clone, Copy, Debug)]
+struct OfRequests {
+    target_response_time: MetricId,
+    rule_evaluations: MetricId,
+    consumed_units: MetricId,
 }
 
 /// What is counted for a node.
@@ -102,31 +136,41 @@ impl ZoneCounts {
 }
 
 impl Counts {
-    pub(super) fn new(name: &str, zones: &Zones, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(name: &str, kind: Kind, zones: &Zones, cx: &mut Cx<'_>) -> Self {
         let published = &mut cx.shared.metrics;
-        let metrics =
-            COUNTS.map(|(count, unit)| published.register(format!("AWS/ApplicationELB {count} {name}"), unit));
-        let target_response_time = response_time(name, published);
-        let mut register = |metric: &str, unit| published.register(format!("AWS/ApplicationELB {metric} {name}"), unit);
-        let active_connections = register("ActiveConnectionCount", "count");
-        let rule_evaluations = register("RuleEvaluations", "count");
-        let consumed_units = register("ConsumedLCUs", "count");
+        let names = if kind == Kind::Network { NETWORK } else { APPLICATION };
+        let mut register =
+            |metric: &str, unit| published.register(format!("{} {metric} {name}", namespace(kind)), unit);
+        let metrics = names.map(|(count, unit)| (!count.is_empty()).then(|| register(count, unit)));
+        let active = register(if kind == Kind::Network { "ActiveFlowCount" } else { "ActiveConnectionCount" }, "count");
+        let of_requests = (kind == Kind::Application)
+            .then(|| ["RuleEvaluations", "ConsumedLCUs"].map(|metric| register(metric, "count")));
+        let of_requests = of_requests.map(|[rule_evaluations, consumed_units]| OfRequests {
+            rule_evaluations,
+            consumed_units,
+            target_response_time: response_time(name, published),
+        });
         let of_zones = (0..zones.count()).map(|node| zones.suffix(node)).filter(|suffix| !suffix.is_empty());
+        let of_zones = of_zones.filter(|_| kind == Kind::Application);
         let zones = of_zones.map(|suffix| ZoneCounts::new(&format!("{name}{suffix}"), published)).collect();
-        let none = [0; COUNTS.len()];
+        let none = [0; NUMBER];
         Self {
             since_start: none,
             at_last_period: none,
             at_warm_up: none,
+            names,
             metrics,
-            target_response_time,
-            active_connections,
-            rule_evaluations,
-            consumed_units,
+            active,
+            of_requests,
             unit_minutes: 0.0,
             unit_minutes_at_warm_up: 0.0,
             zones,
         }
+    }
+
+    /// A target of a Network Load Balancer has answered.
+    pub(super) fn flow_answer(&mut self, bytes: u32) {
+        self.since_start[Count::ProcessedBytes as usize] += u64::from(bytes);
     }
 
     #[inline]
@@ -175,13 +219,14 @@ impl Counts {
     /// Whether an alarm wants to know the times of answers, of all or of a node.
     pub(super) fn times_wanted(&self, cx: &Cx<'_>) -> bool {
         let of_zones = self.zones.iter().map(|zone| zone.target_response_time);
-        of_zones.chain([self.target_response_time]).any(|id| cx.shared.metrics.samples_wanted(id))
+        let of_all = self.of_requests.map(|of_requests| of_requests.target_response_time);
+        of_zones.chain(of_all).any(|id| cx.shared.metrics.samples_wanted(id))
     }
 
     /// Publishes the period that ends now; `groups` in all nodes, connections in use, rules evaluated that are not free.
     pub(super) fn publish(&mut self, groups: &[Group], [active, evaluations]: [u64; 2], cx: &mut Cx<'_>) {
         let start = period_start(cx);
-        let mut in_period = [0; COUNTS.len()];
+        let mut in_period = [0; NUMBER];
         for (number, (&now, before)) in self.since_start.iter().zip(&mut self.at_last_period).enumerate() {
             in_period[number] = now - std::mem::replace(before, now);
         }
@@ -190,16 +235,19 @@ impl Counts {
                 cx.shared.metrics.publish(metric, start, value);
             }
         };
-        for (&metric, &count) in self.metrics.iter().zip(&in_period) {
-            gauge(metric, count as f64);
+        for (metric, &count) in self.metrics.iter().zip(&in_period) {
+            if let Some(metric) = *metric {
+                gauge(metric, count as f64);
+            }
         }
+        gauge(self.active, active as f64);
+        let Some(of_requests) = self.of_requests else { return };
         let (new, bytes) = (in_period[Count::NewConnection as usize], in_period[Count::ProcessedBytes as usize]);
         let consumed = units::consumed(new, active, bytes, evaluations);
         self.unit_minutes += consumed;
-        gauge(self.active_connections, active as f64);
-        gauge(self.rule_evaluations, evaluations as f64);
-        gauge(self.consumed_units, consumed);
-        publish_times(self.target_response_time, start, groups, cx);
+        gauge(of_requests.rule_evaluations, evaluations as f64);
+        gauge(of_requests.consumed_units, consumed);
+        publish_times(of_requests.target_response_time, start, groups, cx);
     }
 
     /// Publishes what each node did in the period that ends now.
@@ -229,12 +277,16 @@ impl Counts {
 
     /// Hands over the totals.
     pub(super) fn finish(&self, name: &str, findings: &mut Findings) {
-        for ((&total, &before), (count, _)) in self.since_start.iter().zip(&self.at_warm_up).zip(COUNTS) {
-            findings.count(name, count, (total - before) as f64);
+        for ((&total, &before), (count, _)) in self.since_start.iter().zip(&self.at_warm_up).zip(self.names) {
+            if !count.is_empty() {
+                findings.count(name, count, (total - before) as f64);
+            }
         }
-        findings.count(name, "LCU-hours", (self.unit_minutes - self.unit_minutes_at_warm_up) / 60.0);
-        // There is no limit of connections that could be reached; said, because AWS's list has it.
-        findings.count(name, "RejectedConnectionCount", 0.0);
+        if self.of_requests.is_some() {
+            findings.count(name, "LCU-hours", (self.unit_minutes - self.unit_minutes_at_warm_up) / 60.0);
+            // There is no limit of connections that could be reached; said, because AWS's list has it.
+            findings.count(name, "RejectedConnectionCount", 0.0);
+        }
     }
 }
 
@@ -243,7 +295,7 @@ impl Counts {
 pub(super) struct GroupMetrics {
     healthy: MetricId,
     unhealthy: MetricId,
-    requests_per_target: MetricId,
+    requests_per_target: Option<MetricId>,
     /// Those that say nothing new where there is only one group: RequestCount, TargetResponseTime, HTTPCode_Target_5XX_Count.
     of_several: Option<[MetricId; 3]>,
     /// AnomalousHostCount and MitigatedHostCount, where anomalies are looked for.
@@ -254,12 +306,15 @@ pub(super) struct GroupMetrics {
 }
 
 impl GroupMetrics {
-    pub(super) fn new(alb_name: &str, settings: &TargetGroup, several: bool, zones: &Zones, cx: &mut Cx<'_>) -> Self {
+    /// Of group number `id` of a load balancer.
+    pub(super) fn new(id: TargetGroupId, alb_name: &str, whole: &Settings, zones: &Zones, cx: &mut Cx<'_>) -> Self {
+        let (kind, several) = (whole.kind, whole.target_groups.len() > 1);
+        let settings = &whole.target_groups[id.index()];
         let name = format!("{alb_name}/{}", settings.name);
         let published = &mut cx.shared.metrics;
         let mut hosts = |metric: &str, zone: &str| {
-            let full_name = format!("AWS/ApplicationELB {metric} {name}{zone}");
-            published.register_as(full_name, "count", Kind::Level, PERIOD)
+            let full_name = format!("{} {metric} {name}{zone}", namespace(kind));
+            published.register_as(full_name, "count", cloudwatch::Kind::Level, PERIOD)
         };
         let healthy = hosts("HealthyHostCount", "");
         let unhealthy = hosts("UnHealthyHostCount", "");
@@ -270,8 +325,9 @@ impl GroupMetrics {
             .filter(|suffix| !suffix.is_empty())
             .map(|zone| ["HealthyHostCount", "UnHealthyHostCount"].map(|metric| hosts(metric, &zone)));
         let of_zones = of_zones.collect();
-        let mut register = |metric: &str| published.register(format!("AWS/ApplicationELB {metric} {name}"), "count");
-        let requests_per_target = register("RequestCountPerTarget");
+        let mut register = |metric: &str| published.register(format!("{} {metric} {name}", namespace(kind)), "count");
+        let requests_per_target = (kind == Kind::Application).then(|| register("RequestCountPerTarget"));
+        let several = several && kind == Kind::Application;
         let of_several = several.then(|| ["RequestCount", "HTTPCode_Target_5XX_Count"].map(register));
         let of_several = of_several.map(|[requests, errors]| [requests, response_time(&name, published), errors]);
         Self { healthy, unhealthy, requests_per_target, of_several, anomalies, of_zones, forwarded_before: 0 }
@@ -317,8 +373,8 @@ impl GroupMetrics {
             metrics.publish_set(self.healthy, start, StatisticSet { sum: healthy, ..extents[0] });
             metrics.publish_set(self.unhealthy, start, StatisticSet { sum: unhealthy, ..extents[1] });
         }
-        if requests > 0 && serving > 0.0 {
-            metrics.publish(self.requests_per_target, start, requests as f64 / serving);
+        if let Some(metric) = self.requests_per_target.filter(|_| requests > 0 && serving > 0.0) {
+            metrics.publish(metric, start, requests as f64 / serving);
         }
         if let Some(anomalies) = self.anomalies {
             metrics.publish(anomalies[0], start, anomalous);
@@ -337,7 +393,7 @@ impl GroupMetrics {
 
 fn response_time(name: &str, metrics: &mut Metrics) -> MetricId {
     let name = format!("AWS/ApplicationELB TargetResponseTime {name}");
-    metrics.register_as(name, "s", Kind::Samples, PERIOD)
+    metrics.register_as(name, "s", cloudwatch::Kind::Samples, PERIOD)
 }
 
 /// Publishes how long answers of some groups took, and how long each did where that is wanted.

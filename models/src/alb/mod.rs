@@ -22,11 +22,14 @@
 //! | a fixed response of 400 or more | as written | `AlbFixed` |
 //! | the target answers, with whatever status | as it is | the target's own |
 //!
+//! A Network Load Balancer is the same room with flows in place of rules and algorithms ([`flows`]).
+//!
 //! Sources: Application Load Balancer user guide (listeners, target groups, health checks, troubleshooting, CloudWatch metrics).
 //! How a target that timed out is dealt with: see [`Request::detach`]; the target works on, and nobody hears its late answer.
 
 mod anomaly;
 mod capacity;
+mod flows;
 mod group;
 mod health;
 mod memory;
@@ -50,6 +53,7 @@ use crate::observer::{Findings, Observed};
 use crate::request::*;
 use crate::world::{self, Control, Cx};
 use capacity::Capacity;
+use flows::Flows;
 use group::Group;
 use health::{State, Target};
 use memory::PerClient;
@@ -138,6 +142,8 @@ pub struct Alb {
     idle_timeout: Deadlines,
     capacity: Option<Capacity>,
     connections: Connections,
+    /// Those of a Network Load Balancer.
+    flows: Option<Flows>,
     /// Health checks made; each has its own random stream.
     checks: u64,
     check_stream: u64,
@@ -150,15 +156,15 @@ impl Alb {
     /// Builds it.
     #[must_use]
     pub fn new(id: AlbId, settings: &Settings, cx: &mut Cx<'_>) -> Self {
-        let name = format!("alb.{}", settings.name);
+        let network = settings.kind == Kind::Network;
+        let name = format!("{}.{}", if network { "nlb" } else { "alb" }, settings.name);
         let zones = Zones::new(&settings.zones, cx.shared.streams.key(&name, "DNS"));
         let mut groups = Vec::new();
         for node in 0..zones.count() {
             let suffix = zones.suffix(node);
             groups.extend(settings.target_groups.iter().map(|group| Group::new(&name, group, node, &suffix, cx)));
         }
-        let several = settings.target_groups.len() > 1;
-        let books = settings.target_groups.iter().map(|group| Book {
+        let books = settings.target_groups.iter().enumerate().map(|(at, group)| Book {
             name: group.name.clone(),
             serves: group.targets,
             deregistration_delay: group.deregistration_delay,
@@ -166,7 +172,7 @@ impl Alb {
             cross_zone: group.cross_zone,
             stickiness: group.stickiness,
             cookies: PerClient::default(),
-            metrics: GroupMetrics::new(&name, group, several, &zones, cx),
+            metrics: GroupMetrics::new(TargetGroupId(at as u16), &name, settings, &zones, cx),
         });
         let books = books.collect();
         Self {
@@ -179,10 +185,11 @@ impl Alb {
             processing: cx.hop(settings.added_latency),
             idle_timeout: Deadlines::new(settings.idle_timeout),
             capacity: settings.initial_capacity.map(Capacity::new),
+            flows: network.then(|| Flows::new(settings.idle_timeout, cx.shared.streams.key(&name, "flow hash"))),
             connections: Connections::new(settings.idle_timeout, settings.client_keep_alive),
             checks: 0,
             check_stream: cx.shared.streams.key(&name, "health checks"),
-            counts: Counts::new(&name, &zones, cx),
+            counts: Counts::new(&name, settings.kind, &zones, cx),
             zones,
             fit: true,
             name,
@@ -243,6 +250,9 @@ impl Alb {
 
     /// Answers a request, or forwards it to a target.
     fn route(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        if self.flows.is_some() {
+            return self.route_flow(key, cx);
+        }
         let now = cx.now();
         let world::Shared { requests, addresses, .. } = &mut *cx.shared;
         let request = &mut requests[key];
@@ -268,11 +278,19 @@ impl Alb {
         let Some(seat) = self.choose(node, group, request, now) else {
             return self.answer(key, node, Outcome::failed(503, Cause::Alb503), cx);
         };
+        self.counts.add(Count::Request);
+        self.forward(key, seat, cx);
+    }
+
+    /// Hands a request to a target.
+    #[inline]
+    fn forward(&mut self, key: RequestKey, seat: group::Seat, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
         request.forwarded = now;
         request.target = seat.task;
         request.push(Holder::Alb(self.id, seat.target), self.hop);
         self.targets[seat.target].outstanding += 1;
-        self.counts.add(Count::Request);
         cx.offer(seat.to, key, self.hop);
         let wake = self.event(Event::IdleTimeout);
         self.idle_timeout.watch(key, wake, waits_for_target(self.id), cx);
@@ -295,6 +313,9 @@ impl Alb {
 
     /// Answers a request by itself.
     fn answer(&mut self, key: RequestKey, node: usize, outcome: Outcome, cx: &mut Cx<'_>) {
+        if outcome.cause == Cause::ConnectionReset {
+            self.counts.add(Count::ElbReset);
+        }
         self.counts.own_answer(outcome.status, node);
         cx.reply(key, outcome);
     }
@@ -328,6 +349,7 @@ impl Alb {
             target_at.recent.errors += u32::from(outcome.status == 0 || outcome.status >= 500);
         }
         let outcome = match outcome {
+            _ if self.flows.is_some() => self.flow_outcome(outcome, bytes),
             // The client closed the connection, and the load balancer the one to the target.
             _ if left => {
                 self.counts.own_answer(460, node);
@@ -366,6 +388,8 @@ impl Alb {
         }
         if target.outstanding == 0 {
             match target.state {
+                // Flows may still use it: the delay passes whole.
+                State::Draining if self.flows.is_some() => {}
                 State::Draining => self.drained(key, cx),
                 State::Gone => {
                     self.targets.remove(key);
@@ -388,7 +412,11 @@ impl Alb {
         let request = cx.request(key);
         let Holder::Alb(_, target) = request.top().holder else { return };
         // Who has left before gets no answer, and is counted as such.
-        let outcome = if request.abandoned { Outcome { status: 460, ..outcome } } else { outcome };
+        let outcome = match outcome {
+            _ if self.flows.is_some() => Outcome::failed(0, Cause::ConnectionReset),
+            _ if request.abandoned => Outcome { status: 460, ..outcome },
+            _ => outcome,
+        };
         let mut copy = request.detach();
         copy.target = TaskKey::NONE;
         let copy = cx.shared.requests.insert(copy);
@@ -412,6 +440,7 @@ impl Observed for Alb {
         let groups = self.books.len();
         let rules = std::mem::take(&mut self.rules.evaluations);
         let active = self.connections.period_over();
+        let active = self.flows.as_mut().map_or(active, |flows| flows.period_over(cx.now()));
         self.counts.publish(&self.groups, [active, rules], cx);
         if self.zones.count() > 1 {
             self.counts.publish_zones(self.groups.chunks(groups), cx);

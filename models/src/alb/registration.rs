@@ -77,7 +77,8 @@ impl Alb {
             self.unseat(key, State::Draining, cx);
         }
         for key in copies {
-            if self.targets[key].outstanding == 0 || delay.is_zero() {
+            let idle = self.targets[key].outstanding == 0 && self.flows.is_none();
+            if idle || delay.is_zero() {
                 self.drained(key, cx);
             } else {
                 cx.kernel.schedule_in(delay, self.event(Event::DrainOver(key)));
@@ -108,7 +109,7 @@ impl Alb {
     }
 
     /// Answers everything that waits for a target. Rare enough to look for it among all requests.
-    fn break_connections(&mut self, target: TargetKey, cx: &mut Cx<'_>) {
+    pub(super) fn break_connections(&mut self, target: TargetKey, cx: &mut Cx<'_>) {
         let holder = Holder::Alb(self.id, target);
         let waiting = cx.shared.requests.iter().filter(|(_, it)| it.depth() > 1 && it.top().holder == holder);
         let waiting: Vec<RequestKey> = waiting.map(|(key, _)| key).collect();

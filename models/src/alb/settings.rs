@@ -6,9 +6,21 @@ use crate::address::Block;
 use crate::ids::*;
 use crate::request::Method;
 
+/// What a load balancer balances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Requests.
+    #[default]
+    Application,
+    /// Connections: a Network Load Balancer. Its rules are not looked at, and it has one target group.
+    Network,
+}
+
 /// A load balancer.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Requests or connections.
+    pub kind: Kind,
     /// Its name.
     pub name: String,
     /// The Availability Zones it is enabled in, each with a node of its own. Empty: one node for all.
@@ -38,6 +50,7 @@ impl Settings {
     #[must_use]
     pub fn forwarding(name: &str, target_groups: Vec<TargetGroup>) -> Self {
         Self {
+            kind: Kind::Application,
             name: name.to_owned(),
             zones: Vec::new(),
             rules: vec![Rule::any(Action::forward(TargetGroupId(0)))],

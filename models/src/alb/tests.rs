@@ -1,6 +1,7 @@
 //! The load balancer with targets that do as they are told.
 
 mod choices;
+mod network;
 mod nodes;
 
 use std::cell::RefCell;

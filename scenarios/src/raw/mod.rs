@@ -11,6 +11,7 @@ pub(crate) mod ec2;
 pub(crate) mod ecs;
 pub(crate) mod geography;
 pub(crate) mod global_accelerator;
+pub(crate) mod nlb;
 pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod run;
@@ -53,6 +54,8 @@ table! {
         default({}, "none") global_accelerator: Named<global_accelerator::Accelerator>,
         /// Application Load Balancers, by name: [alb.front].
         default({}, "none") alb: Named<alb::Alb>,
+        /// Network Load Balancers, by name: [nlb.front].
+        default({}, "none") nlb: Named<nlb::Nlb>,
         /// Web ACLs, by name: [waf.edge].
         default({}, "none") waf: Named<waf::WebAcl>,
         /// ECS services, by name: [ecs.web].
@@ -86,7 +89,7 @@ table! {
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
-    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "nlb", "s3", "efs", "nat_gateway",
+    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "s3", "efs", "nat_gateway",
          "eventbridge", "step_functions"]
 }
 
@@ -249,6 +252,9 @@ mod tests {
             traffic::Connections,
             traffic::CircuitBreaker,
             traffic::Route,
+            nlb::Nlb,
+            nlb::TargetGroup,
+            nlb::HealthCheck,
             waf::WebAcl,
             waf::Rule,
             waf::RateBased,

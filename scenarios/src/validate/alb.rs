@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use models::alb::{Action, Algorithm, HealthCheck, Minimum, Rule, Settings, TargetGroup, Targets};
+use models::alb::{Action, Algorithm, HealthCheck, Kind, Minimum, Rule, Settings, TargetGroup, Targets};
 use models::architecture::Network;
 use models::ids::*;
 use sim_core::SimDuration;
 
 use super::{BROKEN, Check, Section};
-use crate::decode::Sp;
+use crate::decode::{Named, Sp};
 use crate::diagnostics::Diagnostic;
 use crate::nearest::list;
 use crate::raw::alb as raw;
@@ -63,14 +63,9 @@ impl Check<'_> {
                 target_groups.push(self.target_group(id, alb, group_name, group));
             }
         }
-        let zones: Vec<String> = alb.availability_zones.iter().map(|zone| zone.value.clone()).collect();
-        self.distinct(alb.availability_zones.iter(), "zones");
-        alb.availability_zones.iter().for_each(|zone| self.label(zone));
-        if zones.len() > MAX_ZONES {
-            let label = format!("at most {MAX_ZONES}");
-            self.error(alb.availability_zones.span, "no Region has so many Availability Zones", label);
-        }
+        let zones = self.balancer_zones(&alb.availability_zones);
         Settings {
+            kind: Kind::Application,
             name: name.value.clone(),
             zones,
             rules: self.rules(alb),
@@ -85,6 +80,26 @@ impl Check<'_> {
         }
     }
 
+    pub(super) fn balancer_zones(&mut self, zones: &Sp<Vec<Sp<String>>>) -> Vec<String> {
+        self.distinct(zones.iter(), "zones");
+        zones.iter().for_each(|zone| self.label(zone));
+        if zones.len() > MAX_ZONES {
+            let label = format!("at most {MAX_ZONES}");
+            self.error(zones.span, "no Region has so many Availability Zones", label);
+        }
+        zones.iter().map(|zone| zone.value.clone()).collect()
+    }
+
+    pub(super) fn targets(&mut self, id: AlbId, text: &Sp<String>) -> Targets {
+        let allowed = [Section::Ecs, Section::Ec2, Section::Station];
+        match self.endpoint(text, &allowed, Some(Endpoint::Alb(id)), "`targets`") {
+            Endpoint::Ecs(ecs) => Targets::Ecs(ecs),
+            Endpoint::Ec2(group) => Targets::Ec2(group),
+            Endpoint::Station(station) => Targets::Station(station),
+            _ => Targets::Station(StationId(u16::MAX)),
+        }
+    }
+
     fn own_capacity(&mut self, rate: &Sp<Rate>) -> f64 {
         if !(1e-3..=1e9).contains(&rate.0) {
             self.error(rate.span, "a load balancer cannot be scaled for this", "such as \"500/s\"");
@@ -93,13 +108,7 @@ impl Check<'_> {
     }
 
     fn target_group(&mut self, id: AlbId, alb: &raw::Alb, name: &Sp<String>, group: &raw::TargetGroup) -> TargetGroup {
-        let allowed = [Section::Ecs, Section::Ec2, Section::Station];
-        let targets = match self.endpoint(&group.targets, &allowed, Some(Endpoint::Alb(id)), "`targets`") {
-            Endpoint::Ecs(ecs) => Targets::Ecs(ecs),
-            Endpoint::Ec2(group) => Targets::Ec2(group),
-            Endpoint::Station(station) => Targets::Station(station),
-            _ => Targets::Station(StationId(u16::MAX)),
-        };
+        let targets = self.targets(id, &group.targets);
         let delay = &group.deregistration_delay;
         let algorithm = match group.load_balancing_algorithm.value {
             raw::Algorithm::RoundRobin => Algorithm::RoundRobin,
@@ -116,14 +125,15 @@ impl Check<'_> {
             let label = "only with load_balancing_algorithm = \"weighted_random\"";
             self.error(group.anomaly_mitigation.span, "anomaly mitigation needs weights", label);
         }
-        let (dns_failover, unhealthy_state_routing) = self.group_health(alb, &group.target_group_health);
+        let (dns_failover, unhealthy_state_routing) =
+            self.group_health(&alb.availability_zones, &group.target_group_health);
         TargetGroup {
             name: name.value.clone(),
             algorithm,
             health_check: self.target_health_check(&group.health_check),
             deregistration_delay: self.time(delay, "deregistration_delay", 0.0, 3600.0, "ALB"),
             targets,
-            zone_of_target: self.zones_of_targets(alb, &group.targets, targets),
+            zone_of_target: self.zones_of_targets(&alb.availability_zones, &group.targets, targets),
             cross_zone: group.cross_zone.value,
             stickiness: group.stickiness.as_ref().map(|stickiness| self.stickiness(stickiness)),
             slow_start: self.slow_start(&group.slow_start, algorithm),
@@ -135,26 +145,31 @@ impl Check<'_> {
 
     /// For each zone of the service behind a group: which of the load balancer's it is. A target in a zone that the load
     /// balancer is not enabled in would be `unused`.
-    fn zones_of_targets(&mut self, alb: &raw::Alb, text: &Sp<String>, targets: Targets) -> Vec<u8> {
-        let Targets::Ecs(ecs) = targets else { return Vec::new() };
-        let Some(Some(service)) = self.doc.ecs.entries.get(ecs.index()).map(|(_, service)| service.as_ref()) else {
-            return Vec::new();
+    pub(super) fn zones_of_targets(
+        &mut self,
+        enabled: &Sp<Vec<Sp<String>>>,
+        text: &Sp<String>,
+        targets: Targets,
+    ) -> Vec<u8> {
+        let doc = self.doc;
+        let of_targets = match targets {
+            Targets::Ecs(id) => doc.ecs.entries[id.index()].1.as_ref().map(|service| &service.availability_zones),
+            Targets::Ec2(id) => doc.ec2.entries[id.index()].1.as_ref().map(|group| &group.availability_zones),
+            Targets::Station(_) => None,
         };
-        if alb.availability_zones.is_empty() {
-            return Vec::new();
-        }
-        let known: Vec<&str> = alb.availability_zones.iter().map(|zone| zone.as_str()).collect();
+        let Some(of_targets) = of_targets.filter(|_| !enabled.is_empty()) else { return Vec::new() };
+        let known: Vec<&str> = enabled.iter().map(|zone| zone.as_str()).collect();
         let mut zones = Vec::new();
-        for zone in service.availability_zones.iter() {
+        for zone in of_targets.iter() {
             let found = known.iter().position(|known| *known == zone.as_str());
             if found.is_none() {
                 let title = format!(
-                    "`{}` has tasks in zone `{}`, where the load balancer is not enabled",
+                    "`{}` has targets in zone `{}`, where the load balancer is not enabled",
                     text.value, zone.value
                 );
                 let error = Diagnostic::error(text.span, title, "they would get no requests");
                 let help = format!("zones of the load balancer: {}", list(&known));
-                self.note(error.also(alb.availability_zones.span, "enabled here").help(help));
+                self.note(error.also(enabled.span, "enabled here").help(help));
             }
             zones.push(found.unwrap_or_default().min(MAX_ZONES) as u8);
         }
@@ -189,16 +204,20 @@ impl Check<'_> {
         self.time(slow_start, "slow_start", 30.0, 900.0, "ALB")
     }
 
-    fn group_health(&mut self, alb: &raw::Alb, health: &raw::TargetGroupHealth) -> (Minimum, Minimum) {
+    pub(super) fn group_health(
+        &mut self,
+        zones: &Sp<Vec<Sp<String>>>,
+        health: &raw::TargetGroupHealth,
+    ) -> (Minimum, Minimum) {
         let (dns, routing) = (&health.dns_failover, &health.unhealthy_state_routing);
         let (dns_failover, unhealthy_state_routing) = (self.minimum(dns), self.minimum(routing));
-        if alb.availability_zones.is_empty() && dns_failover != Minimum::default() {
+        if zones.is_empty() && dns_failover != Minimum::default() {
             let error = Diagnostic::error(dns.span, "this load balancer has one node for all zones", "no effect");
             self.note(error.help("add availability_zones = [\"a\", \"b\"] to the load balancer"));
         }
         let below = dns_failover.count < unhealthy_state_routing.count
             || dns_failover.percentage.unwrap_or_default() < unhealthy_state_routing.percentage.unwrap_or_default();
-        if below && !alb.availability_zones.is_empty() {
+        if below && !zones.is_empty() {
             let label = "dns_failover must be at least as much";
             self.error(routing.span, "nodes would fail open in zones that clients are still sent to", label);
         }
@@ -271,20 +290,32 @@ impl Check<'_> {
     fn placed_groups(&self, albs: &[Option<Settings>]) -> Vec<(Placed, Targets)> {
         let mut placed = Vec::new();
         for (a, alb) in albs.iter().enumerate() {
-            let (Some(alb), Some((_, Some(raw)))) = (alb, self.doc.alb.entries.get(a)) else { continue };
+            let Some(alb) = alb else { continue };
             for (g, group) in alb.target_groups.iter().enumerate() {
                 let id = TargetGroupId(g as u16);
                 let forwards = |rule: &Rule| match &rule.action {
                     Action::Forward(forward) => forward.groups.iter().any(|(to, _)| *to == id),
                     Action::FixedResponse(_) | Action::Redirect { .. } => false,
                 };
-                let typed = raw.target_group.position(&group.name).map(|n| &raw.target_group.entries[n].0);
-                let span = typed.map_or(Span::NOWHERE, |name| name.span);
+                let span = self.span_of_group(a, &group.name);
                 let used = alb.rules.iter().any(forwards);
                 placed.push((Placed { alb: AlbId(a as u16), id, name: group.name.clone(), span, used }, group.targets));
             }
         }
         placed
+    }
+
+    /// Where a target group of load balancer number `n` was named.
+    fn span_of_group(&self, n: usize, name: &str) -> Span {
+        fn among<T>(groups: &Named<T>, name: &str) -> Option<Span> {
+            groups.position(name).map(|at| groups.entries[at].0.span)
+        }
+        let (albs, nlbs) = (&self.doc.alb.entries, &self.doc.nlb.entries);
+        let span = match n.checked_sub(albs.len()) {
+            None => albs[n].1.as_ref().and_then(|alb| among(&alb.target_group, name)),
+            Some(n) => nlbs.get(n).and_then(|(_, nlb)| among(&nlb.as_ref()?.target_group, name)),
+        };
+        span.unwrap_or(Span::NOWHERE)
     }
 
     fn warn_unused_group(&mut self, group: &Placed) {
@@ -314,6 +345,15 @@ impl Check<'_> {
                 }
                 [(alb, blue)] => {
                     let Some(Some(settings)) = albs.get_mut(alb.index()) else { continue };
+                    if settings.kind == Kind::Network {
+                        let label = "not modelled yet behind a network load balancer";
+                        self.error(
+                            deploy.strategy.span,
+                            "blue/green switches rules, of which a network load balancer has none",
+                            label,
+                        );
+                        continue;
+                    }
                     let mut green = settings.target_groups[blue.index()].clone();
                     green.name = format!("{}-green", green.name);
                     let note = format!(

@@ -178,8 +178,7 @@ impl Check<'_> {
         let custom = names.custom.into_iter().flat_map(Named::names);
         let reader = names.reader.then_some("reader");
         let instances = names.instances.iter().copied().filter(|name| !name.is_empty());
-        let known: Vec<&str> =
-            ["cluster"].into_iter().chain(reader).chain(custom).chain(instances).collect();
+        let known: Vec<&str> = ["cluster"].into_iter().chain(reader).chain(custom).chain(instances).collect();
         let title = format!("the database has no endpoint `{}`", name.value);
         self.error(name.span, title, advice(name, known));
         ClusterEndpoint::Cluster

@@ -24,8 +24,16 @@ use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::{Bytes, Time, Vcpu};
 
-const CALLED: [Section; 7] =
-    [Section::Alb, Section::Ecs, Section::Ec2, Section::Station, Section::Aurora, Section::Rds, Section::DynamoDb];
+const CALLED: [Section; 8] = [
+    Section::Alb,
+    Section::Nlb,
+    Section::Ecs,
+    Section::Ec2,
+    Section::Station,
+    Section::Aurora,
+    Section::Rds,
+    Section::DynamoDb,
+];
 /// Most steps of a handler, and most calls of a step.
 const MAX_STEPS: usize = 100;
 /// Most tasks of a service.

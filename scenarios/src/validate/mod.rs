@@ -15,6 +15,7 @@ mod ecs;
 pub(crate) mod geography;
 mod global_accelerator;
 mod maintenance;
+mod nlb;
 mod rds;
 mod reach;
 pub(crate) mod route53;
@@ -85,6 +86,7 @@ pub(crate) enum Section {
     CloudFront,
     GlobalAccelerator,
     Alb,
+    Nlb,
     Ecs,
     Ec2,
     Aurora,
@@ -94,11 +96,12 @@ pub(crate) enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
         Self::Alb,
+        Self::Nlb,
         Self::Ecs,
         Self::Ec2,
         Self::Aurora,
@@ -114,6 +117,7 @@ impl Section {
             Self::CloudFront => "cloudfront",
             Self::GlobalAccelerator => "global_accelerator",
             Self::Alb => "alb",
+            Self::Nlb => "nlb",
             Self::Ecs => "ecs",
             Self::Ec2 => "ec2",
             Self::Aurora => "aurora",
@@ -128,6 +132,7 @@ impl Section {
             Self::CloudFront => "a distribution",
             Self::GlobalAccelerator => "an accelerator",
             Self::Alb => "a load balancer",
+            Self::Nlb => "a network load balancer",
             Self::Ecs => "an ECS service",
             Self::Ec2 => "an EC2 Auto Scaling group",
             Self::Aurora => "an Aurora cluster",
@@ -143,6 +148,8 @@ impl Section {
             Self::CloudFront => Endpoint::CloudFront(CloudFrontId(n)),
             Self::GlobalAccelerator => Endpoint::GlobalAccelerator(GlobalAcceleratorId(n)),
             Self::Alb => Endpoint::Alb(AlbId(n)),
+            // Network load balancers follow the others.
+            Self::Nlb => Endpoint::Alb(AlbId(doc.alb.len() as u16 + n)),
             Self::Ecs => Endpoint::Ecs(EcsId(n)),
             Self::Ec2 => Endpoint::Ec2(Ec2Id(n)),
             Self::Aurora => Endpoint::Aurora(AuroraId(n)),
@@ -196,6 +203,7 @@ impl<'a> Check<'a> {
             Endpoint::Record(id) => (Section::Record, id.index()),
             Endpoint::CloudFront(id) => (Section::CloudFront, id.index()),
             Endpoint::GlobalAccelerator(id) => (Section::GlobalAccelerator, id.index()),
+            Endpoint::Alb(id) if id.index() >= self.doc.alb.len() => (Section::Nlb, id.index() - self.doc.alb.len()),
             Endpoint::Alb(id) => (Section::Alb, id.index()),
             Endpoint::Ecs(id) => (Section::Ecs, id.index()),
             Endpoint::Aurora(id) => match id.index().checked_sub(self.doc.aurora.len()) {
@@ -357,6 +365,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut cloudfront = check.distributions(&run, &cloudfront::Asked::new(&sources.settings, &catalogs));
     let global_accelerators = check.accelerators();
     let mut albs = check.load_balancers(&network);
+    albs.extend(check.network_load_balancers(&network));
     let registrations = check.registrations(&mut albs);
     let mut ecs = check.services(&registrations.ecs);
     let mut ec2 = check.groups(&registrations.ec2, &run);
@@ -445,6 +454,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::CloudFront => doc.cloudfront.names().collect(),
         Section::GlobalAccelerator => doc.global_accelerator.names().collect(),
         Section::Alb => doc.alb.names().collect(),
+        Section::Nlb => doc.nlb.names().collect(),
         Section::Ecs => doc.ecs.names().collect(),
         Section::Ec2 => doc.ec2.names().collect(),
         Section::Aurora => doc.aurora.names().collect(),

@@ -353,6 +353,8 @@ impl Check<'_> {
             spans(&doc.global_accelerator).map(|(n, span)| (Endpoint::GlobalAccelerator(GlobalAcceleratorId(n)), span)),
         );
         parts.extend(spans(&doc.alb).map(|(n, span)| (Endpoint::Alb(AlbId(n)), span)));
+        let first = doc.alb.len() as u16;
+        parts.extend(spans(&doc.nlb).map(|(n, span)| (Endpoint::Alb(AlbId(first + n)), span)));
         parts.extend(spans(&doc.ecs).map(|(n, span)| (Endpoint::Ecs(EcsId(n)), span)));
         let databases = spans(&doc.aurora).chain(spans(&doc.rds)).map(|(_, span)| span);
         parts.extend(databases.enumerate().map(|(n, span)| (Endpoint::Aurora(AuroraId(n as u16)), span)));

@@ -14,10 +14,17 @@ use crate::diagnostics::Diagnostic;
 use crate::raw::route53 as raw;
 use crate::tree::Span;
 
-const TARGETS: [Section; 6] =
-    [Section::Record, Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
-const PROBED: [Section; 5] =
-    [Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
+const TARGETS: [Section; 7] = [
+    Section::Record,
+    Section::CloudFront,
+    Section::GlobalAccelerator,
+    Section::Alb,
+    Section::Nlb,
+    Section::Ecs,
+    Section::Station,
+];
+const PROBED: [Section; 6] =
+    [Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Nlb, Section::Ecs, Section::Station];
 /// TTL of an alias to a load balancer, and of a record that says nothing; also in the language's declaration.
 pub(crate) const TTL: SimDuration = SimDuration::from_secs(60);
 /// Children of a calculated check (API:route53, ChildHealthCheckList).

@@ -35,8 +35,15 @@ const MAX_VARIANTS: u64 = 1_000_000_000;
 /// Most operations of a run.
 const MAX_OPERATIONS: f64 = 1e11;
 /// What clients can ask.
-const ASKED: [Section; 6] =
-    [Section::Record, Section::CloudFront, Section::GlobalAccelerator, Section::Alb, Section::Ecs, Section::Station];
+const ASKED: [Section; 7] = [
+    Section::Record,
+    Section::CloudFront,
+    Section::GlobalAccelerator,
+    Section::Alb,
+    Section::Nlb,
+    Section::Ecs,
+    Section::Station,
+];
 /// Most sources of traffic, and most routes of all.
 const MAX_ROUTES: usize = 10_000;
 /// Most distinct paths of all replayed logs.

@@ -78,6 +78,10 @@ struct Composer<'a, 'd> {
     /// What steps can call.
     callees: Vec<String>,
     has_aurora: bool,
+    /// Whether the load balancer has zones.
+    zoned: bool,
+    /// Whether it balances connections, and switches no traffic.
+    network: bool,
 }
 
 impl<'a, 'd> Composer<'a, 'd> {
@@ -94,6 +98,8 @@ impl<'a, 'd> Composer<'a, 'd> {
             names: vec![],
             callees: vec![],
             has_aurora: false,
+            zoned: false,
+            network: false,
         }
     }
 
@@ -293,10 +299,30 @@ impl<'a, 'd> Composer<'a, 'd> {
         if groups.is_empty() && self.dice.below(2) == 0 {
             return;
         }
+        // A service that nobody balances may stand behind a network load balancer as well.
+        if groups.len() == 1 && self.dice.rarely(4) {
+            self.line("[nlb.n0]");
+            self.maybe("availability_zones", &["[\"a\", \"b\", \"c\"]"]);
+            self.line(format!("[nlb.n0.target_group.g0]\ntargets = \"ecs.{}\"", groups[0]));
+            self.maybe("deregistration_delay", &["\"0s\"", "\"5s\""]);
+            self.maybe("health_check", &["{ enabled = false }", "{ interval = \"5s\", timeout = \"2s\" }"]);
+            self.network = true;
+            return self.balancers.push("nlb.n0".into());
+        }
         self.line("[alb.a0]");
         self.maybe("idle_timeout", &["\"1s\"", "\"3s\""]);
         self.maybe("added_latency", &["\"0s\""]);
         self.maybe("target_rtt", &["\"0s\""]);
+        self.maybe("initial_capacity", &["\"5/s\""]);
+        self.maybe("client_keep_alive", &["\"1m\""]);
+        self.zoned = self.dice.below(2) == 1;
+        if self.zoned {
+            self.line("availability_zones = [\"a\", \"b\", \"c\"]\nzonal_shift = true");
+        }
+        let guarded = self.dice.rarely(3);
+        if guarded {
+            self.line("web_acl = \"waf.w0\"");
+        }
         let mut targets: Vec<String> = groups.iter().map(|name| format!("ecs.{name}")).collect();
         if targets.is_empty() || self.dice.rarely(4) {
             targets.push(self.stations[0].clone());
@@ -314,13 +340,30 @@ impl<'a, 'd> Composer<'a, 'd> {
                 if self.dice.rarely(4) {
                     rules.push("{ path_pattern = \"/stop\", fixed_response = 503 }".into());
                 }
+                if self.dice.rarely(3) {
+                    rules.push(
+                        "{ http_request_method = [\"POST\"], source_ip = \"10.0.0.0/8\", fixed_response = 403 }".into(),
+                    );
+                }
                 rules.push("{ forward = \"g0\" }".into());
                 self.line(format!("rule = [{}]", rules.join(", ")));
             }
         }
         for (group, target) in targets.iter().enumerate() {
             self.line(format!("[alb.a0.target_group.g{group}]\ntargets = \"{target}\""));
-            self.maybe("load_balancing_algorithm", &["\"least_outstanding_requests\"", "\"weighted_random\""]);
+            self.maybe("stickiness", &["{ duration = \"2s\" }", "{ cookie = \"app_cookie\", cookie_name = \"user\" }"]);
+            let choice = self.dice.one(&[
+                "",
+                "slow_start = \"30s\"",
+                "load_balancing_algorithm = \"least_outstanding_requests\"",
+                "load_balancing_algorithm = \"weighted_random\"",
+                "load_balancing_algorithm = \"weighted_random\"\nanomaly_mitigation = true",
+            ]);
+            self.line(choice);
+            if self.zoned {
+                self.maybe("cross_zone", &["false"]);
+                self.maybe("target_group_health.dns_failover", &["{ count = 2 }", "{ percentage = \"60%\" }"]);
+            }
             self.maybe("deregistration_delay", &["\"0s\"", "\"5s\""]);
             self.maybe(
                 "health_check",
@@ -330,6 +373,13 @@ impl<'a, 'd> Composer<'a, 'd> {
                     "{ interval = \"5s\", timeout = \"2s\", unhealthy_threshold_count = 5 }",
                 ],
             );
+        }
+        if guarded {
+            let rate = self.dice.one(&["", "rate_based = { limit = 100, evaluation_window = \"1m\", lag = \"2s\" }\n"]);
+            let action = self.dice.one(&["block", "count"]);
+            self.line(format!(
+                "[waf.w0]\n[[waf.w0.rule]]\nname = \"r\"\naction = \"{action}\"\nsender_share = \"30%\"\n{rate}"
+            ));
         }
         self.balancers.push("alb.a0".into());
     }
@@ -493,6 +543,8 @@ impl<'a, 'd> Composer<'a, 'd> {
                     "strategy = \"all_at_once\"\nrollback = false\ntermination_wait = \"2s\"\nhooks = [{ stage = \"AfterAllowTraffic\", failure_rate = \"50%\" }]\n",
                     "deployment_circuit_breaker = {}\nrollback = false\nalarms = [{ metric_name = \"CPUUtilization\", threshold = 5 }]\n",
                 ]);
+                // Nobody shifts traffic behind a network load balancer.
+                let strategy = if self.network && strategy.contains("strategy") { "" } else { strategy };
                 let revision = self.dice.one(&[
                     "",
                     "revision = { error_rate = \"30%\", cpu_factor = 3.0 }\n",
@@ -506,6 +558,8 @@ impl<'a, 'd> Composer<'a, 'd> {
                 "action = \"aws:ecs:stop-task\"",
                 "action = \"aws:ecs:stop-task\"\ncount = 1",
                 "action = \"aws:ecs:stop-task\"\navailability_zone = \"a\"",
+                "action = \"aws:ecs:task-network-blackhole-port\"\navailability_zone = \"a\"\nduration = \"7s\"",
+                "action = \"aws:arc:start-zonal-autoshift\"\navailability_zone = \"a\"\nduration = \"5s\"",
                 "action = \"aws:ecs:task-network-latency\"\ndelay = \"200ms\"\nduration = \"5s\"",
                 "action = \"aws:ecs:task-cpu-stress\"\nfactor = 10.0\nduration = \"30s\"",
                 "action = \"stormglass:error-rate\"\nerror_rate = \"50%\"\nduration = \"1s\"",
@@ -516,8 +570,11 @@ impl<'a, 'd> Composer<'a, 'd> {
                 "action = \"stormglass:az-power-interruption\"\navailability_zone = \"a\"\nduration = \"20s\"",
             ]);
             let of_database = ["rds", "db-instance", "disrupt", "az-power"].iter().any(|word| what.contains(word));
-            if !of_database || self.has_aurora {
+            let of_balancer = what.contains("arc:");
+            let there = if of_balancer { self.zoned } else { !of_database || self.has_aurora };
+            if there {
                 let target = if of_database { "aurora.db" } else { &service };
+                let target = if of_balancer { "alb.a0" } else { target };
                 self.line(format!("[[fault]]\nat = \"{at}s\"\ntarget = \"{target}\"\n{what}"));
             }
         }

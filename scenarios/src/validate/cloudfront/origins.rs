@@ -13,7 +13,7 @@ use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
 use crate::raw::cloudfront as raw;
 
-const TARGETS: [Section; 4] = [Section::CloudFront, Section::Alb, Section::Ecs, Section::Station];
+const TARGETS: [Section; 5] = [Section::CloudFront, Section::Alb, Section::Nlb, Section::Ecs, Section::Station];
 /// Statuses that CloudFront can fail over for, and those that can have a page (API:cloudfront, OriginGroupFailoverCriteria and
 /// CustomErrorResponse).
 const FAILOVER_STATUSES: [u16; 8] = [400, 403, 404, 416, 500, 502, 503, 504];
