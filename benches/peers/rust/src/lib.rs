@@ -21,6 +21,7 @@ pub fn exponential(draw: &mut impl Rng, rate: f64) -> f64 {
 }
 
 /// Seconds, lognormal with `mean` and the standard deviation `sigma` of the logarithm.
+#[expect(clippy::disallowed_methods, reason = "these programs need not give the same bits everywhere")]
 pub fn lognormal(draw: &mut impl Rng, mean: f64, sigma: f64) -> f64 {
     let law = LogNormal::new(mean.ln() - sigma * sigma / 2.0, sigma).expect("a lognormal law of finite spread");
     draw.sample(law)
