@@ -286,7 +286,7 @@ impl Page {
         self.line(&line);
         if !down.detection_s.value.is_nan() {
             let line = format!(
-                "  DNS failover: {} until detected, {} until new answers follow, {} while old answers are kept",
+                "  DNS failover: detection {}, propagation {}, residual TTL {}",
                 figure(Unit::Seconds, &down.detection_s),
                 figure(Unit::Seconds, &down.propagation_s),
                 figure(Unit::Seconds, &down.residual_ttl_s),

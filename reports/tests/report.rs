@@ -10,7 +10,7 @@ use common::{expect, experiment, nothing, observations};
 use reports::model::{Outcome, Report};
 use reports::{Expectation, Experiment, check_metric, estimate, metric_paths_hint, write_all};
 use serde_json::Value;
-use sim_core::observations::{Observations, SeriesGroup};
+use sim_core::observations::{DnsFailover, Observations, SeriesGroup};
 use sim_core::{SimDuration, SimTime};
 
 fn report(experiment: &Experiment) -> Report {
@@ -106,6 +106,33 @@ fn everything_is_the_same_bytes_again() {
     assert_eq!(a.events_csv(), b.events_csv());
     assert_eq!(a.to_terminal(true, 120), b.to_terminal(true, 120));
     assert!(a.to_json().ends_with("}\n"));
+}
+
+/// From 1:10:06 to 1:11:29 a window that a health check ends: found out after 28 s, followed from 5 s later on, 50 s of old answers.
+#[test]
+fn a_failover_of_dns_is_split_into_its_parts() {
+    let mut seen = observations(0);
+    let window = seen.downtime.iter_mut().find(|window| window.route == "shoppers /").expect("a window");
+    let after = |seconds| window.from + SimDuration::from_secs(seconds);
+    let failover = DnsFailover { check: "route53.front".into(), detected: after(28), served: after(33) };
+    window.dns_failover = Some(failover);
+    let residual = window.until.since(window.from).as_secs_f64() - 33.0;
+    let experiment = of(vec![seen, observations(1)]);
+    let report = report(&experiment);
+    let down = &report.figures.routes.get("shoppers /").expect("the route").downtime;
+    assert_eq!((down.detection_s.value, down.propagation_s.value), (28.0, 5.0));
+    assert_eq!(down.residual_ttl_s.value, residual);
+    let other = &report.figures.routes.get("shoppers /checkout").expect("the route").downtime;
+    assert!(other.detection_s.value.is_nan(), "a window without has no value");
+    let text = report.to_terminal(false, 100);
+    assert!(text.contains("DNS failover: detection 28 s") || text.contains("DNS failover: detection 28.0"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "wider than asked");
+    assert!(report.to_html().contains("route53.front: detection 28 s, propagation 5 s, residual TTL"));
+    let json = json(&experiment);
+    let windows = json["downtime_windows"].as_array().expect("windows");
+    let of_check = windows.iter().find(|window| !window["dns_failover"].is_null()).expect("one is split");
+    assert_eq!(of_check["dns_failover"]["detection_s"], 28.0);
+    assert_eq!(json["downtime"]["propagation_s"]["value"], 5.0);
 }
 
 #[test]
