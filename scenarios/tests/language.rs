@@ -926,6 +926,8 @@ fn a_network_load_balancer_is_read_with_its_own_defaults() {
     }
     let deploy = "[[deploy]]\nservice = \"ecs.web\"\nat = \"1m\"\nstrategy = \"blue_green\"\nbake_time = \"1m\"\n";
     refused(&format!("{text}{deploy}"), &[], &["behind a network load balancer"]);
+}
+
 fn with_database(database: &str) -> String {
     format!(
         "{}\n{database}",
@@ -951,7 +953,8 @@ report = { endpoint = "copy", cpu = "1ms" }
 #[test]
 fn an_rds_database_has_a_standby_connections_by_memory_and_a_volume() {
     use models::aurora::{Change, ClusterEndpoint, Kind, Volume};
-    let change = "[[maintenance]]\nat = \"2m\"\naction = \"RebootDBInstance\"\ntarget = \"rds.db\"\napply_immediately = false";
+    let change =
+        "[[maintenance]]\nat = \"2m\"\naction = \"RebootDBInstance\"\ntarget = \"rds.db\"\napply_immediately = false";
     let scenario = load_text(&with_database(&format!("{RDS}{change}")), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
     let database = &scenario.architecture.aurora[0];
     let instances: Vec<_> = database.instances.iter().map(|it| (it.name.as_str(), it.kind, it.zone.as_str())).collect();
