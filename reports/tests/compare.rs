@@ -242,7 +242,7 @@ fn deployments_have_a_table_of_their_own() {
     assert_eq!(fewest.finding, Finding::Identical);
     let text = found.to_terminal(false, 110);
     let row = text.lines().find(|line| line.trim_start().starts_with("canary ")).expect("a row");
-    assert!(text.contains("\nDeployments\n") && row.contains("402 s↑") && row.contains("6.0↓"), "{text}");
+    assert!(text.contains("\nDeployments\n") && row.contains("402 s↑") && row.contains(" 6↓"), "{text}");
     let markdown = found.to_markdown();
     assert!(markdown.contains("## Deployments") && markdown.contains("+300 s ± 0"), "{markdown}");
     let html = found.to_html();

@@ -94,7 +94,7 @@ fn mistakes_of_variants_are_told_where_they_stand() {
     }
     let deployments = library::get("deployments").expect("in the library").to_string();
     let deployments = Source { name: "deployments.toml".into(), text: deployments };
-    for name in ["blue-green", "canary"] {
+    for name in ["blue-green", "shadow"] {
         let options = LoadOptions { variant: Some(name), ..options };
         let wrong = load_with(&deployments, &[], &options).map(|scenario| scenario.title).expect_err(name);
         all += &wrong.render(false);

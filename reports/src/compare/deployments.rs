@@ -1,7 +1,7 @@
 //! The table of deployment strategies: one row a variant, one column a figure, each with what it differs by from the baseline.
 
 use super::{Comparison, Difference, Finding, Variant, difference_texts};
-use crate::format::{NONE, Unit, figure, parts};
+use crate::format::{NONE, Unit, figure, parts, plain};
 use crate::model::{Estimate, Report};
 
 /// Subject of the totals about deployments.
@@ -117,8 +117,11 @@ fn cell(variant: &Variant, metric: &str) -> Cell {
     let (difference, arrow, better) = compared.difference.as_ref().map_or((String::new(), "", None), |difference| {
         (described(metric, difference), arrow(difference.finding), difference.better)
     });
-    // Three digits or so are enough for a look.
-    let value = parts(unit, &Estimate { value: compared.value, half_width: Some(compared.value.abs() * 0.05) }).value;
+    // Three digits or so are enough for a look; whole numbers of things are whole.
+    let value = match compared.value {
+        whole if unit == Unit::Count && whole.fract() == 0.0 => plain(unit, whole),
+        value => parts(unit, &Estimate { value, half_width: Some(value.abs() * 0.05) }).value,
+    };
     Cell { value, estimate, difference, arrow, better }
 }
 
