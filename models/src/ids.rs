@@ -59,6 +59,8 @@ id! {
 pub enum Scalable {
     /// The tasks of an ECS service.
     Ecs(EcsId),
+    /// The instances of an EC2 Auto Scaling group.
+    Ec2(Ec2Id),
 }
 
 /// Whatever a request can be offered to.

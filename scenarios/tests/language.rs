@@ -504,6 +504,40 @@ fn policies_look_at_the_metrics_of_their_service_or_of_others() {
 }
 
 #[test]
+fn auto_scaling_groups_are_scaled_by_the_same_policies_with_their_own_defaults() {
+    let group = |more: &str| {
+        format!(
+            "title = \"group\"\n[run]\nduration = \"10m\"\n[[traffic]]\nname = \"users\"\nto = \"ec2.web\"\nrate = \"150/s\"\n\
+             [ec2.web]\ninstance_type = \"m5.large\"\ndesired_capacity = 2\nmin_size = 2\nmax_size = 8\n\
+             [[ec2.web.handler]]\nsteps = [{{ cpu = \"20ms\" }}]\n\
+             [[ec2.web.scaling]]\npolicy_name = \"cpu\"\nmin_capacity = 2\nmax_capacity = 8\ntarget_value = 40\n{more}\n"
+        )
+    };
+    let right = group("predefined_metric_type = \"ASGAverageCPUUtilization\"");
+    let scenario = load_text(&right, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let policy = &scenario.architecture.scaling.policies[0];
+    let models::autoscaling::PolicyKind::TargetTracking { metric, scale_in_threshold, .. } = &policy.kind else {
+        panic!("it tracks")
+    };
+    assert_eq!((metric.as_str(), *scale_in_threshold), ("AWS/EC2 CPUUtilization ec2.web", 0.7));
+    assert_eq!(policy.scale_out_cooldown, SimDuration::from_secs(300));
+    // Three cores' worth on two instances of two cores: 75 %, so that ceil(2 x 75 / 40) = 4 are wanted, 240 s after the start.
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let decided = seen.log.iter().find(|entry| entry.what.starts_with("desired 2 -> 4 by cpu")).expect("it scales");
+    assert_eq!(decided.at, sim_core::SimTime::from_secs(240));
+    let group_of = |name: &str| {
+        let series = seen.series.iter().find(|it| it.name == format!("AWS/AutoScaling GroupInServiceInstances {name}"));
+        *series.expect("published").values.last().expect("ten minutes")
+    };
+    assert_eq!(group_of("ec2.web"), 4.0);
+    let warm = load_text(&right, &["ec2.web.default_instance_warmup=90s"]).expect("right");
+    assert_eq!(warm.architecture.scaling.policies[0].scale_out_cooldown, SimDuration::from_secs(90));
+    refused(&group("predefined_metric_type = \"ECSServiceAverageCPUUtilization\""), &[], &["an ECS service's"]);
+    refused(&right, &["ec2.web.scaling.0.max_capacity=9"], &["sizes do not allow", "max_size 8"]);
+    refused(&right, &["ec2.web.auto_scaling_group=false"], &["stand alone are not scaled"]);
+}
+
+#[test]
 fn scheduled_actions_are_checked() {
     let action = |more: &str| format!("{SMALL}[[ecs.web.scheduled_action]]\nname = \"day\"\nat = \"5m\"\n{more}\n");
     let scenario = load_text(&action("every = \"24h\"\nmin_capacity = 6"), &[]).expect("right");

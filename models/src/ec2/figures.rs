@@ -3,7 +3,7 @@
 use sim_core::observations::SeriesGroup;
 
 use super::*;
-use crate::cloudwatch;
+use crate::cloudwatch::{self, Kind, PERIOD};
 use crate::observer::{self, FigureId, Findings, Observed};
 
 /// Its figures and metrics.
@@ -40,7 +40,7 @@ impl Figures {
         let (desired, answering) = (figure("desired"), figure("answering"));
         let throttled = burstable.then(|| figure("throttled"));
         let metrics = &mut cx.shared.metrics;
-        let mut metric = |what: &str, unit| metrics.register(format!("{what} {name}"), unit);
+        let mut metric = |what: &str, unit| metrics.register_as(format!("{what} {name}"), unit, Kind::Mean, PERIOD);
         let cpu = metric("AWS/EC2 CPUUtilization", "%");
         let in_service = metric("AWS/AutoScaling GroupInServiceInstances", "count");
         let status = metric("AWS/EC2 StatusCheckFailed", "count");

@@ -2,7 +2,7 @@
 
 use crate::decode::{Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::raw::ecs::{Concurrency, Handler};
+use crate::raw::ecs::{Concurrency, Handler, Scaling, ScheduledAction};
 use crate::units::{Bytes, Share, Time, Vcpu};
 
 table! {
@@ -85,6 +85,10 @@ table! {
         /// What is done with requests, by path pattern: [[ec2.web.handler]]. The first that matches; a path that none matches
         /// gives 404.
         required handler: Sp<Vec<Handler>>,
+        /// Scaling policies: [[ec2.web.scaling]].
+        default([], "the number of instances stays as it is") scaling: Vec<Scaling>,
+        /// Other bounds of scaling from some instant on: [[ec2.web.scheduled_action]].
+        default([], "none") scheduled_action: Vec<ScheduledAction>,
         /// Planned stops and starts: [[ec2.web.maintenance]].
         default([], "none") maintenance: Vec<Maintenance>,
     }

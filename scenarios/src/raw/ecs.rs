@@ -288,9 +288,12 @@ table! {
         optional("as many as make 15 minutes", "AAS guide, target tracking: 15 of 15 one-minute points; shorter periods: assumption")
         scale_in_datapoints: Sp<u32>,
         /// Target tracking: the lower threshold in percent of the target.
-        default("90%", "Lambda guide, provisioned-concurrency; measured for ECS services") scale_in_threshold: Sp<Share>,
-        /// Time after adding tasks during which only a larger addition is made.
-        default("300s", "API:application-autoscaling (ScaleOutCooldown), ECS services") scale_out_cooldown: Sp<Time>,
+        optional("90%; 70% for an EC2 Auto Scaling group", "Lambda guide, provisioned-concurrency; measured for ECS services and groups")
+        scale_in_threshold: Sp<Share>,
+        /// Time after adding tasks during which only a larger addition is made. For an EC2 Auto Scaling group: how long new instances
+        /// warm up.
+        optional("300s; default_instance_warmup of an EC2 Auto Scaling group that has one", "API:application-autoscaling (ScaleOutCooldown), ECS services; ASG guide, default instance warmup")
+        scale_out_cooldown: Sp<Time>,
         /// Time after a change during which no task is removed.
         default("300s", "API:application-autoscaling (ScaleInCooldown), ECS services") scale_in_cooldown: Sp<Time>,
         /// Step and simple scaling: the same for both directions.
@@ -356,6 +359,8 @@ choice! {
         RequestCountPerTarget = "ALBRequestCountPerTarget",
         /// Average memory of the service, percent.
         Memory = "ECSServiceAverageMemoryUtilization",
+        /// Average CPU of an EC2 Auto Scaling group, percent.
+        GroupCpu = "ASGAverageCPUUtilization",
         /// Average CPU of the service in periods of 20 s, percent.
         CpuHighResolution = "ECSServiceAverageCPUUtilizationHighResolution",
     } not ["ECSServiceAverageMemoryUtilizationHighResolution"]

@@ -275,6 +275,6 @@ mod tests {
         says("cloudfront.default_cache_behavior.default_ttl", &format!("{}h ", default / 3600));
         says("cloudfront.default_cache_behavior.max_ttl", &format!("{}d ", max / 86_400));
         says("ecs.scaling.cooldown", "300s\n");
-        says("ecs.scaling.scale_out_cooldown", "\"300s\"\n");
+        says("ecs.scaling.scale_in_cooldown", "\"300s\"\n");
     }
 }

@@ -416,7 +416,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
             notes,
         })
     })();
-    let mut architecture = check.watched(architecture, &registrations.ecs, &run)?;
+    let mut architecture = check.watched(architecture, &registrations, &run)?;
     check.steadiness(&mut architecture);
     check.errors.is_empty().then_some(Checked { architecture, expectations, precision })
 }
@@ -426,11 +426,12 @@ impl Check<'_> {
     fn watched(
         &mut self,
         architecture: Option<Architecture>,
-        registrations: &[alb::Registration],
+        registrations: &alb::Registrations,
         run: &Run,
     ) -> Option<Architecture> {
         let doc = self.doc;
-        let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty());
+        let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty())
+            || doc.ec2.iter().any(|(_, _, group)| !group.scaling.is_empty());
         let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0));
         let published = asked.map(models::world::published);
         let alarms = self.alarms(published.as_ref());

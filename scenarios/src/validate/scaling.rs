@@ -9,12 +9,12 @@ use models::ids::*;
 use sim_core::SimDuration;
 
 use super::Check;
-use super::alb::Registration;
+use super::alb::{Registration, Registrations};
 use super::cloudwatch::{Asked, Found, Given, period_of};
 use super::ecs::MAX_TASKS;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
-use crate::raw::ecs as raw;
+use crate::raw::{ec2, ecs as raw};
 use crate::tree::Span;
 
 /// Most policies, and most scheduled actions.
@@ -34,33 +34,58 @@ pub(super) struct Scaled<'a> {
     pub dimensions: Vec<String>,
     /// Its target groups alone.
     pub groups: Vec<String>,
+    /// Where nothing is said: how long after a scale-out only a larger one is made, and below which share of its target a
+    /// metric is low.
+    pub scale_out_cooldown: SimDuration,
+    pub scale_in_threshold: f64,
 }
+
+/// `ScaleOutCooldown`, and the default cooldown of EC2 Auto Scaling groups.
+const COOLDOWN: SimDuration = SimDuration::from_secs(300);
 
 impl Check<'_> {
     /// All that is scaled; `published` are the metrics there are, where nothing else is wrong.
     pub(super) fn scaling(
         &mut self,
-        registrations: &[Registration],
+        registrations: &Registrations,
         run: &Run,
         published: Option<&Metrics>,
     ) -> Settings {
         let doc = self.doc;
         let mut settings = Settings::default();
         for (n, name, service) in doc.ecs.iter() {
-            let groups = registrations[n].groups.iter();
-            let groups: Vec<String> = groups.map(|(alb, group)| self.group_name(*alb, *group)).collect();
-            let mut dimensions = vec![format!("ecs.{}", name.value)];
-            dimensions.extend(groups.iter().cloned());
-            dimensions.extend(groups.iter().filter_map(|group| Some(group.split_once('/')?.0.to_owned())));
+            let name_in_full = format!("ecs.{}", name.value);
+            let (dimensions, groups) = self.dimensions(&name_in_full, &registrations.ecs[n]);
             let scaled = Scaled {
                 id: Scalable::Ecs(EcsId(n as u16)),
-                name: format!("ecs.{}", name.value),
+                name: name_in_full,
                 label: name,
                 desired: &service.desired_count,
                 policies: &service.scaling,
                 scheduled: &service.scheduled_action,
                 dimensions,
                 groups,
+                scale_out_cooldown: COOLDOWN,
+                scale_in_threshold: 0.9,
+            };
+            self.scaled(&scaled, run, published, &mut settings);
+        }
+        for (n, name, group) in doc.ec2.iter() {
+            let name_in_full = format!("ec2.{}", name.value);
+            let (dimensions, groups) = self.dimensions(&name_in_full, &registrations.ec2[n]);
+            self.group_can_scale(group);
+            let warm_up = group.default_instance_warmup.0;
+            let scaled = Scaled {
+                id: Scalable::Ec2(Ec2Id(n as u16)),
+                name: name_in_full,
+                label: name,
+                desired: &group.desired_capacity,
+                policies: &group.scaling,
+                scheduled: &group.scheduled_action,
+                dimensions,
+                groups,
+                scale_out_cooldown: if warm_up.is_zero() { COOLDOWN } else { warm_up },
+                scale_in_threshold: 0.7,
             };
             self.scaled(&scaled, run, published, &mut settings);
         }
@@ -68,6 +93,39 @@ impl Check<'_> {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
         settings
+    }
+
+    /// Whose metrics policies mean where they do not say: its own, its target groups', their load balancers'. And the target
+    /// groups alone.
+    fn dimensions(&self, name: &str, registration: &Registration) -> (Vec<String>, Vec<String>) {
+        let groups = registration.groups.iter();
+        let groups: Vec<String> = groups.map(|(alb, group)| self.group_name(*alb, *group)).collect();
+        let mut all = vec![name.to_owned()];
+        all.extend(groups.iter().cloned());
+        all.extend(groups.iter().filter_map(|group| Some(group.split_once('/')?.0.to_owned())));
+        (all, groups)
+    }
+
+    /// Instances that stand alone are not scaled, and a group never goes beyond its sizes.
+    fn group_can_scale(&mut self, group: &ec2::Group) {
+        let policies = group.scaling.first().map(|policy| policy.span);
+        let Some(span) = policies.or(group.scheduled_action.first().map(|action| action.span)) else { return };
+        if !group.auto_scaling_group.value {
+            self.error(
+                span,
+                "instances that stand alone are not scaled",
+                "make them a group: auto_scaling_group = true",
+            );
+        }
+        let size = |size: &Option<Sp<u32>>| size.as_ref().map_or(group.desired_capacity.value, |size| size.value);
+        let (least, most) = (size(&group.min_size), size(&group.max_size));
+        let bounds = group.scaling.iter().flat_map(|it| [Some(&it.min_capacity), Some(&it.max_capacity)]);
+        let scheduled =
+            group.scheduled_action.iter().flat_map(|it| [it.min_capacity.as_ref(), it.max_capacity.as_ref()]);
+        for bound in bounds.chain(scheduled).flatten().filter(|bound| !(least..=most).contains(&bound.value)) {
+            let title = "the group's sizes do not allow this capacity";
+            self.error(bound.span, title, format!("min_size is {least}, max_size {most}"));
+        }
     }
 
     /// The policies and scheduled actions of one scalable target.
@@ -155,7 +213,7 @@ impl Check<'_> {
         let (kind, word) = match scaling.policy_type.value {
             raw::PolicyType::TargetTracking => {
                 let found = self.metric_of(scaled, scaling, published);
-                (self.tracking(scaling, found), "target-tracking")
+                (self.tracking(scaling, found, scaled.scale_in_threshold), "target-tracking")
             }
             raw::PolicyType::Step => {
                 let alarm = self.trigger(scaled, scaling, published);
@@ -170,7 +228,8 @@ impl Check<'_> {
             self.label(name);
         }
         let cooldown = scaling.cooldown.as_ref().filter(|_| !tracking);
-        let cooldown_or = |otherwise: &Sp<_>| *cooldown.unwrap_or(otherwise);
+        let out = cooldown.or(scaling.scale_out_cooldown.as_ref());
+        let inwards = cooldown.unwrap_or(&scaling.scale_in_cooldown);
         let mut time = |given: Sp<_>, what: &str| self.time(&given, what, 0.0, 86_400.0, "");
         Policy {
             name: scaling.policy_name.as_ref().map_or_else(
@@ -182,8 +241,8 @@ impl Check<'_> {
             ),
             target: scaled.id,
             kind,
-            scale_out_cooldown: time(cooldown_or(&scaling.scale_out_cooldown), "scale_out_cooldown"),
-            scale_in_cooldown: time(cooldown_or(&scaling.scale_in_cooldown), "scale_in_cooldown"),
+            scale_out_cooldown: out.map_or(scaled.scale_out_cooldown, |it| time(*it, "scale_out_cooldown")),
+            scale_in_cooldown: time(*inwards, "scale_in_cooldown"),
         }
     }
 
@@ -216,8 +275,18 @@ impl Check<'_> {
                 self.error(predefined.span, title, "give metric_name = \"CPUUtilization\" or another");
             }
             asked.span = predefined.span;
+            let of_group = predefined.value == raw::PredefinedMetric::GroupCpu;
+            let is_group = matches!(scaled.id, Scalable::Ec2(_));
+            if of_group != is_group && predefined.value != raw::PredefinedMetric::RequestCountPerTarget {
+                let (whose, other) = if is_group {
+                    ("an ECS service's", "ASGAverageCPUUtilization")
+                } else {
+                    ("an EC2 Auto Scaling group's", "ECSServiceAverageCPUUtilization")
+                };
+                self.error(predefined.span, format!("this metric is {whose}"), format!("{other} is meant here"));
+            }
             match predefined.value {
-                raw::PredefinedMetric::Cpu => {}
+                raw::PredefinedMetric::Cpu | raw::PredefinedMetric::GroupCpu => {}
                 raw::PredefinedMetric::Memory => asked.name = "MemoryUtilization",
                 raw::PredefinedMetric::RequestCountPerTarget => {
                     asked.name = "RequestCountPerTarget";
@@ -242,7 +311,7 @@ impl Check<'_> {
         found
     }
 
-    fn tracking(&mut self, scaling: &raw::Scaling, found: Found) -> PolicyKind {
+    fn tracking(&mut self, scaling: &raw::Scaling, found: Found, low: f64) -> PolicyKind {
         let target_value = match &scaling.target_value {
             Some(value) => self.number(value, "target_value", 1e-6, 1e12),
             None => {
@@ -262,7 +331,10 @@ impl Check<'_> {
                 Some(points) => self.count(points, "scale_in_datapoints", 1, 1440),
                 None => quarter,
             },
-            scale_in_threshold: self.share(&scaling.scale_in_threshold, "scale_in_threshold"),
+            scale_in_threshold: scaling
+                .scale_in_threshold
+                .as_ref()
+                .map_or(low, |it| self.share(it, "scale_in_threshold")),
         }
     }
 
@@ -407,7 +479,7 @@ impl Check<'_> {
             ("disable_scale_in", typed(scaling.disable_scale_in.span), tracking),
             ("scale_out_datapoints", typed(scaling.scale_out_datapoints.span), tracking),
             ("scale_in_datapoints", scaling.scale_in_datapoints.as_ref().map(|it| it.span), tracking),
-            ("scale_in_threshold", typed(scaling.scale_in_threshold.span), tracking),
+            ("scale_in_threshold", scaling.scale_in_threshold.as_ref().map(|it| it.span), tracking),
             ("cooldown", scaling.cooldown.as_ref().map(|it| it.span), !tracking),
             ("threshold", scaling.threshold.as_ref().map(|it| it.span), !tracking),
             ("comparison_operator", typed(scaling.comparison_operator.span), !tracking),
