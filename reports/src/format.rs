@@ -122,7 +122,7 @@ fn decimals(unit: Unit, value: f64, half_width: Option<f64>) -> usize {
     match half_width.filter(|half| *half > 0.0).and_then(exponent) {
         // At most seven digits of the value, however small the half width.
         Some(half) => clamp((1 - half).min(6 - magnitude.max(half)), 9),
-        None if value.fract() == 0.0 && unit == Unit::Count => 0,
+        None if value.fract() == 0.0 && matches!(unit, Unit::Count | Unit::Bytes) => 0,
         None if unit == Unit::Share => share_decimals(value),
         None if value == 0.0 => 0,
         None => clamp(3 - magnitude, 9),

@@ -16,7 +16,7 @@ name = "viewers"
 from = "tokyo"
 to = "cloudfront.site"
 rate = "10/s"
-routes = [{ path = "/p/*", catalog = "pages", cookies = { session = 1000, lang = 4 }, query_strings = { size = 3, utm = 50, Signature = 9 }, query_string_orders = 2 }]
+routes = [{ path = "/p/*", catalog = "pages", cookies = { session = 100, lang = 4 }, query_strings = { size = 3, utm = 5, Signature = 2 }, query_string_orders = 2 }]
 [catalog.pages]
 objects = 100
 size = "1KB"
@@ -90,16 +90,16 @@ fn keys_are_parts_of_variants_by_name() {
         let key = scenario.architecture.cloudfront[0].behaviors[0].named_key.clone();
         (key[0].clone(), scenario)
     };
-    // Numbers of values in ascending order: lang 4, session 1000; size 3, Signature 9, utm 50, orders 2.
+    // Numbers of values in ascending order: lang 4, session 100; Signature 2, size 3, utm 5, then two orders.
     let (lang, _) = key(&["cookie_behavior=whitelist", "cookies=[\"lang\"]"]);
     assert_eq!(lang.cookies, [Digit { divisor: 1, values: 4 }]);
     let (session, _) = key(&["cookie_behavior=allExcept", "cookies=[\"lang\"]"]);
-    assert_eq!(session.cookies, [Digit { divisor: 4, values: 1000 }]);
+    assert_eq!(session.cookies, [Digit { divisor: 4, values: 100 }]);
     let (size, _) = key(&["query_string_behavior=whitelist", "query_strings=[\"size\"]"]);
-    assert_eq!(size.query_strings, [Digit { divisor: 1, values: 3 }], "one parameter has no order");
+    assert_eq!(size.query_strings, [Digit { divisor: 2, values: 3 }], "one parameter has no order");
     let (two, _) = key(&["query_string_behavior=whitelist", "query_strings=[\"size\", \"utm\"]"]);
-    let order = Digit { divisor: 3 * 9 * 50, values: 2 };
-    assert_eq!(two.query_strings, [Digit { divisor: 1, values: 3 }, Digit { divisor: 27, values: 50 }, order]);
+    let order = Digit { divisor: 2 * 3 * 5, values: 2 };
+    assert_eq!(two.query_strings, [Digit { divisor: 2, values: 3 }, Digit { divisor: 6, values: 5 }, order]);
     let (signed, _) = key(&["query_string_behavior=all"]);
     assert_eq!(signed.query_strings, two.query_strings, "parameters of signed URLs are never in the key");
     let (_, scenario) = key(&["cookie_behavior=whitelist", "cookies=[\"tracking\"]"]);
