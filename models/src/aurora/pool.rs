@@ -421,7 +421,7 @@ impl Aurora {
         let request = cx.request(key);
         request.next = Key::NONE;
         request.state = state;
-        // Who has tested connections first has less time left, and leaves the queue when it comes to its end.
+        // Who has tested connections before waits for as long as others do from here on.
         cx.kernel.schedule_lane(lane, self.event(Event::AcquireTimeout(key)));
     }
 
