@@ -461,6 +461,9 @@ impl Models {
             Control::SetDesiredCount(Scalable::Ecs(ecs), desired) => {
                 self.ecs[ecs.index()].set_desired_count(desired, cx);
             }
+            Control::SetDesiredCount(Scalable::Ec2(group), desired) => {
+                self.groups[group.index()].set_desired_capacity(desired, cx);
+            }
             Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
             Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),
             Control::SetDesiredCount(Scalable::Ec2(group), desired) => {

@@ -6,8 +6,9 @@ use super::*;
 
 impl Group {
     /// A scaling decision, or somebody's: `SetDesiredCapacity`.
-    pub fn set_desired_capacity(&mut self, desired: u32) {
+    pub fn set_desired_capacity(&mut self, desired: u32, cx: &mut Cx<'_>) {
         self.desired = desired.clamp(self.settings.min_size, self.settings.max_size);
+        cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
     }
 
     /// Instances by zone: those that count, or those of the warm pool.

@@ -371,6 +371,7 @@ impl Group {
             instance.power = if running { Power::Up } else { Power::Off };
         }
         self.engine.count_servers(&self.instances, now);
+        cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
         cx.kernel.schedule_in(self.settings.group_interval, self.event(Event::Look));
         cx.kernel.schedule_in(checks::INTERVAL, self.event(Event::StatusChecks));
         for (number, work) in self.settings.maintenance.iter().enumerate() {

@@ -316,7 +316,7 @@ fn a_warm_pool_shortens_a_launch_by_what_its_state_keeps() {
         let mut stage = Stage::new(&Settings { warm_pool: Some(pool), ..settings(3) });
         stage.run_until(1);
         assert_eq!(stage.numbers(|it| it.life == Life::Warmed), [4]);
-        stage.group.set_desired_capacity(4);
+        stage.group.set_desired_capacity(4, &mut stage.bench.cx());
         stage.run_until(expected - 1);
         assert_eq!(stage.answering(), [1, 2, 3], "{state:?}");
         stage.run_until(expected + 1);
@@ -330,7 +330,7 @@ fn instances_return_to_the_pool_where_they_are_reused() {
     let pool = WarmPool { state: PoolState::Stopped, min_size: 0, max_prepared: Some(4), reuse_on_scale_in: true };
     let mut stage = Stage::new(&Settings { warm_pool: Some(pool), ..settings(4) });
     stage.run_until(1);
-    stage.group.set_desired_capacity(3);
+    stage.group.set_desired_capacity(3, &mut stage.bench.cx());
     stage.run_until(10);
     assert_eq!(stage.numbers(|it| it.life == Life::Warmed && it.power == Power::Off).len(), 1);
     assert_eq!(stage.numbers(|_| true).len(), 4, "nobody else is launched for the pool");
@@ -365,7 +365,7 @@ fn a_terminating_hook_keeps_an_instance_for_its_time() {
     let hook = Hook { heartbeat_timeout: secs(60), continues: true, completes: None };
     let mut stage = Stage::new(&Settings { terminating_hook: Some(hook), ..settings(2) });
     stage.run_until(1);
-    stage.group.set_desired_capacity(1);
+    stage.group.set_desired_capacity(1, &mut stage.bench.cx());
     stage.run_until(64);
     assert_eq!(stage.numbers(|_| true).len(), 2);
     stage.run_until(66);
@@ -378,7 +378,7 @@ fn termination_policies_choose_in_the_fullest_zone() {
         let mut stage = Stage::new(&Settings { termination_policies: policies.to_vec(), ..settings(5) });
         // Zones a and b have two each: 1 and 4, 2 and 5.
         stage.run_until(1);
-        stage.group.set_desired_capacity(4);
+        stage.group.set_desired_capacity(4, &mut stage.bench.cx());
         stage.run_until(6);
         let left = stage.numbers(|_| true);
         (1..=5).find(|number| !left.contains(number)).expect("one is gone")
@@ -461,7 +461,7 @@ fn an_ending_program_finishes_what_it_has() {
     let mut stage = Stage::new(&settings(1));
     stage.run_until(4);
     stage.offer();
-    stage.group.set_desired_capacity(0);
+    stage.group.set_desired_capacity(0, &mut stage.bench.cx());
     stage.run_until(30);
     assert_eq!(stage.outcomes, [Outcome::OK]);
     assert!(stage.numbers(|_| true).is_empty());

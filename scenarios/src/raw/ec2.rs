@@ -19,9 +19,9 @@ table! {
         /// How many instances there are at the start.
         default(1, "assumption") desired_capacity: Sp<u32>,
         /// Fewest instances.
-        optional("desired_capacity", "assumption: API:autoscaling requires it (MinSize)") min_size: Sp<u32>,
+        optional("min_capacity of its scaling policies, else desired_capacity", "assumption: API:autoscaling requires it (MinSize)") min_size: Sp<u32>,
         /// Most instances.
-        optional("desired_capacity", "assumption: API:autoscaling requires it (MaxSize)") max_size: Sp<u32>,
+        optional("max_capacity of its scaling policies, else desired_capacity", "assumption: API:autoscaling requires it (MaxSize)") max_size: Sp<u32>,
         /// The Availability Zones its instances are spread over.
         default(["a", "b", "c"], "assumption: three zones") availability_zones: Sp<Vec<Sp<String>>>,
         /// Memory that the program may have: it is killed when it needs more, and started again.

@@ -125,8 +125,9 @@ impl Check<'_> {
 
     fn sizes(&mut self, group: &raw::Group) -> (u32, u32) {
         let desired = &group.desired_capacity;
-        let min = group.min_size.as_ref().unwrap_or(desired);
-        let max = group.max_size.as_ref().unwrap_or(desired);
+        let policy = group.scaling.first();
+        let min = group.min_size.as_ref().or(policy.map(|policy| &policy.min_capacity)).unwrap_or(desired);
+        let max = group.max_size.as_ref().or(policy.map(|policy| &policy.max_capacity)).unwrap_or(desired);
         let (low, high) =
             (self.count(min, "min_size", 0, MAX_INSTANCES), self.count(max, "max_size", 0, MAX_INSTANCES));
         if low > high {
@@ -153,6 +154,8 @@ impl Check<'_> {
             ("default_instance_warmup", typed(group.default_instance_warmup.span), asg, a_group),
             ("termination_policies", typed(group.termination_policies.span), asg, a_group),
             ("az_rebalance", typed(group.az_rebalance.span), asg, a_group),
+            ("scaling", group.scaling.first().map(|it| it.span), asg, a_group),
+            ("scheduled_action", group.scheduled_action.first().map(|it| it.span), asg, a_group),
             ("warm_pool", group.warm_pool.as_ref().map(|it| it.span), asg, a_group),
             ("launching_hook", group.launching_hook.as_ref().map(|it| it.span), asg, a_group),
             ("terminating_hook", group.terminating_hook.as_ref().map(|it| it.span), asg, a_group),

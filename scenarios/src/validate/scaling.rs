@@ -89,6 +89,20 @@ impl Check<'_> {
             };
             self.scaled(&scaled, run, published, &mut settings);
         }
+        for (n, name, group) in doc.ec2.iter() {
+            let (dimensions, groups) = self.dimensions(format!("ec2.{}", name.value), &registrations.ec2[n]);
+            let scaled = Scaled {
+                id: Scalable::Ec2(Ec2Id(n as u16)),
+                name: format!("ec2.{}", name.value),
+                label: name,
+                desired: &group.desired_capacity,
+                policies: &group.scaling,
+                scheduled: &group.scheduled_action,
+                dimensions,
+                groups,
+            };
+            self.scaled(&scaled, run, published, &mut settings);
+        }
         if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
