@@ -466,9 +466,6 @@ impl Models {
             }
             Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
             Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),
-            Control::SetDesiredCount(Scalable::Ec2(group), desired) => {
-                self.groups[group.index()].set_desired_capacity(desired);
-            }
             Control::Deploying(target, deploying) => self.autoscaling.deploying(target, deploying),
             Control::Deploy(ecs, number) => {
                 let deployment = self.timeline.deployment(number);

@@ -534,7 +534,7 @@ fn auto_scaling_groups_are_scaled_by_the_same_policies_with_their_own_defaults()
     assert_eq!(warm.architecture.scaling.policies[0].scale_out_cooldown, SimDuration::from_secs(90));
     refused(&group("predefined_metric_type = \"ECSServiceAverageCPUUtilization\""), &[], &["an ECS service's"]);
     refused(&right, &["ec2.web.scaling.0.max_capacity=9"], &["sizes do not allow", "max_size 8"]);
-    refused(&right, &["ec2.web.auto_scaling_group=false"], &["stand alone are not scaled"]);
+    refused(&right, &["ec2.web.auto_scaling_group=false"], &["`scaling` has no meaning here"]);
 }
 
 #[test]

@@ -355,8 +355,6 @@ choice! {
     PredefinedMetric {
         /// Average CPU of the service, percent.
         Cpu = "ECSServiceAverageCPUUtilization",
-        /// Average CPU of an Auto Scaling group, percent.
-        AsgCpu = "ASGAverageCPUUtilization",
         /// Requests a minute and target.
         RequestCountPerTarget = "ALBRequestCountPerTarget",
         /// Average memory of the service, percent.

@@ -20,6 +20,14 @@ use crate::tree::Span;
 /// Most instances of a group.
 const MAX_INSTANCES: u32 = 10_000;
 
+/// `min_size` and `max_size` as given, or the bounds of the first scaling policy, or the desired capacity.
+pub(super) fn sizes_of(group: &raw::Group) -> (&Sp<u32>, &Sp<u32>) {
+    let (desired, policy) = (&group.desired_capacity, group.scaling.first());
+    let min = group.min_size.as_ref().or(policy.map(|policy| &policy.min_capacity)).unwrap_or(desired);
+    let max = group.max_size.as_ref().or(policy.map(|policy| &policy.max_capacity)).unwrap_or(desired);
+    (min, max)
+}
+
 impl Check<'_> {
     pub(super) fn groups(&mut self, registrations: &[Registration], run: &Run) -> Vec<Option<Settings>> {
         let doc = self.doc;
@@ -125,9 +133,7 @@ impl Check<'_> {
 
     fn sizes(&mut self, group: &raw::Group) -> (u32, u32) {
         let desired = &group.desired_capacity;
-        let policy = group.scaling.first();
-        let min = group.min_size.as_ref().or(policy.map(|policy| &policy.min_capacity)).unwrap_or(desired);
-        let max = group.max_size.as_ref().or(policy.map(|policy| &policy.max_capacity)).unwrap_or(desired);
+        let (min, max) = sizes_of(group);
         let (low, high) =
             (self.count(min, "min_size", 0, MAX_INSTANCES), self.count(max, "max_size", 0, MAX_INSTANCES));
         if low > high {

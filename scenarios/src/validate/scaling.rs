@@ -11,6 +11,7 @@ use sim_core::SimDuration;
 use super::Check;
 use super::alb::{Registration, Registrations};
 use super::cloudwatch::{Asked, Found, Given, period_of};
+use super::ec2::sizes_of;
 use super::ecs::MAX_TASKS;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
@@ -89,20 +90,6 @@ impl Check<'_> {
             };
             self.scaled(&scaled, run, published, &mut settings);
         }
-        for (n, name, group) in doc.ec2.iter() {
-            let (dimensions, groups) = self.dimensions(format!("ec2.{}", name.value), &registrations.ec2[n]);
-            let scaled = Scaled {
-                id: Scalable::Ec2(Ec2Id(n as u16)),
-                name: format!("ec2.{}", name.value),
-                label: name,
-                desired: &group.desired_capacity,
-                policies: &group.scaling,
-                scheduled: &group.scheduled_action,
-                dimensions,
-                groups,
-            };
-            self.scaled(&scaled, run, published, &mut settings);
-        }
         if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
@@ -122,17 +109,8 @@ impl Check<'_> {
 
     /// Instances that stand alone are not scaled, and a group never goes beyond its sizes.
     fn group_can_scale(&mut self, group: &ec2::Group) {
-        let policies = group.scaling.first().map(|policy| policy.span);
-        let Some(span) = policies.or(group.scheduled_action.first().map(|action| action.span)) else { return };
-        if !group.auto_scaling_group.value {
-            self.error(
-                span,
-                "instances that stand alone are not scaled",
-                "make them a group: auto_scaling_group = true",
-            );
-        }
-        let size = |size: &Option<Sp<u32>>| size.as_ref().map_or(group.desired_capacity.value, |size| size.value);
-        let (least, most) = (size(&group.min_size), size(&group.max_size));
+        let (least, most) = sizes_of(group);
+        let (least, most) = (least.value, most.value);
         let bounds = group.scaling.iter().flat_map(|it| [Some(&it.min_capacity), Some(&it.max_capacity)]);
         let scheduled =
             group.scheduled_action.iter().flat_map(|it| [it.min_capacity.as_ref(), it.max_capacity.as_ref()]);
