@@ -187,7 +187,7 @@ impl Aurora {
         let mut draws = Draws::new(self.roles.tie_break, self.roles.failovers);
         let mut takes = self.failover.promotion.sample_duration(&mut draws) - spent;
         if self.failover.waits_for_lag {
-            takes = takes + self.lag.backlog(now);
+            takes += self.lag.backlog(now);
         }
         self.roles.failovers += 1;
         (self.roles.after, self.roles.promoted) = (Some(after), false);

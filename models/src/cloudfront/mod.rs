@@ -245,7 +245,7 @@ impl CloudFront {
             Event::ConnectionTimeout(key) => self.connection_timeout(key, cx),
             Event::OriginTimeout(key, serial) => self.origin_timeout(key, serial, cx),
             Event::FromOrigin(key) => self.function_done(key, cx),
-            Event::ToViewer(key) => self.to_viewer(key, cx),
+            Event::ToViewer(key) => self.return_to_viewer(key, cx),
             Event::Invalidate(number) => self.invalidate(number, cx),
             Event::InvalidationArrives(number, cache) => {
                 let invalidation = &self.invalidations[usize::from(number)];
@@ -293,7 +293,7 @@ impl CloudFront {
             delay = self.viewer_rtts[request.place.index()];
         }
         if let Some(function) = &settings.functions.viewer_request {
-            delay = delay + function.time_of(request, purpose::VIEWER_REQUEST).0;
+            delay += function.time_of(request, purpose::VIEWER_REQUEST).0;
         }
         self.books.before_edge += 1;
         cx.kernel.schedule_in(delay, self.event(Event::AtEdge(key)));
@@ -537,7 +537,7 @@ impl CloudFront {
         cx.reply(key, answer.outcome);
     }
 
-    fn to_viewer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+    fn return_to_viewer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         self.books.after_edge -= 1;
         let outcome = cx.request(key).outcome;
         cx.reply(key, outcome);

@@ -105,7 +105,7 @@ impl CloudFront {
         let handshake = here.handshakes[origin];
         if !handshake.is_zero() && !here.connections.take(origin, settings.keepalive_timeout, now) {
             self.books.connections += 1;
-            delay = delay + handshake;
+            delay += handshake;
         }
         if delay.is_zero() {
             self.send(key, cx);

@@ -348,7 +348,7 @@ impl Watch {
             self.tally.times += 1;
             self.tally.from = now;
         } else if before == AlarmState::Alarm {
-            self.tally.time = self.tally.time + now.since(self.tally.from);
+            self.tally.time += now.since(self.tally.from);
         }
         // That the first datapoints have come is no news.
         if (before, state) != (AlarmState::InsufficientData, AlarmState::Ok) {

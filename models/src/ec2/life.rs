@@ -125,10 +125,10 @@ impl Group {
     /// Registers an instance with its target group.
     pub(super) fn register(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let instance = &mut self.instances[key];
-        if !std::mem::replace(&mut instance.registered, true) {
-            if let Some((alb, group)) = self.settings.target_group {
-                cx.control(Control::Register(alb, group, self.id.into(), key, instance.zone as u8, instance.number));
-            }
+        if !std::mem::replace(&mut instance.registered, true)
+            && let Some((alb, group)) = self.settings.target_group
+        {
+            cx.control(Control::Register(alb, group, self.id.into(), key, instance.zone as u8, instance.number));
         }
     }
 

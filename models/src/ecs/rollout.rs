@@ -516,7 +516,7 @@ impl Ecs {
         let Book { begun, completed, rolled_back, failed, mut duration, mut least, mut extra } = self.book;
         if let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.phase != Phase::Halted) {
             let (from, until) = (rollout.begun, self.usage(now));
-            duration = duration + now.since(from.at);
+            duration += now.since(from.at);
             least = Some(least.map_or(rollout.least, |least| least.min(rollout.least)));
             extra += (until.tasks - from.tasks) as i128 - (until.desired - from.desired) as i128;
         }

@@ -370,11 +370,11 @@ choice! {
     /// What adjustments are.
     AdjustmentType {
         /// So many tasks more or less.
-        ChangeInCapacity = "ChangeInCapacity",
+        Change = "ChangeInCapacity",
         /// So many tasks.
-        ExactCapacity = "ExactCapacity",
+        Exact = "ExactCapacity",
         /// So many percent of the tasks more or less.
-        PercentChangeInCapacity = "PercentChangeInCapacity",
+        PercentChange = "PercentChangeInCapacity",
     } not []
 }
 

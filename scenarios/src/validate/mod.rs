@@ -385,7 +385,16 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs, &mut ec2);
     check.refused_methods(&sources, &cloudfront);
     let (waf, web_acls) = check.web_acls();
-    check.reach(&sources, &route53, &cloudfront, &global_accelerators, &albs, &ecs, &ec2, &stations);
+    let parts = reach::Parts {
+        route53: &route53,
+        cloudfront: &cloudfront,
+        accelerators: &global_accelerators,
+        albs: &albs,
+        ecs: &ecs,
+        ec2: &ec2,
+        stations: &stations,
+    };
+    check.reach(&sources, parts);
     let notes = std::mem::take(&mut check.notes);
     let (paths, places) = (check.paths.iter().cloned().collect(), check.places.iter().cloned().collect());
     let architecture = (|| {

@@ -28,15 +28,21 @@ const MAX_WAY: usize = 200;
 /// How many paths without a handler are told.
 const MAX_UNANSWERED: usize = 20;
 
+/// The parts that requests may come to.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'a> {
+    pub route53: &'a route53::Settings,
+    pub cloudfront: &'a [Option<cloudfront::Settings>],
+    pub accelerators: &'a [Option<global_accelerator::Settings>],
+    pub albs: &'a [Option<alb::Settings>],
+    pub ecs: &'a [Option<ecs::Settings>],
+    pub ec2: &'a [Option<ec2::Settings>],
+    pub stations: &'a [Option<station::Settings>],
+}
+
 struct Walk<'a, 'c, 'd> {
     check: &'c mut Check<'d>,
-    route53: &'a route53::Settings,
-    cloudfront: &'a [Option<cloudfront::Settings>],
-    accelerators: &'a [Option<global_accelerator::Settings>],
-    albs: &'a [Option<alb::Settings>],
-    ecs: &'a [Option<ecs::Settings>],
-    ec2: &'a [Option<ec2::Settings>],
-    stations: &'a [Option<station::Settings>],
+    parts: Parts<'a>,
     done: BTreeSet<Stop>,
     way: Vec<Stop>,
     /// The route that is followed, and what its clients ask; none for calls.
@@ -49,26 +55,10 @@ struct Walk<'a, 'c, 'd> {
 }
 
 impl Check<'_> {
-    pub(super) fn reach(
-        &mut self,
-        sources: &Sources,
-        route53: &route53::Settings,
-        cloudfront: &[Option<cloudfront::Settings>],
-        accelerators: &[Option<global_accelerator::Settings>],
-        albs: &[Option<alb::Settings>],
-        ecs: &[Option<ecs::Settings>],
-        ec2: &[Option<ec2::Settings>],
-        stations: &[Option<station::Settings>],
-    ) {
+    pub(super) fn reach(&mut self, sources: &Sources, parts: Parts<'_>) {
         let mut walk = Walk {
             check: self,
-            route53,
-            cloudfront,
-            accelerators,
-            albs,
-            ecs,
-            ec2,
-            stations,
+            parts,
             done: BTreeSet::new(),
             way: Vec::new(),
             client: None,
@@ -105,10 +95,10 @@ impl Walk<'_, '_, '_> {
         let paths: BTreeSet<(PathId, u16)> = records.iter().map(|record| (record.path, record.route)).collect();
         let way = |path: PathId, route: u16| -> Vec<u16> {
             let at = |of_path: &Vec<u16>| of_path.get(path.index()).copied().unwrap_or_default();
-            let behaviors = self.cloudfront.iter().flatten().map(|it| at(&it.behavior_of_path));
-            let rules = self.albs.iter().flatten().map(|it| at(&it.way_of_path));
-            let services = self.ecs.iter().flatten().map(|it| at(&it.handler_of_path));
-            let groups = self.ec2.iter().flatten().map(|it| at(&it.handler_of_path));
+            let behaviors = self.parts.cloudfront.iter().flatten().map(|it| at(&it.behavior_of_path));
+            let rules = self.parts.albs.iter().flatten().map(|it| at(&it.way_of_path));
+            let services = self.parts.ecs.iter().flatten().map(|it| at(&it.handler_of_path));
+            let groups = self.parts.ec2.iter().flatten().map(|it| at(&it.handler_of_path));
             behaviors.chain(rules).chain(services).chain(groups).chain([route]).collect()
         };
         let mut seen = BTreeSet::new();
@@ -157,14 +147,14 @@ impl Walk<'_, '_, '_> {
     }
 
     fn record(&mut self, id: RecordId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
-        let answers: Vec<Endpoint> = self.route53.targets(id).collect();
+        let answers: Vec<Endpoint> = self.parts.route53.targets(id).collect();
         for answer in answers {
             self.visit(answer, path, frames, place, Some(Endpoint::Record(id)), why);
         }
     }
 
     fn distribution(&mut self, id: CloudFrontId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
-        let Some(Some(distribution)) = self.cloudfront.get(id.index()) else { return };
+        let Some(Some(distribution)) = self.parts.cloudfront.get(id.index()) else { return };
         if let Some(place) = place
             && distribution.edge_of_place.get(place.index()).is_none_or(|edge| *edge == u16::MAX)
         {
@@ -189,7 +179,7 @@ impl Walk<'_, '_, '_> {
     }
 
     fn accelerator(&mut self, id: GlobalAcceleratorId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
-        let Some(Some(accelerator)) = self.accelerators.get(id.index()) else { return };
+        let Some(Some(accelerator)) = self.parts.accelerators.get(id.index()) else { return };
         for endpoint in accelerator.groups.iter().flat_map(|group| &group.endpoints) {
             let from = Some(Endpoint::GlobalAccelerator(id));
             self.visit(endpoint.endpoint, path, frames + 1, place, from, why);
@@ -197,7 +187,7 @@ impl Walk<'_, '_, '_> {
     }
 
     fn alb(&mut self, id: AlbId, path: PathId, frames: usize, place: Option<PlaceId>, why: Span) {
-        let Some(Some(alb)) = self.albs.get(id.index()) else { return };
+        let Some(Some(alb)) = self.parts.albs.get(id.index()) else { return };
         let way = alb.way_of_path.get(path.index()).copied().unwrap_or_default();
         let Some(way) = alb.ways.get(usize::from(way)) else { return };
         for &rule in way {
@@ -245,7 +235,7 @@ impl Walk<'_, '_, '_> {
         let mut next = 0;
         while let Some(id) = there.get(next).copied() {
             next += 1;
-            let Some(Some(station)) = self.stations.get(id.index()) else { continue };
+            let Some(Some(station)) = self.parts.stations.get(id.index()) else { continue };
             self.reached.insert(Endpoint::Station(id));
             let new: Vec<StationId> = station.then.iter().map(|(to, _)| *to).filter(|to| !there.contains(to)).collect();
             there.extend(new);
@@ -258,12 +248,18 @@ impl Walk<'_, '_, '_> {
     /// Handlers of a service or group, and which of them each path has.
     fn handlers_of(&self, to: Endpoint) -> Option<(&[Handler], &[u16])> {
         match to {
-            Endpoint::Ecs(id) => {
-                self.ecs.get(id.index())?.as_ref().map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice()))
-            }
-            Endpoint::Ec2(id) => {
-                self.ec2.get(id.index())?.as_ref().map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice()))
-            }
+            Endpoint::Ecs(id) => self
+                .parts
+                .ecs
+                .get(id.index())?
+                .as_ref()
+                .map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice())),
+            Endpoint::Ec2(id) => self
+                .parts
+                .ec2
+                .get(id.index())?
+                .as_ref()
+                .map(|it| (it.handlers.as_slice(), it.handler_of_path.as_slice())),
             _ => None,
         }
     }
@@ -316,8 +312,8 @@ impl Walk<'_, '_, '_> {
 
     /// Circles among parts that no traffic reaches are mistakes too.
     fn unreached_circles(&mut self) {
-        let services = (0..self.ecs.len()).map(|n| Endpoint::Ecs(EcsId(n as u16)));
-        let groups = (0..self.ec2.len()).map(|n| Endpoint::Ec2(Ec2Id(n as u16)));
+        let services = (0..self.parts.ecs.len()).map(|n| Endpoint::Ecs(EcsId(n as u16)));
+        let groups = (0..self.parts.ec2.len()).map(|n| Endpoint::Ec2(Ec2Id(n as u16)));
         for id in services.chain(groups).collect::<Vec<_>>() {
             let Some((handlers, of_path)) = self.handlers_of(id) else { continue };
             let first_path = |handler: usize| of_path.iter().position(|of| usize::from(*of) == handler);

@@ -366,7 +366,7 @@ impl Check<'_> {
     fn adjustment_type(&mut self, scaling: &raw::Scaling) -> AdjustmentType {
         let at_least = scaling.min_adjustment_magnitude.as_ref();
         match scaling.adjustment_type.value {
-            raw::AdjustmentType::PercentChangeInCapacity => AdjustmentType::PercentChangeInCapacity {
+            raw::AdjustmentType::PercentChange => AdjustmentType::PercentChangeInCapacity {
                 at_least: at_least.map_or(1, |n| self.count(n, "min_adjustment_magnitude", 1, MAX_TASKS)),
             },
             other => {
@@ -379,7 +379,7 @@ impl Check<'_> {
                     );
                 }
                 match other {
-                    raw::AdjustmentType::ExactCapacity => AdjustmentType::ExactCapacity,
+                    raw::AdjustmentType::Exact => AdjustmentType::ExactCapacity,
                     _ => AdjustmentType::ChangeInCapacity,
                 }
             }

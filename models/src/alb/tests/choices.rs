@@ -129,7 +129,7 @@ fn a_target_that_starts_slowly_comes_to_its_share_in_a_straight_line() {
     }
     for (tenth, share) in shares.iter().enumerate() {
         let expected = since / 100.0 + (tenth as f64 + 0.5) / 10.0;
-        if expected < 0.95 || expected > 1.05 {
+        if !(0.95..=1.05).contains(&expected) {
             assert!((share - expected.min(1.0)).abs() < 0.03, "{tenth} {since}: {shares:?}");
         }
     }

@@ -51,7 +51,8 @@ impl Check<'_> {
             self.chosen(chosen);
         }
         let by_name = [&query_strings, &cookies, &headers].iter().any(|chosen| chosen.by_name());
-        if !by_name && !(query_strings.part.value == raw::KeyPart::All && self.has_signed_parameters()) {
+        let strips = query_strings.part.value == raw::KeyPart::All && self.has_signed_parameters();
+        if !by_name && !strips {
             return Vec::new();
         }
         let doc = self.doc;
