@@ -308,16 +308,15 @@ impl Check<'_> {
                     self.error(name.span, format!("no target group is called `{}`", name.value), advice(name, names));
                 }
                 // The only one is the whole.
-                Some(TargetGroupId(found? as u16)).filter(|_| all.len() > 1)
+                found.map(|at| all[at].name.as_str()).filter(|_| all.len() > 1)
             }
         };
         if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
             self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
         }
-        let of = match group {
-            Some(group) => self.group_name(alb, group),
-            None => format!("alb.{}", self.doc.alb.entries[alb.index()].0.value),
-        };
+        // By the built settings: green groups that were added stand in no document.
+        let balancer = format!("alb.{}", self.doc.alb.entries[alb.index()].0.value);
+        let of = group.map_or(balancer.clone(), |group| format!("{balancer}/{group}"));
         let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
         Some(match metric {
             AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
