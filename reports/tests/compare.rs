@@ -244,7 +244,7 @@ fn deployments_have_a_table_of_their_own() {
     let row = text.lines().find(|line| line.trim_start().starts_with("canary ")).expect("a row");
     assert!(text.contains("\nDeployments\n") && row.contains("402 s↑") && row.contains(" 6↓"), "{text}");
     let markdown = found.to_markdown();
-    assert!(markdown.contains("## Deployments") && markdown.contains("+300 s ± 0"), "{markdown}");
+    assert!(markdown.contains("## Deployments") && markdown.contains("+300.0 s ± 0"), "{markdown}");
     let html = found.to_html();
     assert!(html.contains("<h2>Deployments</h2>") && html.contains("fewest in service"));
     // Without deployments there is none.
