@@ -507,7 +507,8 @@ fn policies_look_at_the_metrics_of_their_service_or_of_others() {
 fn auto_scaling_groups_are_scaled_by_the_same_policies_with_their_own_defaults() {
     let group = |more: &str| {
         format!(
-            "title = \"group\"\n[run]\nduration = \"10m\"\n[[traffic]]\nname = \"users\"\nto = \"ec2.web\"\nrate = \"150/s\"\n\
+            "title = \"group\"\n[run]\nduration = \"10m\"\n[[traffic]]\nname = \"users\"\nto = \"alb.front\"\nrate = \"150/s\"\n\
+             [alb.front]\ntarget_group.web.targets = \"ec2.web\"\n\
              [ec2.web]\ninstance_type = \"m5.large\"\ndesired_capacity = 2\nmin_size = 2\nmax_size = 8\n\
              [[ec2.web.handler]]\nsteps = [{{ cpu = \"20ms\" }}]\n\
              [[ec2.web.scaling]]\npolicy_name = \"cpu\"\nmin_capacity = 2\nmax_capacity = 8\ntarget_value = 40\n{more}\n"
