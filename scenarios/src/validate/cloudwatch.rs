@@ -313,9 +313,16 @@ impl Check<'_> {
 
     /// How a target group is named in metrics.
     pub(super) fn group_name(&self, alb: AlbId, group: TargetGroupId) -> String {
-        let (name, settings) = &self.doc.alb.entries[alb.index()];
-        let groups = settings.as_ref().map(|alb| alb.target_group.names().collect::<Vec<_>>()).unwrap_or_default();
-        format!("alb.{}/{}", name.value, groups.get(group.index()).copied().unwrap_or_default())
+        // Network Load Balancers are numbered after the Application Load Balancers.
+        let albs = self.doc.alb.len();
+        let (kind, name, groups): (_, _, Vec<&str>) = if alb.index() < albs {
+            let (name, settings) = &self.doc.alb.entries[alb.index()];
+            ("alb", name, settings.iter().flat_map(|it| it.target_group.names()).collect())
+        } else {
+            let (name, settings) = &self.doc.nlb.entries[alb.index() - albs];
+            ("nlb", name, settings.iter().flat_map(|it| it.target_group.names()).collect())
+        };
+        format!("{kind}.{}/{}", name.value, groups.get(group.index()).copied().unwrap_or_default())
     }
 }
 

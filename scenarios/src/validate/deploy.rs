@@ -314,9 +314,10 @@ impl Check<'_> {
         if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
             self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
         }
-        // By the built settings: green groups that were added stand in no document.
-        let balancer = format!("alb.{}", self.doc.alb.entries[alb.index()].0.value);
-        let of = group.map_or(balancer.clone(), |group| format!("{balancer}/{group}"));
+        let of = match group {
+            Some(group) => self.group_name(alb, group),
+            None => self.group_name(alb, TargetGroupId(0)).split('/').next().unwrap_or_default().to_owned(),
+        };
         let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
         Some(match metric {
             AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
