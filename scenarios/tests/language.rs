@@ -1009,7 +1009,7 @@ fn mistakes_in_databases_and_their_changes_are_told() {
     let refuse = |more: &str, overrides: &[&str], needles: &[&str]| {
         refused(&with_database(&format!("{RDS}{more}")), overrides, needles);
     };
-    refuse("", &["rds.db.statements.read.endpoint=reader"], &["no endpoint `reader`", "cluster, copy"]);
+    refuse("", &["rds.db.statements.read.endpoint=reader"], &["no endpoint `reader`", "`cluster`, `copy`"]);
     refuse("", &["rds.db.statements.read.endpoint=\"\""], &["no endpoint ``"]);
     refuse("", &["rds.db.deployment=multi_az_cluster"], &["needs more zones", "a Multi-AZ DB cluster none here"]);
     refuse("", &["rds.db.storage.iops=5000"], &["gp2's IOPS follow from its size"]);
