@@ -314,10 +314,9 @@ impl Check<'_> {
         if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
             self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
         }
-        let of = match group {
-            Some(group) => self.group_name(alb, group),
-            None => self.group_name(alb, TargetGroupId(0)).split('/').next().unwrap_or_default().to_owned(),
-        };
+        // By the built settings: green groups that were added stand in no document.
+        let balancer = &albs.get(alb.index())?.as_ref()?.name;
+        let of = group.map_or(format!("alb.{balancer}"), |group| format!("alb.{balancer}/{group}"));
         let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
         Some(match metric {
             AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
