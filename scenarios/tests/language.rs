@@ -237,7 +237,8 @@ fn faults_have_their_parameters_and_no_others() {
     refused(&fault("aws:ecs:task-cpu-stress", "duration = \"1m\""), &[], &["lacks `factor`"]);
     refused(&fault("aws:ecs:task-network-latency", "delay = \"1s\""), &[], &["does not say how long"]);
     refused(&fault("aws:ecs:stop-tasks", ""), &[], &["did you mean `aws:ecs:stop-task`"]);
-    refused(&fault("aws:ec2:stop-instances", ""), &[], &["`aws:ec2:stop-instances` is not modelled yet"]);
+    refused(&fault("aws:ec2:stop-instances", ""), &[], &["`ecs.web` runs on Fargate: it has no instances"]);
+    refused(&fault("aws:ecs:task-io-stress", ""), &[], &["`aws:ecs:task-io-stress` is not modelled yet"]);
 }
 
 #[test]
@@ -953,8 +954,8 @@ fn a_network_load_balancer_is_read_with_its_own_defaults() {
         ("nlb.front.web_acl=waf.none", "not modelled yet"),
         ("nlb.front.target_group.web.stickiness={}", "not modelled yet"),
         (
-            "ecs.web.scaling=[{ policy_name = \"r\", max_capacity = 9, predefined_metric_type = \"ALBRequestCountPerTarget\", target_value = 9 }]",
-            "application load balancer",
+            "ecs.web.scaling=[{ policy_name = \"r\", min_capacity = 1, max_capacity = 9, predefined_metric_type = \"ALBRequestCountPerTarget\", target_value = 9 }]",
+            "nothing publishes `RequestCountPerTarget`",
         ),
     ] {
         refused(&text, &[set], &[says]);

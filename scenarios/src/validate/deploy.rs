@@ -298,6 +298,11 @@ impl Check<'_> {
             self.error(alarm.metric_name.span, title, "no target group has this service as its targets");
             return None;
         };
+        if alb.index() >= self.doc.alb.len() {
+            let title = "a network load balancer publishes no metric of requests";
+            self.error(alarm.metric_name.span, title, "such as \"CPUUtilization\"");
+            return None;
+        }
         let all = &albs.get(alb.index())?.as_ref()?.target_groups;
         let group = match &alarm.target_group {
             None => None,

@@ -72,7 +72,7 @@ impl Check<'_> {
                     }
                     Variants::Named(parts) => parts.names().filter(|name| kept(name)).count(),
                 };
-                if parameters >= least {
+                if parameters >= least && ways > 1 {
                     digits.push(Digit { divisor: next, values: ways });
                 }
                 next = next.saturating_mul(ways);
