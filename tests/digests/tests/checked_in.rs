@@ -35,7 +35,7 @@ fn shortened_scenarios_still_have_their_incidents_and_end_well() {
     for case in Case::all() {
         let seen = case.run(0);
         let ended: u64 = seen.routes.iter().map(|route| route.succeeded).sum();
-        assert!(ended > 10_000, "{}: {ended} operations ended well", case.name);
+        assert!(ended > 1_000, "{}: {ended} operations ended well", case.name);
         let told = |kind| seen.log.iter().any(|entry| entry.kind == kind);
         if case.name == "web-shop" {
             use sim_core::observations::LogKind::{Deployment, Failover, Fault, Scaling};
