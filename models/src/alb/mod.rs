@@ -3,8 +3,8 @@
 //! ```text
 //! client --DNS--> node of a zone --first rule met--> target group, by weight --algorithm--> target
 //! ```
-//! The name of a load balancer has an address in each zone ([`zones`]); each node has its own counters, its own turn and its own
-//! view of the targets' health. A request meets a rule ([`rules`]), which answers it or forwards it to a target group by
+//! The name of a load balancer has an address in each zone (`zones`); each node has its own counters, its own turn and its own
+//! view of the targets' health. A request meets a rule (`rules`), which answers it or forwards it to a target group by
 //! weight; the group chooses a target among the healthy ones, or among all where too few are (fail open). The load balancer
 //! keeps its own book of what each target owes it. It never sees a task: it knows what it sent, what came back, and what its
 //! health checks found.
@@ -22,7 +22,7 @@
 //! | a fixed response of 400 or more | as written | `AlbFixed` |
 //! | the target answers, with whatever status | as it is | the target's own |
 //!
-//! A Network Load Balancer is the same room with flows in place of rules and algorithms ([`flows`]).
+//! A Network Load Balancer is the same room with flows in place of rules and algorithms (`flows`).
 //!
 //! Sources: Application Load Balancer user guide (listeners, target groups, health checks, troubleshooting, CloudWatch metrics).
 //! How a target that timed out is dealt with: see [`Request::detach`]; the target works on, and nobody hears its late answer.

@@ -24,7 +24,7 @@ pub struct Retry {
     pub sdk_errors_only: bool,
     /// What retries may cost, if they are bounded.
     pub quota: Option<Quota>,
-    /// Whether each client limits its own rate once it has been throttled ([`super::limiter`]).
+    /// Whether each client limits its own rate once it has been throttled (`limiter`).
     pub adaptive: bool,
 }
 

@@ -1,9 +1,9 @@
 //! EC2: instances that serve requests, in Auto Scaling groups or alone.
 //!
 //! An instance has two sides: its *power* (off, booting, up, shutting down), which is EC2's, and its *life* in the group (pending,
-//! in service, terminating, in the warm pool, in standby), which is Auto Scaling's. [`life`] is what becomes of one instance,
-//! [`group`] what the group wants, [`checks`] what goes wrong with instances and who notices, [`maintenance`] planned stops and
-//! starts, [`credits`] the CPU credits of burstable types.
+//! in service, terminating, in the warm pool, in standby), which is Auto Scaling's. `life` is what becomes of one instance,
+//! `group` what the group wants, `checks` what goes wrong with instances and who notices, `maintenance` planned stops and
+//! starts, `credits` the CPU credits of burstable types.
 
 pub mod catalog;
 mod checks;

@@ -8,7 +8,7 @@
 //! A resolver hands on what is left of the time to live, so that its clients' copies expire with its own. Lookups do not wait
 //! for each other: while one is under way, another of the same client or resolver is a lookup of its own.
 //!
-//! What a name resolves to is found by going down a tree of alias and CNAME records ([`selection`]), by policy and health, as the
+//! What a name resolves to is found by going down a tree of alias and CNAME records (`selection`), by policy and health, as the
 //! name server knows them that is asked: changes of records and of health reach it late.
 //!
 //! Not here: DNSSEC, answers that depend on the question's type, resolvers that share a cache, prefetching.
