@@ -61,17 +61,12 @@ impl Check<'_> {
             let kept = |name: &str| query_strings.has(name) && !SIGNED.contains(&name);
             let (mut digits, mut next) = digits(&route.query_strings, kept, query_strings.has(""));
             // The order of two parameters and more tells addresses apart, and the case of any.
+            let parameters = match &route.query_strings.value {
+                Variants::Count(_) if query_strings.has("") => 2,
+                Variants::Count(_) => 0,
+                Variants::Named(parts) => parts.names().filter(|name| kept(name)).count(),
+            };
             for (ways, least) in [(route.query_string_orders.value, 2), (route.query_string_cases.value, 1)] {
-                let parameters = match &route.query_strings.value {
-                    Variants::Count(_) => {
-                        if query_strings.has("") {
-                            2
-                        } else {
-                            0
-                        }
-                    }
-                    Variants::Named(parts) => parts.names().filter(|name| kept(name)).count(),
-                };
                 if parameters >= least && ways > 1 {
                     digits.push(Digit { divisor: next, values: ways });
                 }
