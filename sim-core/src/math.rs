@@ -1,27 +1,15 @@
 //! Mathematical functions that give the same bits on every target, and fixed hash functions.
 //!
 //! The platform's `exp`, `ln` and `pow` differ between C libraries and even between processors, in the last bit; those of
-//! the `libm` crate are plain arithmetic. Everything in the simulator takes them from here.
+//! the `libm` crate, and the two of our own, are plain arithmetic. Everything in the simulator takes them from here.
 
+mod elementary;
 mod special;
 
+pub use elementary::{exp, ln};
 pub use special::{
     gamma, incomplete_beta, ln_gamma, normal_cdf, normal_density, normal_quantile, student_t_cdf, student_t_quantile,
 };
-
-/// e to the power `x`.
-#[inline]
-#[must_use]
-pub fn exp(x: f64) -> f64 {
-    libm::exp(x)
-}
-
-/// Natural logarithm; `-inf` at 0, NaN below.
-#[inline]
-#[must_use]
-pub fn ln(x: f64) -> f64 {
-    libm::log(x)
-}
 
 /// `base` to the power `exponent`.
 #[inline]
