@@ -1,11 +1,11 @@
 //! Single stations.
 
-use sim_core::math::exp;
+use sim_core::math::{exp, ln, normal_quantile, sqrt};
 
 use super::Family;
 use crate::validate::case::{Case, exact};
 use crate::validate::theory::crossing;
-use crate::validate::theory::models::{hyperexponential_sojourn, limited_sharing_mean, sharing_sojourn};
+use crate::validate::theory::models::{admitted_sojourn, hyperexponential_sojourn, limited_sharing_mean, sharing_sojourn};
 use crate::validate::theory::queues::{
     Mmc, erlang_b, exponential_quantile, gim1_root, md1_wait_at_most, mmck, pollaczek_khinchine,
 };
@@ -99,10 +99,14 @@ pub fn single() -> Family {
                     let shares = mmck(2.4, 2, 6);
                     let present: f64 = shares.iter().enumerate().map(|(n, share)| n as f64 * share).sum();
                     let admitted = 240.0 * (1.0 - shares[6]);
+                    let sojourn = admitted_sojourn(&shares, SERVICE, 2);
                     vec![
                         exact("error_rate", shares[6]),
                         exact("stations.station.desk.mean_in_system", present),
                         exact("latency.mean", present / admitted),
+                        exact("latency.p50", sojourn.quantile(0.5)),
+                        exact("latency.p90", sojourn.quantile(0.9)),
+                        exact("latency.p99", sojourn.quantile(0.99)),
                         exact("stations.station.desk.utilisation", admitted / 200.0),
                     ]
                 },
@@ -335,7 +339,17 @@ pub fn losses() -> Family {
                     "run.warm_up=5s",
                 ],
                 fast: true,
-                figures: || vec![exact("error_rate", erlang_b(10, 8.0))],
+                figures: || {
+                    // Who is let in never waits: the percentiles are those of the service.
+                    let spread: f64 = 1.0 + 1.5 * 1.5;
+                    let quantile = |p| 0.01 / sqrt(spread) * exp(sqrt(ln(spread)) * normal_quantile(p));
+                    vec![
+                        exact("error_rate", erlang_b(10, 8.0)),
+                        exact("latency.mean", 0.01),
+                        exact("latency.p50", quantile(0.5)),
+                        exact("latency.p90", quantile(0.9)),
+                    ]
+                },
             },
             Case {
                 name: "erlang-c",

@@ -149,6 +149,20 @@ pub fn mmpp_sojourn(states: &'static [(f64, f64)], service: f64) -> Absorption {
     one_after_the_other(seen.into_iter().map(|(n, weight)| (n, weight / total)), service)
 }
 
+/// The sojourn of those that M/M/c/K lets in, from the shares of time with 0, 1, ... K present.
+pub fn admitted_sojourn(shares: &[f64], service: f64, servers: u32) -> Absorption {
+    let admitted = 1.0 - shares[shares.len() - 1];
+    let seen = shares[..shares.len() - 1].iter().enumerate().map(|(found, share)| (found as u32 + 1, share / admitted));
+    // Place in the line; whoever has come to a server leaves at its rate.
+    let chain = Chain::explore(1..shares.len() as u32, |&place| match place {
+        0 => vec![],
+        _ if place > servers => vec![(place - 1, f64::from(servers) * service)],
+        _ => vec![(0, service)],
+    });
+    let start = chain.distribution(seen);
+    chain.absorption(start)
+}
+
 /// The sojourn in M\[X\]/M/1 with batches of `size`.
 pub fn batch_sojourn(batches: f64, size: u32, service: f64) -> Absorption {
     let chain = Chain::explore([0u32], |&present| {
