@@ -13,9 +13,9 @@ check:
 test:
     cargo test --workspace
 
-# The benchmarks
+# Requests a second beside a loop by hand; others: hold, parts
 bench *ARGS:
-    cargo bench --workspace {{ARGS}}
+    cargo run --release -p stormglass-benches --bin throughput -- {{ARGS}}
 
 # Runs a scenario, such as `just run web-shop --replications 5`
 run *ARGS:
