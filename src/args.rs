@@ -56,6 +56,8 @@ pub enum Command {
     },
     /// Prints the JSON Schema of scenario files, for editors
     Schema,
+    /// Prints the price list that is built in, to begin one of your own with
+    Prices,
     /// Says what a key of scenario files means, its unit, its default and where that comes from
     Explain {
         /// Such as `alb.target_group.deregistration_delay`
@@ -71,9 +73,24 @@ pub struct Subject {
     /// Sets a value of the scenario, as if the file had it, such as ecs.web.desired_count=20; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A file of prices beside those that are built in; the same as --set cost.prices=FILE
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<String>,
     /// Takes one of the scenario's variants instead of the file as it stands
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
+}
+
+impl Subject {
+    /// What it sets in the scenario, in order.
+    pub fn overrides(&self) -> Vec<String> {
+        self.set.iter().cloned().chain(prices(self.prices.as_deref())).collect()
+    }
+}
+
+/// What `--prices` sets: a string whatever the file's name looks like, as TOML has it in single quotes.
+pub fn prices(file: Option<&str>) -> Option<String> {
+    file.map(|file| format!("cost.prices='{file}'"))
 }
 
 /// How often to run something, with which random numbers and on what.
@@ -108,7 +125,7 @@ pub struct Run {
     /// How often to run it.
     #[command(flatten)]
     pub repetition: Repetition,
-    /// Writes report.json, report.html, timeseries.csv, events.csv and junit.xml into a directory, which is made if need be
+    /// Writes report.json, report.html, timeseries.csv, events.csv, cost.csv and junit.xml into a directory, which is made if need be
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Writes the expectations as JUnit XML into a file
@@ -134,6 +151,9 @@ pub struct Compare {
     /// Sets a value in all of them, as if the files had it; may be given several times
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// A file of prices beside those that are built in; the same as --set cost.prices=FILE
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<String>,
     /// Another figure to compare, such as latency.mean or "routes./checkout.latency.p99"; may be given several times
     #[arg(long, value_name = "PATH")]
     pub metric: Vec<String>,

@@ -93,6 +93,11 @@ pub fn schema() -> Result<(), Failure> {
     print(&lines(scenarios::schema())).map_err(Failure::of_stdout)
 }
 
+/// `stormglass prices`.
+pub fn prices() -> Result<(), Failure> {
+    print(scenarios::prices::BUILT_IN).map_err(Failure::of_stdout)
+}
+
 /// `stormglass explain`.
 pub fn explain(key: &str) -> Result<(), Failure> {
     let text = scenarios::explain(key).map_err(|near| {

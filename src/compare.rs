@@ -55,7 +55,12 @@ pub fn compare(compare: &Compare) -> Result<(), Failure> {
 }
 
 fn subject_of(compare: &Compare, scenario: &str, variant: Option<&str>) -> Subject {
-    Subject { scenario: scenario.to_owned(), set: compare.set.clone(), variant: variant.map(str::to_owned) }
+    Subject {
+        scenario: scenario.to_owned(),
+        set: compare.set.clone(),
+        prices: compare.prices.clone(),
+        variant: variant.map(str::to_owned),
+    }
 }
 
 /// The variants of one scenario, in its order; the file as it stands comes first, unless a variant that sets nothing is that.

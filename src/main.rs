@@ -58,6 +58,7 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         Command::Show { name } => commands::show(&name),
         Command::New { name, from } => commands::new(&name, &from),
         Command::Schema => commands::schema(),
+        Command::Prices => commands::prices(),
         Command::Explain { key } => commands::explain(&key),
     }?;
     Ok(ExitCode::SUCCESS)

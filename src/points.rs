@@ -32,7 +32,7 @@ impl<'a> Text<'a> {
 
     /// Plans what was asked for, and tells what is odd about the scenario.
     pub fn plan(&self, settings: &Settings, metrics: &[String]) -> Result<Plan<'_>, Failure> {
-        let sets: Vec<String> = self.subject.set.iter().cloned().chain(settings.repetition.overrides()).collect();
+        let sets: Vec<String> = self.subject.overrides().into_iter().chain(settings.repetition.overrides()).collect();
         let plan = self.plan_of(&Wishes { sets: &sets, vary: &settings.vary, metrics })?;
         subject::warn(&plan.base);
         Ok(plan)
@@ -40,7 +40,7 @@ impl<'a> Text<'a> {
 
     /// Plans what the scenario itself says.
     pub fn own_plan(&self) -> Result<Plan<'_>, Failure> {
-        self.plan_of(&Wishes { sets: &self.subject.set, ..Wishes::default() })
+        self.plan_of(&Wishes { sets: &self.subject.overrides(), ..Wishes::default() })
     }
 
     fn plan_of(&self, wishes: &Wishes<'_>) -> Result<Plan<'_>, Failure> {
@@ -146,7 +146,7 @@ pub fn run(plan: &Plan<'_>, point: &Point) -> Result<Vec<Report>, Failure> {
         while let Some(target) = wanted {
             observations.extend(setting.observe(&scenario, done..target)?);
             done = target;
-            wanted = scenario.precision.as_ref().and_then(|it| it.next(done, &measure(it, &observations)));
+            wanted = scenario.precision.as_ref().and_then(|it| it.next(done, &measure(&scenario, it, &observations)));
         }
         setting.audited(estimated(&experiment_of(&scenario, observations))?)
     };

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
+use reports::cost::{Price, Pricing};
 use reports::model::{FoundWarmUp, PrecisionResult};
 use reports::{Expectation, Experiment, Report};
 use scenarios::experiment::{self, Fault, Known};
@@ -36,7 +37,7 @@ pub fn simulate(mut scenarios: Vec<Scenario>, how: How) -> Result<Vec<Report>, F
         tell(pace(&runs, start.elapsed().as_secs_f64()));
     }
     let estimated = scenarios.into_iter().zip(runs).map(|(scenario, replications)| {
-        let precision = precision.as_ref().map(|wanted| result(wanted, &replications));
+        let precision = precision.as_ref().map(|wanted| result(&scenario, wanted, &replications));
         estimate(scenario, replications, warm_up_found.clone(), precision)
     });
     estimated.collect()
@@ -94,7 +95,8 @@ fn replicate(
         }
         done = target;
         wanted = precision.and_then(|wanted| {
-            runs.iter().filter_map(|replications| wanted.next(done, &measure(wanted, replications))).max()
+            let runs = scenarios.iter().zip(&runs);
+            runs.filter_map(|(scenario, run)| wanted.next(done, &measure(scenario, wanted, run))).max()
         });
     }
     bar.finish_and_clear();
@@ -102,13 +104,14 @@ fn replicate(
 }
 
 /// The figure that is to be precise, so far.
-pub fn measure(wanted: &Precision, replications: &[Observations]) -> Known {
-    let figure = reports::measure(replications, &wanted.metric, wanted.route.as_deref(), wanted.confidence);
+pub fn measure(scenario: &Scenario, wanted: &Precision, replications: &[Observations]) -> Known {
+    let pricing = pricing(scenario);
+    let figure = reports::measure(replications, &pricing, &wanted.metric, wanted.route.as_deref(), wanted.confidence);
     Known { value: figure.value, half_width: figure.half_width }
 }
 
-fn result(wanted: &Precision, replications: &[Observations]) -> PrecisionResult {
-    let known = measure(wanted, replications);
+fn result(scenario: &Scenario, wanted: &Precision, replications: &[Observations]) -> PrecisionResult {
+    let known = measure(scenario, wanted, replications);
     PrecisionResult {
         metric: wanted.metric.clone(),
         route: wanted.route.clone(),
@@ -142,8 +145,9 @@ pub fn experiment_of(scenario: &Scenario, replications: Vec<Observations>) -> Ex
         seed: scenario.seed,
         confidence: scenario.confidence,
         expectations: expectations(scenario),
+        pricing: pricing(scenario),
         warm_up_found: None,
-        precision: scenario.precision.as_ref().map(|wanted| result(wanted, &replications)),
+        precision: scenario.precision.as_ref().map(|wanted| result(scenario, wanted, &replications)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         replications,
     }
@@ -166,6 +170,29 @@ pub fn expectations(scenario: &Scenario) -> Vec<Expectation> {
         text: it.text.clone(),
     };
     scenario.expectations.iter().map(expectation).collect()
+}
+
+/// What a scenario's usage is charged by, as reports have it.
+fn pricing(scenario: &Scenario) -> Pricing {
+    let price = |it: &scenarios::Price| Price {
+        region: it.region.clone(),
+        item: it.item.clone(),
+        kind: it.kind.clone(),
+        unit: it.unit.clone(),
+        amount: it.amount,
+        usd: it.usd,
+        tiers: it.tiers.clone(),
+        date: it.date.clone(),
+        source: it.source.clone(),
+    };
+    let cost = &scenario.cost;
+    Pricing {
+        prices: cost.prices.iter().map(price).collect(),
+        region: cost.region.clone(),
+        region_given: cost.region_given,
+        regions: cost.regions.clone(),
+        monthly: cost.monthly,
+    }
 }
 
 /// A failed audit is a bug of the simulator, whatever else came out.

@@ -16,7 +16,7 @@ const LONGEST: u64 = 16 << 20;
 /// Reads and validates a scenario, or its variant, with its changes. Warnings go to standard error.
 pub fn load(subject: &Subject, more: impl IntoIterator<Item = String>) -> Result<Scenario, Failure> {
     let (source, folder) = find(&subject.scenario)?;
-    let overrides: Vec<Override> = subject.set.iter().cloned().chain(more).map(Override).collect();
+    let overrides: Vec<Override> = subject.overrides().into_iter().chain(more).map(Override).collect();
     let options = LoadOptions {
         base_dir: folder.as_deref(),
         check_metric: Some(&reports::check_metric),

@@ -36,6 +36,7 @@ fn report(scenario: &Scenario) -> Report {
         description: String::new(),
         seed: scenario.seed,
         confidence: scenario.confidence,
+        pricing: reports::cost::Pricing::default(),
         expectations: vec![],
         warm_up_found: None,
         precision: None,

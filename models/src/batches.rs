@@ -69,6 +69,7 @@ impl Batches {
             downtime: downtime.iter().filter(|it| (before.at..after.at).contains(&it.from)).cloned().collect(),
             counters: Vec::new(),
             tables: Vec::new(),
+            usage: Vec::new(),
             notes: Vec::new(),
             audit: Audit::default(),
             in_flight: Vec::new(),

@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use sim_core::observations::{DowntimeWindow, LogKind, RouteObservations, Table};
+use sim_core::observations::{DowntimeWindow, LogKind, RouteObservations, Table, Usage};
 use sim_core::{SimDuration, SimTime};
 
 use crate::cloudwatch::{Kind, PERIOD, StatisticSet};
@@ -231,6 +231,9 @@ impl Observed for Canaries {
         for canary in &self.canaries {
             let seen = canary.seen_until(now);
             findings.count(&canary.name, "probes", seen.asked as f64);
+            let assumed = "each probe is a run of the canary";
+            let runs = Usage::new(&canary.name, "cloudwatch.canary", seen.asked as f64, "run");
+            findings.used(runs.assuming(assumed));
             findings.count(&canary.name, "probes failed", seen.failed as f64);
             findings.count(&canary.name, "seconds down", seen.down.as_secs_f64());
         }

@@ -26,6 +26,7 @@ pub mod request;
 pub mod route53;
 pub mod station;
 pub mod timeline;
+pub mod usage;
 pub mod waf;
 pub mod world;
 

@@ -4,7 +4,7 @@
 use sim_core::digest::Digest;
 use sim_core::observations::{
     ArrivalWindow, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series,
-    SeriesGroup, StationObservations, Table,
+    SeriesGroup, StationObservations, Table, Usage,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -37,6 +37,8 @@ pub struct Findings {
     pub counters: Vec<Counter>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// What was used of what is paid for.
+    pub usage: Vec<Usage>,
     /// Laws checked.
     pub checks: Vec<AuditCheck>,
 }
@@ -45,6 +47,12 @@ impl Findings {
     /// Adds a total.
     pub fn count(&mut self, subject: &str, name: &str, value: f64) {
         self.counters.push(Counter { subject: subject.to_owned(), name: name.to_owned(), value });
+    }
+    /// Adds what was used of something that is paid for, unless it was nothing; NaN where nobody knows how much.
+    pub fn used(&mut self, usage: Usage) {
+        if usage.quantity > 0.0 || usage.quantity.is_nan() {
+            self.usage.push(usage);
+        }
     }
     /// Adds a law that was checked.
     pub fn check(&mut self, law: impl Into<String>, holds: bool, found: impl Into<String>) {

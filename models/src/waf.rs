@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sim_core::math::mix;
-use sim_core::observations::LogKind;
+use sim_core::observations::{LogKind, Usage};
 use sim_core::random::{Draws, Source as _};
 use sim_core::{SimDuration, SimTime};
 
@@ -217,6 +217,12 @@ impl Book {
         }
     }
 
+    /// Requests looked at since the warm-up.
+    fn looked_at(&self) -> f64 {
+        let of = |tally: &Tally| tally.allowed + tally.blocked;
+        (of(&self.tally) - of(&self.at_warm_up)) as f64
+    }
+
     fn finish(&self, name: &str, findings: &mut Findings) {
         for ((now, before), metric) in self.tally.counts().into_iter().zip(self.at_warm_up.counts()).zip(METRICS) {
             findings.count(name, metric, (now - before) as f64);
@@ -328,6 +334,7 @@ impl Observed for Waf {
         for state in &self.rules {
             state.book.finish(&format!("{}/{}", self.name, state.rule.name), findings);
         }
+        findings.used(Usage::new(&self.name, "waf.requests", self.book.looked_at(), "request"));
         let Tally { allowed, blocked, .. } = self.book.tally;
         findings.check(
             format!("requests of {}: looked at = allowed + blocked", self.name),

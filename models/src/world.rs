@@ -28,6 +28,7 @@ use crate::request::*;
 use crate::route53::Route53;
 use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
+use crate::usage;
 use crate::waf::Waf;
 use crate::{
     alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, global_accelerator, route53,
@@ -576,6 +577,7 @@ impl Models {
         let mut books = shared.observer.finish(now, &in_flight, in_flight_in_all, &mut findings);
         findings.tables.extend(self.canaries.beside_users(now, &books.routes, &books.downtime));
         books.series.extend(shared.metrics.into_series(architecture.run.duration));
+        usage::complete(&mut findings.usage, architecture, now);
         let batches = self.batches.map(|batches| batches.finish(now, &findings, books.batches, &books.downtime));
         Observations {
             replication,
@@ -589,6 +591,7 @@ impl Models {
             downtime: books.downtime,
             counters: findings.counters,
             tables: findings.tables,
+            usage: findings.usage,
             notes: architecture.notes.clone(),
             audit: Audit { checks: findings.checks },
             in_flight: books.in_flight,

@@ -8,7 +8,8 @@ use crate::compare::Comparison;
 use crate::find::Search;
 use crate::model::Report;
 
-/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv` and `junit.xml` into `dir`, which is made if need be. Each is first
+/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv`, `junit.xml`, and `cost.csv` where something is paid for, into
+/// `dir`, which is made if need be. Each is first
 /// written under a temporary name; only when all are on the disk do they get their names, so that a failure leaves neither
 /// halves nor a mixture with an earlier run's files.
 ///
@@ -16,16 +17,17 @@ use crate::model::Report;
 ///
 /// Whatever the file system reports; the temporary files are gone then.
 pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
-    write_files(
-        dir,
-        &[
-            ("report.json", report.to_json()),
-            ("report.html", report.to_html()),
-            ("timeseries.csv", report.timeseries_csv()),
-            ("events.csv", report.events_csv()),
-            ("junit.xml", report.to_junit()),
-        ],
-    )
+    let mut files = vec![
+        ("report.json", report.to_json()),
+        ("report.html", report.to_html()),
+        ("timeseries.csv", report.timeseries_csv()),
+        ("events.csv", report.events_csv()),
+        ("junit.xml", report.to_junit()),
+    ];
+    if report.bill.is_some() {
+        files.push(("cost.csv", report.cost_csv()));
+    }
+    write_files(dir, &files)
 }
 
 /// Writes `compare.json`, `compare.md` and `compare.html` into `dir` in the same way.

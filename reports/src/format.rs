@@ -18,6 +18,8 @@ pub(crate) enum Unit {
     Count,
     /// Bytes, shown in B, KB, MB, GB (of 1024).
     Bytes,
+    /// Dollars of the United States.
+    Dollars,
 }
 
 impl Unit {
@@ -31,6 +33,7 @@ impl Unit {
             "mean_wait" | "mean_sojourn" | "total_s" | "detection_s" | "propagation_s" | "residual_ttl_s" => {
                 Self::Seconds
             }
+            _ if path.starts_with("cost.") || last.ends_with("_usd") => Self::Dollars,
             _ if last.ends_with("_ratio") => Self::Share,
             _ if last.ends_with("_s") => Self::Seconds,
             "mean" | "p50" | "p90" | "p95" | "p99" | "p999" | "max" if has("latency") || has("latency_failed") => {
@@ -46,6 +49,7 @@ impl Unit {
             "share" => Self::Share,
             "bytes" => Self::Bytes,
             "s" => Self::Seconds,
+            "USD" => Self::Dollars,
             _ => Self::Count,
         }
     }
@@ -57,6 +61,7 @@ impl Unit {
             Self::Share => (100.0, "%"),
             Self::Rate => (1.0, "/s"),
             Self::Count => (1.0, ""),
+            Self::Dollars => (1.0, "USD"),
             Self::Bytes if size < 1024.0 => (1.0, "B"),
             Self::Bytes if size < 1_048_576.0 => (1.0 / 1024.0, "KB"),
             Self::Bytes if size < 1_073_741_824.0 => (1.0 / 1_048_576.0, "MB"),

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod compare;
+pub mod cost;
 mod csv;
 pub mod diff;
 mod estimate;
@@ -48,6 +49,8 @@ pub struct Experiment {
     pub confidence: f64,
     /// What the scenario expects.
     pub expectations: Vec<Expectation>,
+    /// By what its usage is charged.
+    pub pricing: cost::Pricing,
     /// How the warm-up was found, if it was not given.
     pub warm_up_found: Option<model::FoundWarmUp>,
     /// The precision that decided how many replications there are, if one did.

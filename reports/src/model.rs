@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::cost::CostReport;
 use crate::named::Named;
 
 /// Version of the shape of `report.json`. It changes when a field is renamed, removed or given another meaning, not when
@@ -221,6 +222,8 @@ pub struct Figures<F, L> {
     pub stations: Named<Station<F>>,
     /// Totals by subject and name.
     pub counters: Named<Named<F>>,
+    /// Dollars: `total_usd` and the like, and by part. Empty where nothing is paid for.
+    pub cost: Named<F>,
 }
 
 /// The whole report.
@@ -265,6 +268,8 @@ pub struct Report {
     pub figures: Figures<Estimate, LatencyEstimate>,
     /// Tables that services hand over, such as the most popular objects of a distribution.
     pub tables: Vec<TableReport>,
+    /// What the run costs, line by line; none where nothing is paid for.
+    pub bill: Option<CostReport>,
     /// Windows of downtime of replication 0, in order of time.
     pub downtime_windows: Vec<Window>,
     /// What happened when, in replication 0.

@@ -34,6 +34,7 @@ impl Report {
         page.downtime(self);
         page.stations(self);
         page.tables(self);
+        page.cost(self);
         page.footer(self);
         page.text
     }

@@ -17,6 +17,7 @@ pub mod library;
 pub(crate) mod nearest;
 mod overrides;
 mod pattern;
+pub mod prices;
 pub mod ranges;
 mod raw;
 pub mod replay;
@@ -43,6 +44,7 @@ use validate::{Check, validate};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use explain::{explain, schema};
 pub use nearest::advice;
+pub use prices::{Cost, Price};
 pub use validate::run::BASE;
 
 /// Largest scenario file, bytes.
@@ -112,6 +114,8 @@ pub struct Scenario {
     pub architecture: Architecture,
     /// What the results must be like.
     pub expectations: Vec<Expectation>,
+    /// What it costs by.
+    pub cost: Cost,
     /// The file's `[[variant]]`s, in its order.
     pub variants: Vec<Variant>,
     /// What is odd but not wrong, such as parts that no traffic reaches; each with file, line and column.
@@ -277,6 +281,7 @@ fn check(
                 confidence: document.run.confidence.value.0,
                 architecture: checked.architecture,
                 expectations: checked.expectations,
+                cost: checked.cost,
                 variants: document.variant.iter().map(variant).collect(),
                 warnings: warnings.collect(),
                 ranges,

@@ -4,7 +4,7 @@ use crate::digest::Digest;
 use crate::math::hash_str;
 use crate::observations::{
     ArrivalWindow, Audit, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, Observations, RouteObservations,
-    Series, StationObservations, Table,
+    Series, StationObservations, Table, Usage,
 };
 use crate::tally::Histogram;
 use crate::{SimDuration, SimTime};
@@ -42,8 +42,8 @@ macro_rules! fields {
 
 fields! {
     Observations {
-        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, counters, tables, notes, audit,
-        in_flight, batches, latency_by_arrival, customers, digest, events,
+        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, counters, tables, usage, notes,
+        audit, in_flight, batches, latency_by_arrival, customers, digest, events,
     }
     ArrivalWindow { count, latency_sum_nanos }
     RouteObservations { name, started, succeeded, failed, in_flight, attempts, latency, latency_failed }
@@ -56,6 +56,7 @@ fields! {
     DnsFailover { check, detected, served }
     Counter { subject, name, value }
     Table { title, rows_are, columns, rows, ranked }
+    Usage { subject, item, kind, part, quantity, unit, assumed }
     Audit { checks }
     AuditCheck { law, found, holds }
     Series { group, name, unit, bin, values }
@@ -83,6 +84,7 @@ words! {
     f64: |it| if it.is_nan() { f64::NAN.to_bits() } else { it.to_bits() };
     crate::observations::SeriesGroup: |it| *it as u64;
     crate::observations::LogKind: |it| *it as u64;
+    crate::observations::Part: |it| *it as u64;
 }
 
 impl Put for u128 {

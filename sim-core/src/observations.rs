@@ -31,6 +31,8 @@ pub struct Observations {
     pub counters: Vec<Counter>,
     /// Tables that a service hands over, such as its most popular objects.
     pub tables: Vec<Table>,
+    /// What was used of what is paid for, from the end of the warm-up on.
+    pub usage: Vec<Usage>,
     /// Assumptions and repairs the reader of a report must know ("one-second stamps were spread inside their second").
     pub notes: Vec<String>,
     /// The self-audit.
@@ -227,6 +229,76 @@ pub struct Counter {
     pub name: String,
     /// The total.
     pub value: f64,
+}
+
+/// So much of something that is paid for. What it costs is the reports' matter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// What used it, such as `ecs.web`.
+    pub subject: String,
+    /// What is paid for, as price lists name it, such as `fargate.vcpu`.
+    pub item: String,
+    /// Which kind of it, where kinds differ in price, such as `t3.micro`; may be empty.
+    pub kind: String,
+    /// Which part of it.
+    pub part: Part,
+    /// How much.
+    pub quantity: f64,
+    /// Of what, such as `vCPU-hour`.
+    pub unit: String,
+    /// What had to be assumed, in words; may be empty.
+    pub assumed: String,
+}
+
+impl Usage {
+    /// The plain use of something that has no kinds.
+    #[must_use]
+    pub fn new(subject: &str, item: &str, quantity: f64, unit: &str) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            item: item.to_owned(),
+            kind: String::new(),
+            part: Part::Planned,
+            quantity,
+            unit: unit.to_owned(),
+            assumed: String::new(),
+        }
+    }
+    /// The same of a kind.
+    #[must_use]
+    pub fn of_kind(self, kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), ..self }
+    }
+    /// The same as a part of the whole.
+    #[must_use]
+    pub fn part(self, part: Part) -> Self {
+        Self { part, ..self }
+    }
+    /// The same, with what had to be assumed.
+    #[must_use]
+    pub fn assuming(self, assumed: impl Into<String>) -> Self {
+        Self { assumed: assumed.into(), ..self }
+    }
+}
+
+/// Which part of what was used: as planned, or beyond that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// No more than the scenario asked for from the start.
+    Planned,
+    /// What scaling asked for beyond that.
+    Scaled,
+    /// Beyond what was asked for, while a deployment was under way.
+    Deployment,
+    /// Beyond what was asked for at other times: what is being replaced or drained, or kept ready.
+    Spare,
+    /// Nothing that ran: up to the shortest time that is charged for.
+    Minimum,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Planned, Self::Scaled, Self::Deployment, Self::Spare, Self::Minimum];
 }
 
 /// A table of figures by name.

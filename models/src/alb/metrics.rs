@@ -4,6 +4,7 @@
 //! missing datapoint, not a 0, and so is a minute without requests.
 
 use sim_core::SimTime;
+use sim_core::observations::Usage;
 use sim_core::tally::Histogram;
 
 use super::group::{Answers, Group};
@@ -12,6 +13,7 @@ use super::{Algorithm, Kind, Settings, units};
 use crate::cloudwatch::{self, Metrics, PERIOD, StatisticSet};
 use crate::ids::*;
 use crate::observer::Findings;
+use crate::usage::DATA_OUT;
 use crate::world::Cx;
 
 /// What is counted for a whole load balancer.
@@ -97,6 +99,7 @@ pub(super) struct Counts {
     /// LCU minutes since the start of the run, and before the warm-up was over.
     unit_minutes: f64,
     unit_minutes_at_warm_up: f64,
+    bill: units::Bill,
     zones: Vec<ZoneCounts>,
 }
 
@@ -164,6 +167,7 @@ impl Counts {
             of_requests,
             unit_minutes: 0.0,
             unit_minutes_at_warm_up: 0.0,
+            bill: units::Bill::new(kind == Kind::Network),
             zones,
         }
     }
@@ -241,8 +245,9 @@ impl Counts {
             }
         }
         gauge(self.active, active as f64);
-        let Some(of_requests) = self.of_requests else { return };
         let (new, bytes) = (in_period[Count::NewConnection as usize], in_period[Count::ProcessedBytes as usize]);
+        self.bill.minute([new, active, bytes, evaluations]);
+        let Some(of_requests) = self.of_requests else { return };
         let consumed = units::consumed(new, active, bytes, evaluations);
         self.unit_minutes += consumed;
         gauge(of_requests.rule_evaluations, evaluations as f64);
@@ -273,6 +278,17 @@ impl Counts {
     pub(super) fn forget(&mut self) {
         self.at_warm_up = self.since_start;
         self.unit_minutes_at_warm_up = self.unit_minutes;
+        self.bill.forget();
+    }
+
+    /// Hands over what is paid for.
+    fn paid_for(&self, name: &str, findings: &mut Findings) {
+        let item = if self.of_requests.is_some() { "alb.lcu" } else { "nlb.lcu" };
+        let assumed = "of each hour the largest dimension's mean; clients keep one connection each";
+        findings.used(Usage::new(name, item, self.bill.hours(), "LCU-hour").assuming(assumed));
+        let at = Count::ProcessedBytes as usize;
+        let gigabytes = (self.since_start[at] - self.at_warm_up[at]) as f64 / 1e9;
+        findings.used(Usage::new(name, DATA_OUT, gigabytes, "GB").assuming("answers' bodies; to viewers outside of AWS"));
     }
 
     /// Hands over the totals.
@@ -282,6 +298,7 @@ impl Counts {
                 findings.count(name, count, (total - before) as f64);
             }
         }
+        self.paid_for(name, findings);
         if self.of_requests.is_some() {
             findings.count(name, "LCU-hours", (self.unit_minutes - self.unit_minutes_at_warm_up) / 60.0);
             // There is no limit of connections that could be reached; said, because AWS's list has it.

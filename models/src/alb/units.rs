@@ -21,6 +21,56 @@ pub(super) fn consumed(new_connections: u64, active: u64, bytes: u64, evaluation
     dimensions.into_iter().fold(0.0, f64::max)
 }
 
+/// Capacity units as they are billed: of each hour the largest dimension's mean (Elastic Load Balancing pricing). The last hour may be
+/// a part of one.
+#[derive(Debug)]
+pub(super) struct Bill {
+    /// What a unit has of each dimension: new connections and active ones a minute, bytes an hour, rule evaluations a minute.
+    unit: [f64; 4],
+    /// Unit minutes of each dimension in this hour.
+    hour: [f64; 4],
+    minutes: u32,
+    /// Unit minutes of the hours before.
+    charged: f64,
+}
+
+impl Bill {
+    /// Of an Application Load Balancer, or of a Network Load Balancer with TCP: 800 new flows a second, 100,000 active, 1 GB an hour.
+    pub(super) fn new(network: bool) -> Self {
+        let unit = if network {
+            [800.0 * 60.0, 100_000.0, 1e9 / 60.0, f64::INFINITY]
+        } else {
+            [25.0 * 60.0, 3000.0, 1e9 / 60.0, 1000.0 * 60.0]
+        };
+        Self { unit, hour: [0.0; 4], minutes: 0, charged: 0.0 }
+    }
+
+    /// A minute is over.
+    pub(super) fn minute(&mut self, amounts: [u64; 4]) {
+        for ((sum, amount), unit) in self.hour.iter_mut().zip(amounts).zip(self.unit) {
+            *sum += amount as f64 / unit;
+        }
+        self.minutes += 1;
+        if self.minutes == 60 {
+            *self = Self { unit: self.unit, hour: [0.0; 4], minutes: 0, charged: self.minutes_charged() };
+        }
+    }
+
+    fn minutes_charged(&self) -> f64 {
+        self.charged + self.hour.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// Counting begins.
+    pub(super) fn forget(&mut self) {
+        *self = Self { unit: self.unit, hour: [0.0; 4], minutes: 0, charged: 0.0 };
+    }
+
+    /// Units times hours since then.
+    pub(super) fn hours(&self) -> f64 {
+        self.minutes_charged() / 60.0
+    }
+}
+
 /// A client's connection, in seconds from 1.
 #[derive(Clone, Copy, Debug, Default)]
 struct Connection {
@@ -92,6 +142,23 @@ mod tests {
         assert!((consumed(0, 0, 50_000_000, 0) - 3.0).abs() < 1e-12);
         assert_eq!(consumed(0, 0, 0, 240_000), 4.0);
         assert_eq!(consumed(3000, 0, 0, 0), 2.0);
+    }
+
+    #[test]
+    fn an_hour_is_billed_by_the_dimension_that_is_largest_over_it() {
+        let mut bill = Bill::new(false);
+        // Half an hour of 100 new connections a second (4 units), half an hour of 3 GB an hour (3 units): the means are 2 and 1.5.
+        (0..30).for_each(|_| bill.minute([100 * 60, 0, 0, 0]));
+        (0..30).for_each(|_| bill.minute([0, 0, 50_000_000, 0]));
+        assert!((bill.hours() - 2.0).abs() < 1e-9, "{}", bill.hours());
+        // The next hour is one of its own.
+        (0..30).for_each(|_| bill.minute([0, 6000, 0, 0]));
+        assert!((bill.hours() - 3.0).abs() < 1e-9, "{}", bill.hours());
+        bill.forget();
+        assert_eq!(bill.hours(), 0.0);
+        let mut flows = Bill::new(true);
+        (0..60).for_each(|_| flows.minute([1600 * 60, 0, 0, 1_000_000]));
+        assert!((flows.hours() - 2.0).abs() < 1e-9, "{}", flows.hours());
     }
 
     #[test]

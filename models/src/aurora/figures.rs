@@ -13,6 +13,10 @@ pub(super) struct Books {
     /// Answers by cause to callers who waited for them; and to those who did not; since the warm-up.
     by_cause: [u64; Cause::COUNT],
     too_late: u64,
+    /// Pages read from storage, and writes, since the warm-up; and when that was over.
+    pub(super) pages_read: u64,
+    pub(super) writes: u64,
+    pub(super) counted_from: SimTime,
     /// Failovers begun before the warm-up was over.
     failovers_before: u64,
 }
@@ -72,7 +76,9 @@ impl Observed for Aurora {
         }
         self.lag.reset();
         let Books { offered, answered, .. } = self.books;
-        self.books = Books { offered, answered, failovers_before: self.roles.failovers, ..Books::default() };
+        let failovers_before = self.roles.failovers;
+        self.books = Books { offered, answered, failovers_before, counted_from: now, ..Books::default() };
+        self.servers.iter_mut().for_each(|server| server.forget_bill(now));
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut Figures) {
@@ -109,6 +115,7 @@ impl Observed for Aurora {
             format!("{} in all", self.connections.len()),
         );
         self.count(findings);
+        self.paid_for(now, findings);
     }
 }
 

@@ -18,6 +18,7 @@ mod serverless;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod volume;
 
 use sim_core::observations::LogKind;
@@ -111,6 +112,7 @@ pub struct Aurora {
     pools: Vec<Pools>,
     proxy: Option<FrontDesk>,
     plan: plan::Plan,
+    billing: Billing,
     books: Books,
 }
 
@@ -148,6 +150,7 @@ impl Aurora {
             pools,
             proxy: None,
             plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
+            billing: settings.billing,
             books: Books::default(),
             name,
         };
@@ -364,6 +367,7 @@ impl Aurora {
             if misses > 0 {
                 wait += self.buffer_cache.miss_time.sample_duration(&mut draws).times(misses.into());
             }
+            self.books.pages_read += u64::from(misses);
             if let Some(disk) = &mut server.disk {
                 // Pages that are written go to the volume too.
                 let ios = misses + if statement.write { statement.pages } else { 0 };
@@ -390,6 +394,7 @@ impl Aurora {
         self.servers[wire.server as usize].answered += 1;
         if self.statements[cx.request(key).operation as usize].write {
             self.lag.commit(cx.now());
+            self.books.writes += 1;
         }
         if wire.pool.is_proxys() {
             return self.answered_to_proxy(connection, partner, cx);

@@ -6,6 +6,7 @@ use sim_core::random::Source;
 use sim_core::station::ProcessorSharing;
 use sim_core::tally::StationTally;
 
+use super::usage::Bill;
 use super::volume::Disk;
 use super::*;
 use crate::cloudwatch::{self, PERIOD};
@@ -60,6 +61,8 @@ pub(super) struct Server {
     pub(super) opened: u64,
     pub(super) refused: u64,
     pub(super) cpu: ProcessorSharing<Key>,
+    /// What it is paid for.
+    pub(super) bill: Bill,
     /// Queries that use CPU.
     pub(super) tally: StationTally,
     /// When the event for the next completion is due, and its number.
@@ -120,6 +123,7 @@ impl Server {
             most_connections: 0,
             opened: 0,
             refused: 0,
+            bill: Bill::default(),
             cpu: ProcessorSharing::new(instance.class.vcpu),
             tally: StationTally::shared(instance.class.vcpu),
             expected: None,
@@ -172,6 +176,7 @@ impl Server {
     /// It is back, as what it is to be.
     pub(super) fn return_at(&mut self, now: SimTime) {
         if let Some(class) = self.returns_as.take() {
+            self.settle_bill(now);
             self.class = class;
             self.cpu.set_cores(now, self.class.vcpu);
         }
@@ -184,6 +189,7 @@ impl Server {
 
     /// From `now` on it has this capacity.
     pub(super) fn set_capacity(&mut self, now: SimTime, acu: f64) {
+        self.settle_bill(now);
         self.acu = Some(acu);
         self.class.vcpu = acu / ACU_PER_VCPU;
         self.cpu.set_cores(now, self.class.vcpu);

@@ -39,6 +39,25 @@ pub struct Settings {
     pub serverless: Option<Serverless>,
     /// What is planned, in order of time.
     pub changes: Vec<Planned>,
+    /// What it is charged by.
+    pub billing: Billing,
+}
+
+/// What a database is charged by: items of price lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Billing {
+    /// An hour of an instance; its kind is the class, behind the engine where that matters.
+    pub instance: &'static str,
+    /// An hour of an ACU.
+    pub acu: &'static str,
+    /// The engine, where prices differ by it; else empty.
+    pub engine: &'static str,
+    /// A GB of storage for a month, and its kind.
+    pub storage: (&'static str, &'static str),
+    /// How much storage there is, GB, and how often it is paid for; none: nobody says.
+    pub gigabytes: Option<f64>,
+    /// An I/O request, where they are charged.
+    pub io: Option<&'static str>,
 }
 
 /// An instance.

@@ -98,6 +98,7 @@ fn settings() -> Settings {
         volume: None,
         serverless: None,
         changes: Vec::new(),
+        billing: Billing { instance: "aurora.instance", acu: "aurora.acu", ..Billing::default() },
     }
 }
 

@@ -23,6 +23,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod ttl;
+mod usage;
 
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ impl CloudFront {
         let http_shares: Vec<f64> = architecture.traffic.iter().map(|source| source.http_share).collect();
         let plain_http = http_shares.iter().any(|&share| share > 0.0);
         let many = settings.behaviors.len() > 1;
-        let books = Books::new(&name, architecture, cx);
+        let books = Books::new(&name, settings.edges.len(), architecture, cx);
         Self {
             id,
             behaviors: settings
@@ -524,14 +525,16 @@ impl CloudFront {
             if failed {
                 answer = Answer::new(Answer::NOT_REUSED, 0, Outcome::failed(503, Cause::EdgeFunction));
             }
-            self.books.answered(request, answer, source);
+            let edge = self.edge_of_place[request.place.index()];
+            self.books.answered(request, edge, answer, source);
             self.behaviors[behavior].tally.count(answer, source);
             self.books.after_edge += 1;
             give(request, answer);
             request.outcome = answer.outcome;
             return cx.kernel.schedule_in(time, self.event(Event::ToViewer(key)));
         }
-        self.books.answered(request, answer, source);
+        let edge = self.edge_of_place[request.place.index()];
+        self.books.answered(request, edge, answer, source);
         self.behaviors[behavior].tally.count(answer, source);
         give(request, answer);
         cx.reply(key, answer.outcome);

@@ -5,6 +5,7 @@ use sim_core::observations::Table;
 
 use super::layer::Answer;
 use super::popular::Popular;
+use super::usage::{self, Beside, Served};
 use super::{Cache, CloudFront};
 use crate::architecture::Architecture;
 use crate::cloudwatch;
@@ -164,6 +165,9 @@ pub(super) struct Books {
     /// Size of the body of a request, by route, where any has one.
     upload_bytes: Vec<u32>,
     popular: Popular,
+    /// What viewers got from each edge location, and before the warm-up was over.
+    served: Vec<Served>,
+    served_before: Vec<Served>,
     /// Answers with a trip to the origin in the present period, and the time they took, seconds.
     origin_answers: u64,
     origin_seconds: f64,
@@ -206,7 +210,7 @@ struct Metrics {
 }
 
 impl Books {
-    pub(super) fn new(name: &str, architecture: &Architecture, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(name: &str, edges: usize, architecture: &Architecture, cx: &mut Cx<'_>) -> Self {
         let mut metric = |metric: &str, unit: &'static str| {
             cx.shared.metrics.register(format!("AWS/CloudFront {metric} {name}"), unit)
         };
@@ -237,6 +241,8 @@ impl Books {
             statuses: [0; METRIC_STATUSES.len()],
             upload_bytes,
             popular: Popular::new(architecture),
+            served: vec![Served::default(); edges],
+            served_before: vec![Served::default(); edges],
             origin_answers: 0,
             origin_seconds: 0.0,
             at_period: Seen::default(),
@@ -257,8 +263,11 @@ impl Books {
 
     /// A viewer's request is answered.
     #[inline]
-    pub(super) fn answered(&mut self, request: &Request, answer: Answer, source: Source) {
+    pub(super) fn answered(&mut self, request: &Request, edge: u16, answer: Answer, source: Source) {
         self.answers += 1;
+        let served = &mut self.served[edge as usize];
+        served.requests += 1;
+        served.bytes += u64::from(answer.bytes);
         if !self.upload_bytes.is_empty() && !request.method.is_cacheable() {
             self.uploaded += u64::from(self.upload_bytes[request.route.index()]);
         }
@@ -347,6 +356,7 @@ impl Observed for CloudFront {
         self.behaviors.iter_mut().for_each(|behavior| behavior.at_warm_up = behavior.tally);
         self.caches.iter_mut().for_each(|cache| cache.layer.evictions_before = cache.layer.evictions);
         self.books.popular.forget();
+        self.books.served_before.clone_from(&self.books.served);
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut Figures) {
@@ -399,6 +409,7 @@ impl Observed for CloudFront {
                 count_answers(&subject, &tally, findings);
             }
         }
+        self.paid_for(&seen, findings);
         findings.tables.push(self.statistics(&tally));
         findings.tables.push(self.locations());
         findings.tables.extend(self.books.popular.table(name));
@@ -407,6 +418,23 @@ impl Observed for CloudFront {
 }
 
 impl CloudFront {
+    /// Hands over what is paid for.
+    fn paid_for(&self, seen: &Seen, findings: &mut Findings) {
+        let (books, before) = (&self.books, &self.books.at_warm_up);
+        let since = |(now, before): (&Served, &Served)| Served {
+            requests: now.requests - before.requests,
+            bytes: now.bytes - before.bytes,
+        };
+        let served: Vec<Served> = books.served.iter().zip(&books.served_before).map(since).collect();
+        let beside = Beside {
+            redirects: seen.redirects - before.redirects,
+            uploaded: seen.uploaded - before.uploaded,
+            invalidations: seen.invalidations - before.invalidations,
+        };
+        let edges = self.caches.iter().take(usize::from(self.edges)).map(|cache| cache.name.as_str());
+        usage::of(&self.name, edges, &served, &beside, findings);
+    }
+
     /// What its caches hold, by place.
     fn locations(&self) -> Table {
         let columns = [("copies", "count"), ("bytes", "bytes"), ("of capacity", "share"), ("evictions", "count")];

@@ -21,7 +21,7 @@ pub(super) struct Books {
     /// Throttled operations since the warm-up, by [`Limit::ALL`].
     throttled: [u64; Limit::ALL.len()],
     /// When the warm-up was over.
-    counted_from: SimTime,
+    pub(super) counted_from: SimTime,
     /// Units consumed since then, by partition and [`Kind`].
     consumed: Vec<[f64; 2]>,
     /// Units consumed and the most that one operation cost, by [`Kind`], since the start of the run.
@@ -170,6 +170,7 @@ impl Observed for Table {
             );
         }
         self.count(findings);
+        self.paid_for(now, findings);
     }
 }
 

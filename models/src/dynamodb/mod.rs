@@ -6,6 +6,7 @@
 mod capacity;
 mod figures;
 mod keys;
+mod usage;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +80,7 @@ pub struct Table {
     id: DynamoDbId,
     name: String,
     latency: Distribution,
+    size_gb: f64,
     operations: Vec<Operation>,
     /// By operation.
     keys: Vec<Keys>,
@@ -102,6 +104,7 @@ impl Table {
         Self {
             id,
             latency: settings.latency.clone(),
+            size_gb: settings.size_gb,
             operations: settings.operations.clone(),
             keys: settings.operations.iter().map(keys).collect(),
             capacity,

@@ -157,6 +157,7 @@ impl Observed for Group {
     fn warm_up_over(&mut self, now: SimTime) {
         self.engine.warm_up_over(&self.instances, now);
         self.figures.charged_at_warm_up = self.charged_in_all();
+        self.meters.iter_mut().for_each(|(_, meter)| meter.reset(now));
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut observer::Figures) {
@@ -173,10 +174,11 @@ impl Observed for Group {
         for at in 0..self.order.len() {
             self.settle_credits(self.order[at], now);
         }
+        let charged = self.charged_in_all() - self.figures.charged_at_warm_up;
         if self.figures.credits.is_some() {
-            let charged = self.charged_in_all() - self.figures.charged_at_warm_up;
             findings.count(&self.name, "CPUSurplusCreditsCharged", charged);
         }
+        self.paid_for(charged, now, findings);
         self.engine.finish(&self.instances, now, findings);
     }
 }

@@ -8,6 +8,7 @@ impl Group {
     /// A scaling decision, or somebody's: `SetDesiredCapacity`.
     pub fn set_desired_capacity(&mut self, desired: u32, cx: &mut Cx<'_>) {
         self.desired = desired.clamp(self.settings.min_size, self.settings.max_size);
+        self.meters.iter_mut().for_each(|(_, meter)| meter.want(cx.now(), self.desired));
         cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
     }
 

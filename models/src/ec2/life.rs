@@ -20,6 +20,8 @@ impl Group {
             epoch: 0,
             prepared: false,
             launched: now,
+            charged_from: None,
+            meter: self.latest_meter(),
             in_service_since: now,
             warm_from: now,
             registered: false,
@@ -59,6 +61,7 @@ impl Group {
             return;
         }
         self.settle_credits(key, cx.now());
+        self.charge_from_now(key, cx.now());
         let hibernated = self.settings.warm_pool.is_some_and(|pool| pool.state == PoolState::Hibernated);
         let instance = &mut self.instances[key];
         instance.power = Power::Booting;
@@ -246,6 +249,7 @@ impl Group {
     pub(super) fn cut_power(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.settle_credits(key, now);
+        self.charge_until_now(key, now);
         let vcpu = self.instances[key].process.vcpu();
         let fresh = self.engine.process(vcpu, self.program());
         let instance = &mut self.instances[key];
@@ -271,6 +275,7 @@ impl Group {
     pub(super) fn gone(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.settle_credits(key, now);
+        self.charge_until_now(key, now);
         let Some(instance) = self.instances.remove(key) else { return };
         self.order.retain(|&live| live != key);
         if let Some(credits) = &mut instance.credits {

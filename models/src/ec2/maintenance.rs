@@ -43,6 +43,7 @@ impl Group {
             self.vcpu = new.vcpu;
             self.template += 1;
             self.settings.credits = *account;
+            self.becomes(new, cx.now());
         }
         let what = match &plan.kind {
             MaintenanceKind::Retirement => "retirement of hosts".to_owned(),
@@ -102,11 +103,12 @@ impl Group {
         }
         let fresh = self.engine.process(self.vcpu, self.program());
         let account = self.settings.credits;
-        let now = cx.now();
+        let (now, meter) = (cx.now(), self.latest_meter());
         let instance = &mut self.instances[key];
         instance.process = fresh;
         if instance.template != self.template {
             instance.template = self.template;
+            instance.meter = meter;
             instance.credits = account.map(|account| account.open(now, true));
         }
         (instance.impaired, instance.impaired_since) = (None, None);

@@ -12,6 +12,7 @@ mod figures;
 mod group;
 mod life;
 mod maintenance;
+mod usage;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use crate::compute::{self, Capacity, Engine, Handler, Host, Process, Program, Wo
 use crate::ids::*;
 use crate::request::*;
 use crate::timeline::{FaultAction, InstanceFault};
+use crate::usage::Meter;
 use crate::world::{self, Control, Cx};
 pub use maintenance::{Maintenance, MaintenanceKind};
 
@@ -247,6 +249,9 @@ struct Instance {
     /// Whether its user data has run.
     prepared: bool,
     launched: SimTime,
+    /// Since when it is paid for; none while it is stopped. And the number of the meter for its type.
+    charged_from: Option<SimTime>,
+    meter: u16,
     in_service_since: SimTime,
     /// In the group's metrics from then on.
     warm_from: SimTime,
@@ -315,6 +320,8 @@ pub struct Group {
     /// Credits charged to instances that are gone.
     charged: f64,
     works: maintenance::Works,
+    /// Running time of instances, by the types they had, the first first.
+    meters: Vec<(String, Meter)>,
     /// The instance launched last to even out the zones.
     rebalancing: Option<TaskKey>,
     figures: figures::Figures,
@@ -346,6 +353,7 @@ impl Group {
             vcpu: settings.instance_type.vcpu,
             charged: 0.0,
             works: maintenance::Works::default(),
+            meters: vec![(settings.instance_type.name.clone(), Meter::new(settings.desired_capacity))],
             rebalancing: None,
             figures,
             settings: settings.clone(),
@@ -360,6 +368,7 @@ impl Group {
             let key = self.new_instance(Life::InService, cx);
             let instance = &mut self.instances[key];
             (instance.power, instance.prepared, instance.healthy) = (Power::Up, true, true);
+            self.charge_from_now(key, now);
             self.register(key, cx);
             self.mind_credits(key, cx);
         }
@@ -369,6 +378,9 @@ impl Group {
             let instance = &mut self.instances[key];
             instance.prepared = true;
             instance.power = if running { Power::Up } else { Power::Off };
+            if running {
+                self.charge_from_now(key, now);
+            }
         }
         self.engine.count_servers(&self.instances, now);
         cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));

@@ -11,6 +11,8 @@ pub struct ContainerInstances {
     pub vcpu: f64,
     /// Memory of one for tasks, bytes.
     pub memory: f64,
+    /// Its type, as far as it has to be paid for; may be empty.
+    pub instance_type: String,
     /// `placementStrategy`, in order.
     pub strategies: Vec<Placement>,
 }
@@ -52,6 +54,8 @@ pub(super) struct Places {
     memory: f64,
     /// It has been said that a task cannot be placed.
     pub(super) told: bool,
+    /// How many there are over time.
+    active: Level,
 }
 
 impl Places {
@@ -66,7 +70,10 @@ impl Places {
             tasks: 0,
             cached: false,
         };
+        let mut active = Level::new();
+        active.set(SimTime::ZERO, settings.count.into());
         Self {
+            active,
             places: (0..settings.count).map(place).collect(),
             strategies: settings.strategies.clone(),
             vcpu: task.vcpu,
@@ -142,19 +149,29 @@ impl Places {
     }
 
     /// An instance takes tasks from now on, or does not. One that comes back has no image.
-    pub(super) fn set_active(&mut self, place: u16, active: bool) {
+    pub(super) fn set_active(&mut self, now: SimTime, place: u16, active: bool) {
         let place = &mut self.places[place as usize];
+        self.active.add(now, i64::from(active) - i64::from(place.active));
         (place.active, place.cached) = (active, false);
         self.told = false;
     }
 
+    /// Time of all of them while they were there.
+    pub(super) fn active_time(&self, now: SimTime) -> SimDuration {
+        SimDuration::from_nanos(self.active.integral(now) as u64)
+    }
+    /// Counting that begins.
+    pub(super) fn forget_active_time(&mut self, now: SimTime) {
+        self.active.reset(now);
+    }
+
     /// All that take none at present come back.
-    pub(super) fn restore(&mut self) {
+    pub(super) fn restore(&mut self, now: SimTime) {
         (0..self.places.len() as u16)
             .filter(|&n| !self.places[n as usize].active)
             .collect::<Vec<_>>()
             .into_iter()
-            .for_each(|n| self.set_active(n, true));
+            .for_each(|n| self.set_active(now, n, true));
     }
 }
 
@@ -166,7 +183,9 @@ mod tests {
 
     /// Six instances in three zones, of 4 vCPU and 8 GB; tasks of 1 vCPU and 1 GB.
     fn places(strategies: &[Placement]) -> Places {
-        let settings = ContainerInstances { count: 6, vcpu: 4.0, memory: 8.0, strategies: strategies.to_vec() };
+        let instance_type = "m5.xlarge".to_owned();
+        let settings =
+            ContainerInstances { count: 6, vcpu: 4.0, memory: 8.0, instance_type, strategies: strategies.to_vec() };
         let memory = Memory { limit: 1.0, base: 0.0, per_request: 0.0, leak_per_request: 0.0 };
         let task =
             Task { vcpu: 1.0, workers: 1, backlog: None, concurrency: Concurrency::Threaded, memory: Some(memory) };
@@ -202,7 +221,7 @@ mod tests {
         assert_eq!(all.iter().filter(|place| place.is_some()).count(), 24, "6 x 4 vCPU");
         places.free(3);
         assert_eq!(places.place(&mut draws), Some(3));
-        places.set_active(3, false);
+        places.set_active(SimTime::ZERO, 3, false);
         places.free(3);
         assert_eq!(places.place(&mut draws), None, "no room on the others");
     }

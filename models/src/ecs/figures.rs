@@ -62,6 +62,10 @@ impl Observed for Ecs {
 
     fn warm_up_over(&mut self, now: SimTime) {
         self.engine.warm_up_over(&self.tasks, now);
+        self.meter.reset(now);
+        if let Some(places) = &mut self.places {
+            places.forget_active_time(now);
+        }
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut observer::Figures) {
@@ -83,5 +87,6 @@ impl Observed for Ecs {
         }
         self.engine.finish(&self.tasks, now, findings);
         self.report_deployments(now, findings);
+        self.paid_for(now, findings);
     }
 }

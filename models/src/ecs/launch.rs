@@ -128,6 +128,7 @@ impl Ecs {
     pub(super) fn provisioned(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         if let Some(task) = self.tasks.get(key).filter(|task| task.state == State::Pending) {
             self.log_state(task.number, "PENDING", cx);
+            self.charge_from_now(key, cx.now());
         }
     }
 
@@ -158,11 +159,11 @@ impl Ecs {
     ) {
         let Some(places) = &mut self.places else { return };
         if !begins {
-            return places.restore();
+            return places.restore(cx.now());
         }
         for place in places.struck(zone, count) {
             if let Some(places) = &mut self.places {
-                places.set_active(place, false);
+                places.set_active(cx.kernel.now(), place, false);
             }
             let on_it = |key: &TaskKey| self.tasks[*key].place == Some(place);
             let tasks: Vec<TaskKey> = self.order.iter().copied().filter(on_it).collect();

@@ -7,6 +7,7 @@ mod figures;
 mod launch;
 mod rollout;
 mod scheduler;
+mod usage;
 mod watch;
 
 use sim_core::distribution::Distribution;
@@ -27,6 +28,7 @@ use crate::ids::*;
 use crate::observer::{self, Findings};
 use crate::request::*;
 use crate::timeline::FaultAction;
+use crate::usage::Meter;
 use crate::world::{self, Control, Cx};
 
 /// A service.
@@ -144,6 +146,8 @@ struct TaskInstance {
     container: checks::Container,
     failed_checks: u32,
     running_since: SimTime,
+    /// Since when it is paid for.
+    charged_from: Option<SimTime>,
     /// What works on requests.
     process: Process,
     /// Which of the service's target groups it is registered with.
@@ -214,6 +218,8 @@ pub struct Ecs {
     /// Tasks there are, in whatever state, and tasks there should be.
     extant: Level,
     wanted: Level,
+    /// What of it is paid for.
+    meter: Meter,
     figures: figures::Figures,
 }
 
@@ -259,6 +265,7 @@ impl Ecs {
             fates: cx.shared.streams.key(&name, "fates of tasks"),
             extant: Level::new(),
             wanted: Level::new(),
+            meter: Meter::new(settings.desired_count),
             figures: figures::Figures::new(&name, settings, desired_figure, cx),
             settings: settings.clone(),
             name,
@@ -277,6 +284,7 @@ impl Ecs {
             let task_now = &mut self.tasks[task];
             (task_now.target_healthy, task_now.container) = (true, checks::Container::Healthy);
             task_now.judge(self.settings.container_check.is_some());
+            self.charge_from_now(task, cx.now());
             self.begin_checks(task, cx);
             self.register(task, cx);
         }

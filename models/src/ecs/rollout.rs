@@ -144,6 +144,7 @@ impl Ecs {
         self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
         cx.control(Control::Deploying(Scalable::Ecs(self.id), true));
         cx.shared.observer.deploying(cx.kernel.now(), true);
+        self.meter.deploying(cx.now(), true);
         self.note_in_service(cx.now());
         match &deployment.strategy {
             Strategy::Rolling => self.primary = revision,
@@ -503,6 +504,7 @@ impl Ecs {
         let now = cx.now();
         cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
         cx.shared.observer.deploying(now, false);
+        self.meter.deploying(now, false);
         cx.control(Control::Deploying(Scalable::Ecs(self.id), false));
         self.book = self.book_at(now);
     }
@@ -530,7 +532,6 @@ impl Ecs {
         }
         let book = self.book_at(now);
         let task_hours = book.extra as f64 / 3.6e12;
-        let task_price = self.settings.task.vcpu * FARGATE_VCPU_HOUR + self.settings.task.gigabytes() * FARGATE_GB_HOUR;
         let came = 1..self.revisions.len() as u16;
         let (served, errors) = came
             .map(|number| self.engine.answered(number))
@@ -543,22 +544,10 @@ impl Ecs {
             ("duration_s", book.duration.as_secs_f64()),
             ("in_service_minimum", book.least.map_or(f64::NAN, f64::from)),
             ("extra_task_hours", task_hours),
-            ("extra_cost_usd", task_hours * task_price),
             ("new_revision_requests", served as f64),
             ("new_revision_errors", errors as f64),
         ] {
             findings.count(observer::DEPLOYMENTS, name, value);
         }
-    }
-}
-
-/// Dollars an hour of Fargate in us-east-1, x86: a vCPU, and a GB (AWS Fargate pricing, July 2025).
-const FARGATE_VCPU_HOUR: f64 = 0.040_48;
-const FARGATE_GB_HOUR: f64 = 0.004_445;
-
-impl Task {
-    /// Memory that is paid for: without a limit 2 GB a vCPU, the least that Fargate has (assumption).
-    fn gigabytes(&self) -> f64 {
-        self.memory.map_or(2.0 * self.vcpu, |memory| memory.limit / f64::from(1 << 30))
     }
 }

@@ -59,6 +59,7 @@ impl Ecs {
             container: checks::Container::Unknown,
             failed_checks: 0,
             running_since: cx.now(),
+            charged_from: None,
             process,
             group,
             registered: false,
@@ -244,6 +245,9 @@ impl Ecs {
         let now = cx.now();
         self.order.retain(|&live| live != key);
         self.extant.add(now, -1);
+        if let Some(since) = task.charged_from {
+            self.meter.stop(now, since);
+        }
         if let (Some(places), Some(place)) = (&mut self.places, task.place) {
             places.free(place);
         }
@@ -404,6 +408,7 @@ impl Ecs {
         if desired != self.desired {
             self.desired = desired;
             self.wanted.set(cx.now(), desired.into());
+            self.meter.want(cx.now(), desired);
             cx.control(Control::DesiredCount(Scalable::Ecs(self.id), desired));
         }
     }

@@ -16,6 +16,7 @@
 mod caches;
 mod health;
 mod selection;
+mod usage;
 #[cfg(test)]
 mod tests;
 
@@ -275,6 +276,8 @@ struct Tally {
     client_hits: u64,
     resolver_hits: u64,
     authoritative: u64,
+    /// Those by what they are charged as.
+    billed: usage::Billed,
 }
 
 /// Route 53 and the caches in front of it.
@@ -294,6 +297,8 @@ pub struct Route53 {
     change_propagation: SimDuration,
     checks: Checks,
     tally: Tally,
+    /// What queries of each record are charged as.
+    billed_as: Vec<u8>,
 }
 
 impl Route53 {
@@ -328,6 +333,7 @@ impl Route53 {
             change_propagation: settings.change_propagation,
             checks,
             tally: Tally::default(),
+            billed_as: settings.records.iter().map(usage::billed_as).collect(),
             zone,
         }
     }
@@ -414,6 +420,7 @@ impl Route53 {
 
     fn authoritative(&mut self, record: RecordId, key: RequestKey, cx: &mut Cx<'_>) {
         self.tally.authoritative += 1;
+        self.tally.billed[self.billed_as[record.index()] as usize] += 1;
         let resolver = self.resolver_of(key, cx);
         let place = self.resolvers.place_of(resolver);
         let number = self.resolvers.next_query(record, resolver);
@@ -430,6 +437,7 @@ impl Route53 {
             return self.after(self.to_servers, answer, cx);
         }
         self.tally.authoritative += u64::from(cnames);
+        self.tally.billed[usage::STANDARD as usize] += u64::from(cnames);
         let half = SimDuration::from_nanos(self.authoritative_rtt.as_nanos() / 2);
         let wait = self.authoritative_rtt.times(u64::from(cnames)) + half;
         cx.kernel.schedule_in(wait, world::Event::Route53(answer));
@@ -487,6 +495,7 @@ impl Observed for Route53 {
             findings.count("route53", "answers from resolver caches", self.tally.resolver_hits as f64);
             findings.count("route53", "queries to name servers", self.tally.authoritative as f64);
         }
+        usage::of(&self.tally.billed, findings);
         self.checks.finish(findings);
     }
 }

@@ -13,7 +13,7 @@ pub const DEPLOYMENT_METRICS: [&str; 7] = [
     "counters.deployments.duration_s",
     "counters.deployments.in_service_minimum",
     "counters.deployments.extra_task_hours",
-    "counters.deployments.extra_cost_usd",
+    "cost.deployments_usd",
     "counters.deployments.new_revision_requests",
     "counters.deployments.new_revision_errors",
 ];
@@ -26,7 +26,7 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("counters.deployments.duration_s", "duration", "takes"),
     ("counters.deployments.in_service_minimum", "fewest in service", "fewest"),
     ("counters.deployments.extra_task_hours", "extra task-hours", "task-h"),
-    ("counters.deployments.extra_cost_usd", "extra cost (USD)", "USD"),
+    ("cost.deployments_usd", "extra cost", "cost"),
     ("counters.deployments.new_revision_requests", "requests on the new revision", "on new"),
     ("counters.deployments.new_revision_errors", "its errors", "errors"),
 ];
@@ -38,7 +38,7 @@ pub(super) fn deploys(report: &Report) -> bool {
 
 /// What a metric of deployments is called.
 pub(super) fn title(metric: &str) -> Option<&'static str> {
-    let known = COLUMNS.iter().find(|(path, ..)| *path == metric && path.starts_with("counters."));
+    let known = COLUMNS.iter().find(|(path, ..)| *path == metric && DEPLOYMENT_METRICS.contains(path));
     known.map(|(_, title, _)| *title)
 }
 
@@ -48,7 +48,6 @@ pub(super) fn lower_is_better(metric: &str) -> Option<bool> {
         "p99_during_s"
         | "duration_s"
         | "extra_task_hours"
-        | "extra_cost_usd"
         | "new_revision_errors"
         | "failed_during"
         | "failed"
@@ -94,8 +93,7 @@ impl Comparison {
             "Failed requests; p99 of operations that began while the deployment went on; downtime; how long it took; the fewest \
              healthy tasks with traffic; tasks beyond the desired count, and what they cost; requests on the new revision until it \
              was rolled back, or to the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for \
-             all {} comparisons; without an arrow no difference can be detected. Cost is Fargate's in us-east-1 with 2 GB a vCPU \
-             (0.04048 USD a vCPU-hour, 0.004445 USD a GB-hour, July 2025).",
+             all {} comparisons; without an arrow no difference can be detected. Prices and what was assumed are in each variant's own report.",
             self.baseline, self.comparisons
         )
     }

@@ -196,6 +196,7 @@ pub fn compare(title: &str, contenders: Vec<Contender>, more: &[String]) -> Resu
     if contenders.iter().any(|it| deployments::deploys(&it.report)) {
         metrics.extend(DEPLOYMENT_METRICS.map(str::to_owned));
     }
+    metrics.extend(cost_metric(&contenders).map(str::to_owned));
     let usual = metrics.len();
     for metric in more {
         check_metric(metric).map_err(|near| CannotCompare::NoSuchMetric(metric.clone(), near))?;
@@ -240,6 +241,16 @@ pub fn compare(title: &str, contenders: Vec<Contender>, more: &[String]) -> Resu
         variants,
         reports: contenders.into_iter().map(|it| it.report).collect(),
     })
+}
+
+/// What costs are compared by: the total, or what of it has a price in all of them; nothing where one has no costs.
+fn cost_metric(contenders: &[Contender]) -> Option<&'static str> {
+    let bills = || contenders.iter().map(|it| it.report.bill.as_ref());
+    if bills().any(|bill| bill.is_none()) {
+        return None;
+    }
+    let complete = bills().flatten().all(|bill| bill.without_price.is_empty());
+    Some(if complete { "cost.total_usd" } else { "cost.known_usd" })
 }
 
 /// By metric, the value in each replication; NaN where there is none.
@@ -338,6 +349,9 @@ fn lower_is_better(metric: &str) -> Option<bool> {
     if metric.starts_with("counters.deployments.") {
         return deployments::lower_is_better(metric);
     }
+    if metric.starts_with("cost.") {
+        return Some(true);
+    }
     let has = |part: &str| metric.split('.').any(|segment| segment == part);
     let last = metric.rsplit('.').next().unwrap_or(metric);
     if matches!(last, "availability" | "succeeded" | "throughput") || last.ends_with("hit_ratio") {
@@ -358,6 +372,8 @@ pub(crate) fn title_of(metric: &str) -> String {
     match metric {
         "requests.failed" => "failed requests".to_owned(),
         "downtime.total_s" => "downtime".to_owned(),
+        "cost.total_usd" => "cost".to_owned(),
+        "cost.known_usd" => "cost of what has a price".to_owned(),
         _ => deployments::title_or(metric, || match metric.strip_prefix("latency.") {
             Some(which) => format!("latency {which}"),
             None => metric.to_owned(),

@@ -5,6 +5,7 @@ use sim_core::observations::{DowntimeWindow, Observations, RouteObservations, St
 use sim_core::tally::Histogram;
 
 use super::interval::Level;
+use crate::cost::{self, Pricing};
 use crate::model::{
     DnsFailover, Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures,
 };
@@ -16,7 +17,7 @@ const WEAK_BELOW: f64 = 10.0;
 type Raw = Figures<f64, f64>;
 
 /// The figures of one replication.
-pub(super) fn of_replication(observations: &Observations) -> Raw {
+pub(super) fn of_replication(observations: &Observations, pricing: &Pricing) -> Raw {
     let measured_s = observations.horizon.since(observations.warm_up).as_secs_f64();
     let mut routes = Named::new();
     for route in &observations.routes {
@@ -31,7 +32,8 @@ pub(super) fn of_replication(observations: &Observations) -> Raw {
     for station in &observations.stations {
         stations.entry(&station.name, || of_station(station));
     }
-    Figures { total, routes, stations, counters: counters(observations) }
+    let cost = cost::figures(observations, pricing);
+    Figures { total, routes, stations, counters: counters(observations), cost }
 }
 
 /// The figures of all given routes together.
@@ -174,7 +176,8 @@ pub(super) fn align(all: &mut [Raw]) {
 /// A replication in which nothing was observed.
 pub(super) fn nothing() -> Raw {
     let down = Downtime::filled(0.0);
-    Figures { total: of_routes(&[], down, 0.0), routes: Named::new(), stations: Named::new(), counters: Named::new() }
+    let total = of_routes(&[], down, 0.0);
+    Figures { total, routes: Named::new(), stations: Named::new(), counters: Named::new(), cost: Named::new() }
 }
 
 /// Adds the names that `names` lacks at their ends.
@@ -197,6 +200,9 @@ fn complete(names: &mut Raw, other: &Raw) {
             known.entry(name, || f64::NAN);
         }
     }
+    for (name, _) in other.cost.iter() {
+        names.cost.entry(name, || 0.0);
+    }
 }
 
 /// The same names with no values.
@@ -216,18 +222,21 @@ fn blank(names: &Raw) -> Raw {
         let none = totals.iter().map(|(name, _)| (name.to_owned(), f64::NAN)).collect();
         raw.counters.entry(subject, || none);
     }
+    raw.cost = zero(&names.cost);
     raw
 }
 
 /// Puts the values of `own` into the names of `blank`, and the result into `own`.
 fn fill(own: &mut Raw, blank: &Raw) {
-    fn errors(own: &mut Named<f64>, blank: &Named<f64>) {
+    /// What is not there is as in the blank.
+    fn numbers(own: &mut Named<f64>, blank: &Named<f64>) {
         *own = blank.iter().map(|(cause, zero)| (cause.to_owned(), *own.get(cause).unwrap_or(zero))).collect();
     }
-    errors(&mut own.total.errors, &blank.total.errors);
+    numbers(&mut own.total.errors, &blank.total.errors);
+    numbers(&mut own.cost, &blank.cost);
     let routes = blank.routes.iter().map(|(name, none)| {
         let mut route = own.routes.get(name).unwrap_or(none).clone();
-        errors(&mut route.errors, &none.errors);
+        numbers(&mut route.errors, &none.errors);
         (name.to_owned(), route)
     });
     own.routes = routes.collect();
@@ -272,7 +281,11 @@ pub(super) fn over(all: &[Raw], observations: &[Observations], level: Level) -> 
         (subject.to_owned(), totals.collect())
     });
     let counters = counters.collect();
-    Figures { total, routes, stations, counters }
+    let cost = first.cost.iter().map(|(name, _)| {
+        let values = all.iter().filter_map(|raw| raw.cost.get(name).copied());
+        (name.to_owned(), level.estimate(&values.collect::<Vec<_>>()))
+    });
+    Figures { total, routes, stations, counters, cost: cost.collect() }
 }
 
 /// Gives the figures of one long run the intervals of its batches: the run's own value, and half the Student interval of the mean over
@@ -289,7 +302,7 @@ pub(super) fn take_batch_intervals(
         return;
     }
     // The whole run comes first, so that it names everything in its order.
-    let mut raws: Vec<Raw> = whole.iter().cloned().chain(batches.iter().map(of_replication)).collect();
+    let mut raws: Vec<Raw> = whole.iter().cloned().chain(batches.iter().map(|batch| of_replication(batch, &Pricing::default()))).collect();
     align(&mut raws);
     let each = over(&raws[whole.len()..], &[], level);
     let number = batches.len() as f64;
@@ -401,5 +414,6 @@ pub(super) fn skeleton() -> Figures<Estimate, LatencyEstimate> {
     let figures = StationFigures::filled(0.0);
     raw.stations.entry(any, || Station { resource: String::new(), utilisation_peak_at_s: 0.0, figures });
     raw.counters.entry(any, Named::new).entry(any, || 0.0);
+    raw.cost.entry(any, || 0.0);
     over(&[raw], &[], Level(0.95))
 }

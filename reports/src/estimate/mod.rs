@@ -11,6 +11,7 @@ use sim_core::observations::{LogEntry, LogKind, Observations};
 use sim_core::tally::Histogram;
 
 pub(crate) use self::interval::Level;
+use crate::cost::{self, Pricing};
 use crate::expectations::{self, BadExpectation};
 use crate::format::{Unit, plain, span};
 use crate::model::{
@@ -33,7 +34,7 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
     expectations::check_all(&experiment.expectations)?;
     let level = Level(experiment.confidence);
     let all = &experiment.replications;
-    let mut raws: Vec<_> = all.iter().map(figures::of_replication).collect();
+    let mut raws: Vec<_> = all.iter().map(|one| figures::of_replication(one, &experiment.pricing)).collect();
     figures::align(&mut raws);
     let mut figures = figures::over(&raws, all, level);
     let batches = match all.as_slice() {
@@ -71,6 +72,7 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
         bottleneck: bottleneck::find(&figures, &raws, &numbers, level),
         figures,
         tables: tables::over(all, level),
+        bill: cost::over(all, &experiment.pricing, level),
         downtime_windows: first.map(windows).unwrap_or_default(),
         events: first.map(events).unwrap_or_default(),
         later_events: all.iter().skip(1).flat_map(events).collect(),
@@ -226,9 +228,15 @@ pub(crate) fn over_replications(report: &Report, figure: impl Fn(&Replication) -
 /// A figure, looked up by its path as an expectation's is, over some replications of an experiment that may go on. NaN where there is
 /// no such figure.
 #[must_use]
-pub fn measure(replications: &[Observations], metric: &str, route: Option<&str>, confidence: f64) -> Estimate {
+pub fn measure(
+    replications: &[Observations],
+    pricing: &Pricing,
+    metric: &str,
+    route: Option<&str>,
+    confidence: f64,
+) -> Estimate {
     let level = Level(confidence);
-    let mut raws: Vec<_> = replications.iter().map(figures::of_replication).collect();
+    let mut raws: Vec<_> = replications.iter().map(|one| figures::of_replication(one, pricing)).collect();
     figures::align(&mut raws);
     expectations::find_figure(&figures::over(&raws, replications, level), metric, route)
 }

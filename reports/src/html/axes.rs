@@ -112,6 +112,7 @@ fn value_label(unit: Unit, at: f64, step: f64, high: f64) -> String {
         Unit::Seconds if high < 1.0 => format!("{} ms", number(at * 1e3, decimals((step * 1e9).round() / 1e6))),
         Unit::Seconds => format!("{} s", number(at, decimals(step))),
         Unit::Rate | Unit::Count if high >= 1e6 => format!("{} M", number(at / 1e6, decimals(step / 1e6))),
+        Unit::Dollars => format!("{} USD", number(at, decimals(step))),
         Unit::Rate | Unit::Count | Unit::Bytes => number(at, decimals(step)),
     }
 }

@@ -77,6 +77,7 @@ impl Report {
             errors => self.errors_view(),
             downtime => self.downtime_view(),
             stations => self.figures.stations.iter().map(|(name, it)| station_view(name, it)).collect::<Vec<_>>(),
+            bill => self.bill.as_ref().map(crate::cost::CostReport::view),
             tables => self.tables.iter().map(table_view).collect::<Vec<_>>(),
             counters => self.counters_view(),
             alarms => self.alarms_view(),

@@ -191,6 +191,7 @@ pub fn observations(replication: u32) -> Observations {
             Counter { subject: "cloudfront.edge".into(), name: "hit_ratio".into(), value: 0.9 + dice.share() * 0.001 },
         ],
         tables: vec![table()],
+        usage: vec![],
         notes: vec!["one-second stamps of the trace were spread inside their second".into()],
         audit: Audit {
             checks: vec![
@@ -232,6 +233,7 @@ pub fn experiment(replications: u32) -> Experiment {
             expect("availability >= 99.1%", "availability", None, Some(0.991), None),
             expect("stations.ecs.web.utilisation <= 90%", "stations.ecs.web.utilisation", None, None, Some(0.9)),
         ],
+        pricing: reports::cost::Pricing::default(),
         warm_up_found: None,
         precision: None,
         version: "0.1.0".into(),
@@ -262,6 +264,7 @@ pub fn nothing(replication: u32) -> Observations {
         downtime: vec![],
         counters: vec![],
         tables: vec![],
+        usage: vec![],
         notes: vec![],
         audit: Audit::default(),
         ..observations(replication)

@@ -31,12 +31,26 @@ table! {
         default({}, "every key of replica_lag has its own default") replica_lag: ReplicaLag,
         /// What instances keep in memory, for statements that read `pages`.
         default({}, "every key of buffer_cache has its own default") buffer_cache: BufferCache,
+        /// What storage and I/O are charged by: it changes costs only.
+        default("aurora", "API:rds (StorageType): Aurora Standard") storage_type: Sp<StorageType>,
+        /// How large the volume is, which costs. It grows by itself.
+        optional("storage is left out of the costs, and the report says so", "not known") volume_size: Sp<Bytes>,
         /// When changes that are not applied immediately are made.
         optional("changes are made at their time", "assumption: they are applied immediately") maintenance_window: MaintenanceWindow,
         /// Capacity of its instances of class db.serverless.
         optional("none of them is serverless", "Aurora guide, aurora-serverless-v2") serverless_v2_scaling_configuration: Serverless,
     }
-    not ["global_cluster", "auto_scaling", "storage_type", "backtrack"]
+    not ["global_cluster", "auto_scaling", "backtrack"]
+}
+
+choice! {
+    /// What storage and I/O are charged by.
+    StorageType {
+        /// Aurora Standard: I/O requests are charged.
+        Standard = "aurora",
+        /// I/O-Optimized: instances and storage cost more, I/O requests nothing.
+        IoOptimized = "aurora-iopt1",
+    } not []
 }
 
 choice! {

@@ -5,6 +5,7 @@ pub(crate) mod alb;
 pub(crate) mod aurora;
 pub(crate) mod cloudfront;
 pub(crate) mod cloudwatch;
+pub(crate) mod cost;
 pub(crate) mod deploy;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
@@ -36,6 +37,8 @@ table! {
         default({}, "every key of [run] has its own default") run: run::Run,
         /// Network delays: those that are given, and how the others are found.
         default({}, "every key of [network] has its own default") network: geography::Network,
+        /// What it costs: prices, and what holds where the scenario says nothing.
+        default({}, "every key of [cost] has its own default") cost: cost::Cost,
         /// Places of your own that viewers may be in, by name: [place.office]. Many cities are known without.
         default({}, "none") place: Named<geography::Place>,
         /// Sets of objects that viewers ask for, by name: [catalog.images].
@@ -216,6 +219,10 @@ mod tests {
             ecs::ScheduledAction,
             cloudwatch::Alarm,
             cloudwatch::Canary,
+            cost::Cost,
+            cost::PriceFile,
+            cost::Price,
+            cost::Tier,
             route53::Record,
             route53::Answer,
             route53::HealthCheck,

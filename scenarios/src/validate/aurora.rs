@@ -1,7 +1,7 @@
 //! Aurora clusters.
 
 use models::aurora::{
-    ACU_PER_VCPU, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication,
+    ACU_PER_VCPU, Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication,
     Serverless, Settings, Statement, Wrapper,
 };
 use sim_core::SimDuration;
@@ -124,6 +124,7 @@ impl Check<'_> {
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),
+            billing: billing(cluster),
         }
     }
 
@@ -442,5 +443,27 @@ impl Check<'_> {
             pages: self.count(&statement.pages, "pages", 0, 1_000_000),
             pins: self.share(&statement.pins, "pins"),
         }
+    }
+}
+
+fn billing(cluster: &raw::Cluster) -> Billing {
+    let gigabytes = cluster.volume_size.as_ref().map(|size| size.0 as f64 / 1e9);
+    match cluster.storage_type.value {
+        raw::StorageType::Standard => Billing {
+            instance: "aurora.instance",
+            acu: "aurora.acu",
+            engine: "",
+            storage: ("aurora.storage", ""),
+            gigabytes,
+            io: Some("aurora.io"),
+        },
+        raw::StorageType::IoOptimized => Billing {
+            instance: "aurora.instance_io_optimized",
+            acu: "aurora.acu_io_optimized",
+            engine: "",
+            storage: ("aurora.storage_io_optimized", ""),
+            gigabytes,
+            io: None,
+        },
     }
 }

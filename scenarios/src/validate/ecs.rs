@@ -137,7 +137,8 @@ impl Check<'_> {
             self.error(given.count.span, title, label);
         }
         let strategies = service.placement_strategy.iter().map(|strategy| placement(strategy.value)).collect();
-        ContainerInstances { count, vcpu, memory, strategies }
+        let instance_type = given.instance_type.value.clone();
+        ContainerInstances { count, vcpu, memory, instance_type, strategies }
     }
 
     fn throughput(&mut self, throughput: &Sp<Bytes>) -> f64 {

@@ -8,6 +8,7 @@ mod catalog;
 mod client;
 pub(crate) mod cloudfront;
 mod cloudwatch;
+mod cost;
 mod deploy;
 mod dynamodb;
 mod ec2;
@@ -77,6 +78,7 @@ pub(crate) struct Checked {
     pub architecture: Architecture,
     pub expectations: Vec<crate::Expectation>,
     pub precision: Option<crate::Precision>,
+    pub cost: crate::Cost,
 }
 
 /// Sections whose parts can be referred to.
@@ -381,6 +383,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         check.timeline(&run, &deploy::Behind { registrations: &registrations.ecs, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
+    let cost = check.cost(base_dir);
     check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs, &mut ec2);
     check.refused_methods(&sources, &cloudfront);
@@ -427,7 +430,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     })();
     let mut architecture = check.watched(architecture, &registrations, &run)?;
     check.steadiness(&mut architecture);
-    check.errors.is_empty().then_some(Checked { architecture, expectations, precision })
+    check.errors.is_empty().then_some(Checked { architecture, expectations, precision, cost })
 }
 
 impl Check<'_> {

@@ -1,6 +1,6 @@
 //! RDS databases that are not Aurora.
 
-use models::aurora::{BufferCache, Class, Failover, Instance, Kind, Replication, Settings, Volume};
+use models::aurora::{Billing, BufferCache, Class, Failover, Instance, Kind, Replication, Settings, Volume};
 use sim_core::SimDuration;
 use sim_core::distribution::Distribution;
 
@@ -124,6 +124,7 @@ impl Check<'_> {
             serverless: None,
             volume: database.storage.as_ref().map(|storage| self.volume(storage)),
             changes: self.changes_of(&Planning::of_database(name, database)),
+            billing: billing(database, own + replicas.len() as u16),
         }
     }
 
@@ -227,5 +228,27 @@ impl Check<'_> {
             }
             (raw::StorageType::Io1, Some(_)) => steady(asked.unwrap_or(1000.0)),
         }
+    }
+}
+
+/// Each instance has a volume of its own, a standby too.
+fn billing(database: &raw::Database, instances: u16) -> Billing {
+    let storage = database.storage.as_ref();
+    let kind = match storage.map(|it| it.storage_type.value) {
+        Some(raw::StorageType::Gp2) => "gp2",
+        Some(raw::StorageType::Io1) => "io1",
+        Some(raw::StorageType::Gp3) | None => "gp3",
+    };
+    let cluster = database.deployment.value == raw::Deployment::Cluster;
+    Billing {
+        instance: if cluster { "rds.cluster_instance" } else { "rds.instance" },
+        acu: "",
+        engine: match database.engine.value {
+            raw::Engine::Mysql => "mysql",
+            raw::Engine::Postgres => "postgres",
+        },
+        storage: (if cluster { "rds.cluster_storage" } else { "rds.storage" }, kind),
+        gigabytes: storage.map(|it| f64::from(instances) * it.allocated_storage.0 as f64 / f64::from(1 << 30)),
+        io: None,
     }
 }
