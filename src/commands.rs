@@ -29,6 +29,7 @@ fn sizes(scenario: &Scenario) -> String {
         + it.ecs.len()
         + it.aurora.len()
         + it.dynamodb.len()
+        + it.elasticache.len()
         + it.stations.len();
     let users: u64 = it
         .traffic

@@ -10,7 +10,7 @@ use sim_core::distribution::alias::Weighted;
 
 use crate::{
     alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs,
-    global_accelerator, route53, station, timeline, waf,
+    elasticache, global_accelerator, route53, station, timeline, waf,
 };
 
 /// A whole scenario, ready to run.
@@ -52,6 +52,8 @@ pub struct Architecture {
     pub aurora: Vec<aurora::Settings>,
     /// DynamoDB tables.
     pub dynamodb: Vec<dynamodb::Settings>,
+    /// Caches of ElastiCache.
+    pub elasticache: Vec<elasticache::Settings>,
     /// Plain stations.
     pub stations: Vec<station::Settings>,
     /// Alarms, by [`crate::ids::AlarmId`].

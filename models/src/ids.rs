@@ -40,6 +40,8 @@ id! {
     AuroraId(u16);
     /// A table.
     DynamoDbId(u16);
+    /// A cache of ElastiCache.
+    ElastiCacheId(u16);
     /// A plain station.
     StationId(u16);
     /// A web ACL.
@@ -84,6 +86,8 @@ pub enum Endpoint {
     DynamoDb(DynamoDbId),
     /// A plain station.
     Station(StationId),
+    /// A cache of ElastiCache.
+    ElastiCache(ElastiCacheId),
 }
 const _: () = assert!(size_of::<Endpoint>() == 4);
 

@@ -17,6 +17,8 @@ pub mod deployment;
 pub mod dynamodb;
 pub mod ec2;
 pub mod ecs;
+pub mod elasticache;
+mod flights;
 pub mod geography;
 pub mod global_accelerator;
 pub mod ids;

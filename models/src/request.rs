@@ -73,6 +73,10 @@ pub enum Cause {
     ConnectionReset,
     /// The client's own circuit breaker was open: nothing was asked.
     CircuitOpen,
+    /// What a caller relies on was not in the cache: a session that is gone.
+    CacheMiss,
+    /// The cache had no memory for it and may drop nothing (Redis: OOM).
+    CacheFull,
 }
 
 /// How long it is tried to connect to where packets are lost (ALB guide, troubleshooting: 10 s; taken for all callers).
@@ -82,7 +86,7 @@ impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
@@ -111,6 +115,8 @@ impl Cause {
         Self::WafBlocked,
         Self::ConnectionReset,
         Self::CircuitOpen,
+        Self::CacheMiss,
+        Self::CacheFull,
     ];
     /// The name in reports.
     #[must_use]
@@ -144,6 +150,8 @@ impl Cause {
             Self::WafBlocked => "waf_blocked",
             Self::ConnectionReset => "connection_reset",
             Self::CircuitOpen => "circuit_open",
+            Self::CacheMiss => "cache_miss",
+            Self::CacheFull => "cache_full",
         }
     }
 }
@@ -241,6 +249,8 @@ pub enum Holder {
     Alb(AlbId, TargetKey),
     /// A station that had no copy and asked the station behind it.
     Station(StationId),
+    /// A task that looked into a cache and asks the store: its trip there.
+    ElastiCache(ElastiCacheId, Key),
 }
 
 /// What a distribution's cache must remember of a request it sent on.
@@ -556,6 +566,14 @@ pub mod purpose {
     pub const PATIENCE: u64 = 12;
     /// Where a station sends it on to.
     pub const ROUTING: u64 = 13;
+    /// Time of a cache's engine for a command.
+    pub const COMMAND: u64 = 14;
+    /// Whether it is in a cache whose hit ratio is given.
+    pub const HIT: u64 = 15;
+    /// How long an item lives in a cache.
+    pub const TIME_TO_LIVE: u64 = 16;
+    /// How far a replica of a cache is behind.
+    pub const LAG: u64 = 17;
     /// Time and fate of the functions of a distribution's behaviour.
     pub const VIEWER_REQUEST: u64 = 20;
     /// See [`VIEWER_REQUEST`].

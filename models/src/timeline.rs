@@ -3,7 +3,7 @@
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
 
-use crate::aurora;
+use crate::{aurora, elasticache};
 use crate::deployment::Deployment;
 use crate::ids::*;
 use crate::world::{Control, Cx};
@@ -41,6 +41,13 @@ pub enum FaultAction {
         cluster: AuroraId,
         /// What.
         fault: aurora::Fault,
+    },
+    /// Something happens to a cache.
+    Cache {
+        /// Which.
+        cache: ElastiCacheId,
+        /// What.
+        fault: elasticache::Fault,
     },
     /// Tasks of a service do not get to RUNNING while it lasts: the image cannot be pulled.
     LaunchFailure {

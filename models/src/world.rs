@@ -20,6 +20,7 @@ use crate::cloudwatch::{Alarms, Metrics};
 use crate::dynamodb::Table;
 use crate::ec2::Group;
 use crate::ecs::{Ecs, Fargate};
+use crate::elasticache::Cache;
 use crate::global_accelerator::GlobalAccelerator;
 use crate::ids::*;
 use crate::observer::{Findings, Observed, Observer};
@@ -31,8 +32,8 @@ use crate::timeline::{FaultAction, Timeline};
 use crate::usage;
 use crate::waf::Waf;
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, global_accelerator, route53,
-    station, timeline,
+    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, elasticache, global_accelerator,
+    route53, station, timeline,
 };
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
@@ -65,6 +66,8 @@ pub enum Event {
     DynamoDb(DynamoDbId, dynamodb::Event),
     /// See [`station::Event`].
     Station(StationId, station::Event),
+    /// See [`elasticache::Event`].
+    ElastiCache(ElastiCacheId, elasticache::Event),
     /// See [`cloudwatch::Event`].
     CloudWatch(cloudwatch::Event),
     /// See [`autoscaling::Event`].
@@ -223,6 +226,7 @@ pub struct Models {
     groups: Vec<Group>,
     auroras: Vec<Aurora>,
     tables: Vec<Table>,
+    caches: Vec<Cache>,
     stations: Vec<Station>,
     canaries: Canaries,
     alarms: Alarms,
@@ -281,6 +285,7 @@ impl Models {
             groups: build(&architecture.ec2, |i, s| Group::new(Ec2Id(i), s, &mut cx)),
             auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
             tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
+            caches: build(&architecture.elasticache, |i, s| Cache::new(ElastiCacheId(i), s, &mut cx)),
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
             canaries: Canaries::new(&architecture.canaries, &mut cx),
             // They look for metrics, which the services above have registered.
@@ -328,6 +333,7 @@ impl Models {
         self.cloudfronts.iter_mut().for_each(|distribution| distribution.start(&mut cx));
         self.accelerators.iter_mut().for_each(|accelerator| accelerator.start(&mut cx));
         self.auroras.iter_mut().for_each(|cluster| cluster.start(&mut cx));
+        self.caches.iter_mut().for_each(|cache| cache.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
@@ -375,6 +381,7 @@ impl Models {
             Endpoint::Aurora(id) => self.auroras[id.index()].on_offer(key, cx),
             Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
             Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
+            Endpoint::ElastiCache(id) => self.caches[id.index()].on_offer(key, cx),
         }
     }
 
@@ -411,6 +418,7 @@ impl Models {
             Holder::TargetProbe(id, target) => self.albs[id.index()].on_probe_reply(key, target, cx),
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
             Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
+            Holder::ElastiCache(id, trip) => self.caches[id.index()].on_reply(key, trip, cx),
             Holder::Accelerator(id, endpoint) => self.accelerators[id.index()].on_reply(key, endpoint, cx),
             Holder::AcceleratorProbe(id, endpoint) => self.accelerators[id.index()].on_probe_reply(key, endpoint, cx),
             Holder::Cache(id, cache, trip) => self.cloudfronts[id.index()].on_reply(key, cache, trip, cx),
@@ -457,6 +465,7 @@ impl Models {
             },
             Control::TaskGone(service, task) => {
                 self.auroras.iter_mut().for_each(|aurora| aurora.task_gone(service, task, cx));
+                self.caches.iter_mut().for_each(|cache| cache.task_gone(service, task));
             }
             Control::DesiredCount(target, desired) => self.autoscaling.desired_count(target, desired),
             Control::SetDesiredCount(Scalable::Ecs(ecs), desired) => {
@@ -478,6 +487,10 @@ impl Models {
                     FaultAction::Database { cluster, ref fault } => {
                         let cluster = &mut self.auroras[cluster.index()];
                         if begins { cluster.begin_fault(fault, cx) } else { cluster.end_fault(fault, cx) }
+                    }
+                    FaultAction::Cache { cache, ref fault } => {
+                        let cache = &mut self.caches[cache.index()];
+                        if begins { cache.begin_fault(fault, cx) } else { cache.end_fault(fault, cx) }
                     }
                     FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
                     FaultAction::DisruptConnectivity(endpoint) => cx.set_reachable(endpoint, !begins),
@@ -516,6 +529,7 @@ impl Models {
         self.groups.iter_mut().for_each(|it| visit(it, cx));
         self.auroras.iter_mut().for_each(|it| visit(it, cx));
         self.tables.iter_mut().for_each(|it| visit(it, cx));
+        self.caches.iter_mut().for_each(|it| visit(it, cx));
         self.stations.iter_mut().for_each(|it| visit(it, cx));
         visit(&mut self.canaries, cx);
         visit(&mut self.alarms, cx);
@@ -626,6 +640,7 @@ impl World for Models {
             Event::Aurora(id, event) => self.auroras[id.index()].on(event, cx),
             Event::DynamoDb(id, event) => self.tables[id.index()].on(event, cx),
             Event::Station(id, event) => self.stations[id.index()].on(event, cx),
+            Event::ElastiCache(id, event) => self.caches[id.index()].on(event, cx),
             Event::CloudWatch(cloudwatch::Event::PeriodEnds) => {
                 cx.kernel.schedule_in(cloudwatch::PERIOD, event);
                 cx.kernel.schedule_in(self.metric_delays[0], Event::CloudWatch(cloudwatch::Event::Evaluate));
@@ -690,6 +705,7 @@ pub(crate) mod bench {
             ec2: vec![],
             aurora: Vec::new(),
             dynamodb: Vec::new(),
+            elasticache: Vec::new(),
             stations: Vec::new(),
             canaries: Vec::new(),
             alarms: Vec::new(),

@@ -16,6 +16,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "aurora-maintenance",
     "aurora-silence",
     "bad-deployment",
+    "cache-loss",
     "canary-weights",
     "circuit-breaker",
     "cookie-in-cache-key",
@@ -33,6 +34,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "retirement",
     "retry-storm",
     "rolling-limits",
+    "session-store",
     "slow-starter",
     "slow-target",
     "stampede",
@@ -45,7 +47,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
 
 /// By name.
 const VALIDATION: &[(&str, &str)] = files!["validation":
-    "balancing", "burst", "cache", "closed", "delay", "dns", "fork-join", "network", "queue", "sessions", "two-tiers", "unequal",
+    "balancing", "burst", "cache", "closed", "delay", "dns", "fork-join", "look-aside", "network", "queue", "sessions", "two-tiers", "unequal",
 ];
 /// What the names of scenarios of the validation begin with.
 pub const VALIDATION_PREFIX: &str = "validation/";

@@ -22,6 +22,7 @@ const NAMED: &[&str] = &[
     "aurora",
     "rds",
     "dynamodb",
+    "elasticache",
     "station",
 ];
 /// Sections that are lists.

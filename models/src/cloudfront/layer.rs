@@ -3,7 +3,7 @@
 use sim_core::station::LruCache;
 use sim_core::{SimDuration, SimTime};
 
-use super::flights::Flights;
+use crate::flights::Flights;
 use super::invalidation::Applied;
 use crate::request::{Outcome, Request};
 

@@ -13,7 +13,6 @@
 //! What a cache must remember of a request it sent on stands in the request's frame ([`Trip`]), so that it comes back with the
 //! answer even where that is carried by a copy.
 
-mod flights;
 mod invalidation;
 mod layer;
 mod origin;

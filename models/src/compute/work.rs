@@ -486,6 +486,7 @@ impl Engine {
             | FaultAction::LaunchFailure { .. }
             | FaultAction::Instances { .. }
             | FaultAction::Database { .. }
+            | FaultAction::Cache { .. }
             | FaultAction::ZonalShift { .. }
             | FaultAction::DisruptConnectivity(_) => {}
         }

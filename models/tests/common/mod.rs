@@ -81,6 +81,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
         ec2: vec![],
         aurora: vec![],
         dynamodb: vec![],
+        elasticache: vec![],
         stations: vec![],
         canaries: vec![],
         alarms: vec![],

@@ -243,9 +243,9 @@ table! {
     Maintenance as "[[maintenance]]" {
         /// When.
         required at: Sp<Time>,
-        /// What, by the action of Amazon RDS's API.
+        /// What, by the action of Amazon RDS's or ElastiCache's API.
         required action: Sp<ApiAction>,
-        /// Which database: "aurora.orders".
+        /// Which database or cache: "aurora.orders", "elasticache.sessions".
         required target: Sp<String>,
         /// Which instance, by name; with FailoverDBCluster the one to be promoted.
         optional("needed with RebootDBInstance and ModifyDBInstance", "API:rds") db_instance_identifier: Sp<String>,
@@ -253,16 +253,20 @@ table! {
         optional("needed with ModifyDBInstance", "API:rds") db_instance_class: Sp<String>,
         /// ModifyDBInstance: if it is the writer, another takes over before.
         default(false, "the writer is away while it changes") failover_first: Sp<bool>,
-        /// ModifyDBCluster: which version.
-        optional("needed with ModifyDBCluster", "API:rds (EngineVersion)") engine_version: Sp<Version>,
+        /// ModifyDBCluster, ModifyReplicationGroup: which version.
+        optional("needed with ModifyDBCluster", "API:rds, API:elasticache (EngineVersion)") engine_version: Sp<Version>,
         /// ModifyDBCluster to a minor version: zero-downtime patching is tried.
         default(true, "Aurora guide, AuroraMySQL.Updates.Patching: best effort") zero_downtime_patching: Sp<bool>,
         /// Zero-downtime patching: how long the writer does no work.
         default("5s", "Aurora guide of 2020, AuroraMySQL.Updates: about 5 s; of 2023: a few seconds to about a minute") patching_pause: Sp<Time>,
         /// Zero-downtime patching: probability that it fails (long transactions, temporary tables) and everything restarts.
         default("0%", "assumption: nothing stands in its way") patching_failure: Sp<Share>,
-        /// How long an instance is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
-        optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
+        /// ModifyReplicationGroup: the new node type.
+        optional("the type stays", "API:elasticache (CacheNodeType)") cache_node_type: Sp<String>,
+        /// TestFailover: the shard, such as "0001".
+        optional("the first", "API:elasticache (NodeGroupId)") node_group_id: Sp<String>,
+        /// How long an instance, or each primary of a cache, is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
+        optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s, ModifyReplicationGroup see docs/elasticache.md", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
         /// SwitchoverBlueGreenDeployment: if it takes longer it is rolled back.
         default("300s", "Aurora guide, blue-green-deployments-switching: 30-3600 s") switchover_timeout: Sp<Time>,
         /// Whether it is made at once, or in the next maintenance window.
@@ -271,7 +275,7 @@ table! {
 }
 
 choice! {
-    /// An action of Amazon RDS's API.
+    /// An action of Amazon RDS's or ElastiCache's API, or a command.
     ApiAction {
         /// Restarts an instance.
         Reboot = "RebootDBInstance",
@@ -285,8 +289,15 @@ choice! {
         SystemUpdate = "ApplyPendingMaintenanceAction",
         /// The green instances take over.
         Switchover = "SwitchoverBlueGreenDeployment",
+        /// A replica of a cache's shard takes over.
+        TestFailover = "TestFailover",
+        /// Changes the node type or the engine of a cache.
+        ModifyReplicationGroup = "ModifyReplicationGroup",
+        /// Empties a cache (the command).
+        Flush = "FLUSHALL",
     } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica", "PromoteReadReplica",
-           "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance"]
+           "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance", "RebootCacheCluster",
+           "ModifyReplicationGroupShardConfiguration", "IncreaseReplicaCount", "DecreaseReplicaCount"]
 }
 
 choice! {

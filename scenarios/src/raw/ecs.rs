@@ -189,10 +189,13 @@ impl Call {
 table! {
     /// A call to a dependency.
     LongCall as "a call" {
-        /// Who is called: "aurora.orders", "dynamodb.cart", "station.payment", "alb.internal", "ecs.search".
+        /// Who is called: "aurora.orders", "dynamodb.cart", "elasticache.sessions", "station.payment", "alb.internal", "ecs.search".
         required to: Sp<String>,
-        /// Which statement (Aurora), operation (DynamoDB) or class (station).
+        /// Which statement (Aurora), operation (DynamoDB), item and command (ElastiCache: "session.get") or class (station).
         optional("the only one there is; a station's own service time", "assumption") operation: Sp<String>,
+        /// The cache, and which of its items, that is looked into first: "elasticache.queries.product". What the called part answers
+        /// is put there.
+        optional("none: the called part is asked at once", "assumption") cache: Sp<String>,
         /// The path, for load balancers and services.
         optional("/", "assumption") path: Sp<String>,
         /// HTTP method, for load balancers and services.

@@ -10,6 +10,7 @@ pub(crate) mod deploy;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
 pub(crate) mod ecs;
+pub(crate) mod elasticache;
 pub(crate) mod geography;
 pub(crate) mod global_accelerator;
 pub(crate) mod nlb;
@@ -71,6 +72,8 @@ table! {
         default({}, "none") rds: Named<rds::Database>,
         /// DynamoDB tables, by name: [dynamodb.cart].
         default({}, "none") dynamodb: Named<dynamodb::Table>,
+        /// Caches of ElastiCache for Redis and Valkey, by name: [elasticache.sessions].
+        default({}, "none") elasticache: Named<elasticache::ReplicationGroup>,
         /// Synthetic canaries, by name: [canary.home].
         default({}, "none") canary: Named<cloudwatch::Canary>,
         /// CloudWatch alarms, by name: [alarm.high-cpu].
@@ -81,7 +84,7 @@ table! {
         default([], "none") deploy: Vec<deploy::Deploy>,
         /// Changes of DNS records: [[change]], once for each.
         default([], "none") change: Sp<Vec<route53::Change>>,
-        /// Planned changes of databases: [[maintenance]], once for each.
+        /// Planned changes of databases and caches: [[maintenance]], once for each.
         default([], "none") maintenance: Vec<aurora::Maintenance>,
         /// What goes wrong: [[fault]], once for each.
         default([], "none") fault: Vec<timeline::Fault>,
@@ -92,7 +95,7 @@ table! {
         /// The same scenario with some settings changed, for `stormglass compare`: [[variant]], once for each.
         default([], "none") variant: Vec<run::Variant>,
     }
-    not ["lambda", "api_gateway", "elasticache", "sqs", "sns", "kinesis", "s3", "efs", "nat_gateway",
+    not ["lambda", "api_gateway", "sqs", "sns", "kinesis", "s3", "efs", "nat_gateway",
          "eventbridge", "step_functions"]
 }
 
@@ -211,6 +214,10 @@ mod tests {
             ecs::LongCall,
             ecs::Scaling,
             ecs::StepAdjustment,
+            elasticache::ReplicationGroup,
+            elasticache::Client,
+            elasticache::Failover,
+            elasticache::Item,
             rds::Database,
             rds::Replica,
             rds::Failover,

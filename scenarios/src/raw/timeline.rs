@@ -16,14 +16,14 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
+        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
         required target: Sp<String>,
         /// For how long, where it lasts. aws:ec2:stop-instances: after which time the instances are started again
         /// (startInstancesAfterDuration).
         optional("needed where the action lasts", "FIS") duration: Sp<Time>,
         /// Actions on tasks and instances but aws:ecs:task-cpu-stress: only those of this zone. aws:arc:start-zonal-autoshift: the
         /// zone that traffic is taken from. aws:network:disrupt-connectivity of a database and stormglass:az-power-interruption: the
-        /// zone whose instances are struck.
+        /// zone whose instances are struck. aws:elasticache:replicationgroup-interrupt-az-power: the zone whose nodes are.
         optional("all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
         /// aws:ecs:stop-task, aws:ecs:task-cpu-stress and what strikes instances: so many, the oldest first.
         optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
@@ -37,6 +37,8 @@ table! {
         optional("needed with stormglass:error-rate", "no default") error_rate: Sp<Share>,
         /// aws:rds:reboot-db-instances and stormglass:db-instance-failure: the instance, by name.
         optional("needed with these", "FIS") db_instance_identifier: Sp<String>,
+        /// stormglass:cache-node-failure: the node, such as "0001-001".
+        optional("the primary of the first node group", "assumption") cache_node_id: Sp<String>,
         /// aws:rds:reboot-db-instances: if it is the writer, another takes over.
         optional("it restarts in its place", "FIS (forceFailover)") force_failover: Sp<bool>,
     }
@@ -69,6 +71,10 @@ choice! {
         DbInstanceFailure = "stormglass:db-instance-failure",
         /// The instances of a database in one zone are without power (one part of FIS's scenario of that name).
         AzPowerInterruption = "stormglass:az-power-interruption",
+        /// The nodes of a cache in one zone are without power.
+        InterruptCachePower = "aws:elasticache:replicationgroup-interrupt-az-power",
+        /// A node of a cache loses its host, and another is put in its place.
+        CacheNodeFailure = "stormglass:cache-node-failure",
         /// Delays every request of a service.
         NetworkLatency = "aws:ecs:task-network-latency",
         /// Slows the CPU steps of a service's tasks.
@@ -77,14 +83,13 @@ choice! {
         Blackhole = "aws:ecs:task-network-blackhole-port",
         /// Takes a load balancer's traffic out of a zone (a zonal shift, StartZonalShift, works alike).
         ZonalShift = "aws:arc:start-zonal-autoshift",
-        /// No packet reaches a load balancer or station: connections to it are not answered. What is on it already is. Of a
+        /// No packet reaches a load balancer, cache or station: connections to it are not answered. What is on it already is. Of a
         /// database: none reaches its instances in one zone.
         DisruptConnectivity = "aws:network:disrupt-connectivity",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:task-io-stress", "aws:ecs:task-kill-process", "aws:ecs:task-network-packet-loss",
            "aws:dynamodb:global-table-pause-replication",
-           "aws:elasticache:replicationgroup-interrupt-az-power",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]
 }
 

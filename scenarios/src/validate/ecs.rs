@@ -7,6 +7,7 @@ use models::ecs::{
     Call, Concurrency, ContainerCheck, ContainerInstances, DeploymentConfiguration, Handler, Placement, Settings, Step,
     StepAction, Task,
 };
+use models::elasticache::What;
 use models::ids::*;
 use models::request::Method;
 use sim_core::SimDuration;
@@ -24,7 +25,7 @@ use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::{Bytes, Time, Vcpu};
 
-const CALLED: [Section; 8] = [
+const CALLED: [Section; 9] = [
     Section::Alb,
     Section::Nlb,
     Section::Ecs,
@@ -33,6 +34,7 @@ const CALLED: [Section; 8] = [
     Section::Aurora,
     Section::Rds,
     Section::DynamoDb,
+    Section::ElastiCache,
 ];
 /// Most steps of a handler, and most calls of a step.
 const MAX_STEPS: usize = 100;
@@ -286,14 +288,17 @@ impl Check<'_> {
         if let (Some(_), Some(second)) = (&named, &separate) {
             self.error(second.span, "the operation is given twice", "remove it here or in `to`");
         }
-        let operation = self.operation(endpoint, named.or(separate).as_ref(), to.span);
+        let operation = self.operation(from, endpoint, named.or(separate).as_ref(), to.span);
         let path = long.and_then(|long| long.path.as_ref());
         let http = matches!(endpoint, Endpoint::Alb(_) | Endpoint::Ecs(_) | Endpoint::Ec2(_)) || endpoint == BROKEN;
         if let (Some(path), false) = (path, http) {
             self.error(path.span, "only load balancers, ECS services and EC2 groups have paths", "remove `path`");
         }
         let retry = self.call_retry(endpoint, long.map(|long| &**long));
-        let near = self.part_rtt(from, endpoint);
+        let near = match endpoint {
+            Endpoint::ElastiCache(cache) => self.cache_rtt(from, cache),
+            _ => self.part_rtt(from, endpoint),
+        };
         let Some(long) = long else {
             return Call {
                 to: endpoint,
@@ -310,7 +315,7 @@ impl Check<'_> {
         if let Some(timeout) = long.timeout.as_ref().filter(|timeout| timeout.0.is_zero()) {
             self.error(timeout.span, "a timeout of nothing fails every call", "more than \"0s\", or leave it out");
         }
-        Call {
+        let mut made = Call {
             to: endpoint,
             operation,
             path: match path {
@@ -323,11 +328,27 @@ impl Check<'_> {
             retry,
             rtt: long.rtt.as_ref().map_or(near, |rtt| self.delay(rtt, "rtt")),
             required: long.required.value,
+        };
+        self.put_cache_before(from, long, &mut made);
+        made
+    }
+
+    /// A call that looks aside goes to the cache, which knows what to do if nothing is there.
+    fn put_cache_before(&mut self, from: Endpoint, long: &raw::LongCall, call: &mut Call) {
+        let Some(cache) = &long.cache else { return };
+        if let Endpoint::ElastiCache(_) = call.to {
+            self.error(cache.span, "a cache stands before no other", "name the store in `to`");
+            return;
+        }
+        let what = What::LookAside { store: call.to, operation: call.operation, rtt: call.rtt };
+        if let Some((cache, number)) = self.look_aside(from, cache, what) {
+            call.rtt = self.cache_rtt(from, cache);
+            (call.to, call.operation) = (Endpoint::ElastiCache(cache), number);
         }
     }
 
     /// The number of an operation among those of the called part.
-    fn operation(&mut self, to: Endpoint, name: Option<&Sp<String>>, span: Span) -> u16 {
+    fn operation(&mut self, from: Endpoint, to: Endpoint, name: Option<&Sp<String>>, span: Span) -> u16 {
         let doc = self.doc;
         match to {
             BROKEN => 0,
@@ -345,6 +366,7 @@ impl Check<'_> {
                 }
                 _ => 0,
             },
+            Endpoint::ElastiCache(cache) => self.cache_command(from, cache, name, span),
             _ => {
                 if let Some(name) = name {
                     let title = "load balancers, ECS services and EC2 groups have paths, not operations";

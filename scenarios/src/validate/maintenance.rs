@@ -5,6 +5,7 @@ use models::ids::Endpoint;
 use models::timeline::FaultAction;
 use sim_core::{SimDuration, SimTime};
 
+use super::elasticache::changes_caches;
 use super::timeline::action_name;
 use super::{Check, Section};
 use crate::decode::Sp;
@@ -85,7 +86,8 @@ impl Check<'_> {
             self.error(change.span, "too many planned changes", format!("at most {MAX_CHANGES}"));
         }
         for change in &doc.maintenance {
-            self.endpoint(&change.target, &[Section::Aurora, Section::Rds], None, "the target of a change");
+            let allowed = [Section::Aurora, Section::Rds, Section::ElastiCache];
+            self.endpoint(&change.target, &allowed, None, "the target of a change");
         }
     }
 
@@ -103,6 +105,10 @@ impl Check<'_> {
     }
 
     fn planned(&mut self, change: &raw::Maintenance, planning: &Planning<'_>) -> Option<Planned> {
+        if changes_caches(change.action.value) {
+            self.error(change.action.span, "this is a change of caches", "databases do not have it");
+            return None;
+        }
         let at = self.moment(change, planning);
         self.change_keys(change, planning);
         let instance = match &change.db_instance_identifier {
@@ -148,6 +154,7 @@ impl Check<'_> {
                 },
             },
             ApiAction::SystemUpdate => Change::SystemUpdate { takes: duration(self, SYSTEM_UPDATE) },
+            ApiAction::TestFailover | ApiAction::ModifyReplicationGroup | ApiAction::Flush => return None,
             ApiAction::Switchover => Change::Switchover {
                 takes: duration(self, SWITCHOVER),
                 timeout: self.time(&change.switchover_timeout, "switchover_timeout", 30.0, 3600.0, "Amazon RDS"),
@@ -329,5 +336,8 @@ fn change_name(action: ApiAction) -> &'static str {
         ApiAction::Failover => "FailoverDBCluster",
         ApiAction::SystemUpdate => "ApplyPendingMaintenanceAction",
         ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
+        ApiAction::TestFailover => "TestFailover",
+        ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
+        ApiAction::Flush => "FLUSHALL",
     }
 }

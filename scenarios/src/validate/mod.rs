@@ -13,6 +13,7 @@ mod deploy;
 mod dynamodb;
 mod ec2;
 mod ecs;
+mod elasticache;
 pub(crate) mod geography;
 mod global_accelerator;
 mod maintenance;
@@ -71,6 +72,8 @@ pub(crate) struct Check<'a> {
     pub geography: geography::Geography,
     /// Where one part refers to another, for the first time.
     pub references: BTreeMap<(Option<Endpoint>, Endpoint), Span>,
+    /// What calls do with each cache, as far as they have been read.
+    pub cache_uses: Vec<Vec<models::elasticache::Use>>,
 }
 
 /// What a validation gives.
@@ -94,11 +97,12 @@ pub(crate) enum Section {
     Aurora,
     Rds,
     DynamoDb,
+    ElastiCache,
     Station,
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
@@ -109,6 +113,7 @@ impl Section {
         Self::Aurora,
         Self::Rds,
         Self::DynamoDb,
+        Self::ElastiCache,
         Self::Station,
     ];
 
@@ -125,6 +130,7 @@ impl Section {
             Self::Aurora => "aurora",
             Self::Rds => "rds",
             Self::DynamoDb => "dynamodb",
+            Self::ElastiCache => "elasticache",
             Self::Station => "station",
         }
     }
@@ -140,6 +146,7 @@ impl Section {
             Self::Aurora => "an Aurora cluster",
             Self::Rds => "an RDS database",
             Self::DynamoDb => "a DynamoDB table",
+            Self::ElastiCache => "a cache of ElastiCache",
             Self::Station => "a station",
         }
     }
@@ -158,6 +165,7 @@ impl Section {
             // Databases follow clusters.
             Self::Rds => Endpoint::Aurora(AuroraId(doc.aurora.len() as u16 + n)),
             Self::DynamoDb => Endpoint::DynamoDb(DynamoDbId(n)),
+            Self::ElastiCache => Endpoint::ElastiCache(ElastiCacheId(n)),
             Self::Station => Endpoint::Station(StationId(n)),
         }
     }
@@ -180,6 +188,7 @@ impl<'a> Check<'a> {
             places: IndexSet::new(),
             geography: geography::Geography::default(),
             references: BTreeMap::new(),
+            cache_uses: vec![Vec::new(); doc.elasticache.len()],
         }
     }
 
@@ -214,6 +223,7 @@ impl<'a> Check<'a> {
             },
             Endpoint::Ec2(id) => (Section::Ec2, id.index()),
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
+            Endpoint::ElastiCache(id) => (Section::ElastiCache, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
         let name = names_of(self.doc, section).get(index).copied().unwrap_or("?");
@@ -374,6 +384,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let mut aurora = check.clusters();
     aurora.extend(check.databases());
     let dynamodb = check.tables();
+    let caches = check.caches();
     let stations = check.stations();
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
@@ -396,6 +407,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         ecs: &ecs,
         ec2: &ec2,
         stations: &stations,
+        caches: &caches,
     };
     check.reach(&sources, parts);
     let notes = std::mem::take(&mut check.notes);
@@ -419,6 +431,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
             ec2: ec2.into_iter().collect::<Option<_>>()?,
             aurora: aurora.into_iter().collect::<Option<_>>()?,
             dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
+            elasticache: caches.into_iter().collect::<Option<_>>()?,
             stations: stations.into_iter().collect::<Option<_>>()?,
             canaries: doc.canary.iter().map(|(_, name, _)| canary::Settings { name: name.value.clone() }).collect(),
             alarms: Vec::new(),
@@ -473,6 +486,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::Aurora => doc.aurora.names().collect(),
         Section::Rds => doc.rds.names().collect(),
         Section::DynamoDb => doc.dynamodb.names().collect(),
+        Section::ElastiCache => doc.elasticache.names().collect(),
         Section::Station => doc.station.names().collect(),
     }
 }

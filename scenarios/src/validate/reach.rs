@@ -7,6 +7,7 @@ use models::alb::{self, Action};
 use models::client::{Arrivals, Recorded};
 use models::cloudfront;
 use models::compute::{Handler, StepAction};
+use models::elasticache::{self, What};
 use models::global_accelerator;
 use models::ids::*;
 use models::request::MAX_FRAMES;
@@ -38,6 +39,7 @@ pub(super) struct Parts<'a> {
     pub ecs: &'a [Option<ecs::Settings>],
     pub ec2: &'a [Option<ec2::Settings>],
     pub stations: &'a [Option<station::Settings>],
+    pub caches: &'a [Option<elasticache::Settings>],
 }
 
 struct Walk<'a, 'c, 'd> {
@@ -141,7 +143,7 @@ impl Walk<'_, '_, '_> {
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
             Endpoint::Ecs(_) | Endpoint::Ec2(_) => self.service(to, path, why),
             Endpoint::Station(id) => self.station(id, path, frames, place, why),
-            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) => {}
+            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) | Endpoint::ElastiCache(_) => {}
         }
         self.way.pop();
     }
@@ -290,9 +292,23 @@ impl Walk<'_, '_, '_> {
                 let from = Some(id);
                 let why = self.check.reference(from, call.to);
                 self.visit(call.to, call.path, 1, None, from, why);
+                if let Some((store, operation)) = self.store_behind(call.to, call.operation) {
+                    self.operations.insert((store, operation));
+                    let why = self.check.reference(from, store);
+                    self.visit(store, call.path, 2, None, from, why);
+                }
             }
         }
         self.client = client;
+    }
+
+    /// Who is asked, and what, where a call looks into a cache first.
+    fn store_behind(&self, to: Endpoint, number: u16) -> Option<(Endpoint, u16)> {
+        let Endpoint::ElastiCache(id) = to else { return None };
+        match self.parts.caches.get(id.index())?.as_ref()?.uses.get(usize::from(number))?.what {
+            What::LookAside { store, operation, .. } => Some((store, operation)),
+            What::Command(_) => None,
+        }
     }
 
     fn circle(&mut self, to: Endpoint, path: PathId, from: Option<Endpoint>) {
@@ -356,6 +372,7 @@ impl Check<'_> {
         parts.extend(databases.enumerate().map(|(n, span)| (Endpoint::Aurora(AuroraId(n as u16)), span)));
         parts.extend(spans(&doc.ec2).map(|(n, span)| (Endpoint::Ec2(Ec2Id(n)), span)));
         parts.extend(spans(&doc.dynamodb).map(|(n, span)| (Endpoint::DynamoDb(DynamoDbId(n)), span)));
+        parts.extend(spans(&doc.elasticache).map(|(n, span)| (Endpoint::ElastiCache(ElastiCacheId(n)), span)));
         parts.extend(spans(&doc.station).map(|(n, span)| (Endpoint::Station(StationId(n)), span)));
         for (part, span) in parts.into_iter().filter(|(part, _)| !reached.contains(part) && !probed.contains(part)) {
             let name = self.name_of(part);

@@ -141,7 +141,7 @@ impl Check<'_> {
     }
 
     /// How many objects clients ask for at most.
-    fn objects_asked_for(&self) -> f64 {
+    pub(super) fn objects_asked_for(&self) -> f64 {
         let routes = self.doc.traffic.iter().flat_map(|traffic| traffic.routes.iter());
         let objects = |name: &Sp<String>| {
             let found = self.doc.catalog.iter().find(|(_, known, _)| known.value == name.value);

@@ -9,6 +9,7 @@ use sim_core::{SimDuration, SimTime};
 
 use super::bounds::show;
 use super::deploy::Behind;
+use super::elasticache::of_caches;
 use super::traffic::Sources;
 use super::{BROKEN, Check, Section};
 use crate::Expectation;
@@ -89,14 +90,20 @@ impl Check<'_> {
         if of_databases(fault.action.value) {
             return self.database_fault(fault);
         }
+        if of_caches(fault.action.value) {
+            return self.cache_fault(fault);
+        }
         if fault.action.value == Action::ZonalShift {
             return self.zonal_shift(fault);
         }
         if fault.action.value == Action::DisruptConnectivity {
-            let allowed = [Section::Alb, Section::Station, Section::Aurora, Section::Rds];
+            let allowed = [Section::Alb, Section::Station, Section::Aurora, Section::Rds, Section::ElastiCache];
             let target = self.endpoint(&fault.target, &allowed, None, "the target of this fault");
             if let Endpoint::Aurora(_) = target {
                 return self.database_fault(fault);
+            }
+            if let Endpoint::ElastiCache(_) = target {
+                return self.cache_fault(fault);
             }
             return (target != BROKEN).then_some(FaultAction::DisruptConnectivity(target));
         }
@@ -244,7 +251,7 @@ impl Check<'_> {
         let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
         let zonal = match action {
             Action::DisruptConnectivity => of_database,
-            Action::CpuStress | Action::FailoverDbCluster | Action::LaunchFailure => false,
+            Action::CpuStress | Action::FailoverDbCluster | Action::LaunchFailure | Action::CacheNodeFailure => false,
             _ => !of_instances,
         };
         let keys = [
@@ -256,6 +263,7 @@ impl Check<'_> {
             ("factor", fault.factor.as_ref().map(|it| it.span), stress),
             ("error_rate", fault.error_rate.as_ref().map(|it| it.span), action == Action::ErrorRate),
             ("db_instance_identifier", fault.db_instance_identifier.as_ref().map(|it| it.span), of_instances),
+            ("cache_node_id", fault.cache_node_id.as_ref().map(|it| it.span), action == Action::CacheNodeFailure),
             ("force_failover", fault.force_failover.as_ref().map(|it| it.span), action == Action::RebootDbInstances),
         ];
         for (key, span, fits) in keys {
@@ -385,7 +393,7 @@ fn of_databases(action: Action) -> bool {
 /// Whether an action lasts, and must say how long.
 fn lasts(action: Action) -> bool {
     use Action::{
-        DbInstanceFailure, FailoverDbCluster, RebootDbInstances, RebootInstances, StopInstances, StopTask,
+        CacheNodeFailure, DbInstanceFailure, FailoverDbCluster, RebootDbInstances, RebootInstances, StopInstances, StopTask,
         TerminateInstances,
     };
     !matches!(
@@ -394,6 +402,7 @@ fn lasts(action: Action) -> bool {
             | FailoverDbCluster
             | RebootDbInstances
             | DbInstanceFailure
+            | CacheNodeFailure
             | StopInstances
             | RebootInstances
             | TerminateInstances
@@ -419,6 +428,8 @@ pub(super) fn action_name(action: Action) -> &'static str {
         Action::DbInstanceFailure => "stormglass:db-instance-failure",
         Action::AzPowerInterruption => "stormglass:az-power-interruption",
         Action::LaunchFailure => "stormglass:launch-failure",
+        Action::CacheNodeFailure => "stormglass:cache-node-failure",
+        Action::InterruptCachePower => "aws:elasticache:replicationgroup-interrupt-az-power",
         Action::DrainContainerInstances => "aws:ecs:drain-container-instances",
         Action::StopInstances => "aws:ec2:stop-instances",
         Action::RebootInstances => "aws:ec2:reboot-instances",

@@ -1,6 +1,7 @@
 //! A cache that makes room by dropping what has not been asked for longest.
 
 use crate::math::mix64;
+use crate::random::Source;
 use hashbrown::HashTable;
 
 const NOTHING: u32 = u32::MAX;
@@ -132,6 +133,18 @@ impl<V> LruCache<V> {
     pub fn oldest(&self) -> Option<(u64, u64, &V)> {
         let node = self.nodes.get(self.oldest as usize)?;
         node.value.as_ref().map(|value| (node.key, node.bytes, value))
+    }
+
+    /// Key and value of an entry, all alike likely. Takes one draw or more; none if there are no entries.
+    #[must_use]
+    pub fn any(&self, source: &mut impl Source) -> Option<(u64, &V)> {
+        while !self.is_empty() {
+            let node = &self.nodes[source.below(self.nodes.len() as u64) as usize];
+            if let Some(value) = &node.value {
+                return Some((node.key, value));
+            }
+        }
+        None
     }
 
     /// Number of entries.
@@ -266,6 +279,21 @@ mod tests {
                 prop_assert_eq!(cache.oldest().map(|(k, b, v)| (k, b, *v)), twin.first().copied());
             }
         }
+    }
+
+    #[test]
+    fn any_entry_is_as_likely_as_another() {
+        let mut cache = LruCache::new(u64::MAX);
+        (0..20).for_each(|key| drop(cache.insert(key, 1, ())));
+        (0..10).for_each(|key| drop(cache.remove(2 * key)));
+        let (mut stream, mut seen) = (Stream::from_key(1), [0u32; 20]);
+        (0..10_000).for_each(|_| seen[cache.any(&mut stream).unwrap().0 as usize] += 1);
+        for (key, seen) in seen.into_iter().enumerate() {
+            // Five standard errors of a tenth of ten thousand.
+            let expected = if key % 2 == 0 { 0..1 } else { 850..1150 };
+            assert!(expected.contains(&seen), "{key}: {seen}");
+        }
+        assert!(LruCache::<()>::new(1).any(&mut stream).is_none());
     }
 
     /// Che, Tung and Wang (2002), doi:10.1109/JSAC.2002.801752: an object of rate r is hit with probability 1 - exp(-r T),

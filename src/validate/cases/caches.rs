@@ -4,7 +4,7 @@ use sim_core::math::exp;
 
 use super::Family;
 use crate::validate::case::{Case, about, exact};
-use crate::validate::theory::caches::{che, fixed_ttl, lru, sliding_ttl, zipf};
+use crate::validate::theory::caches::{che, fixed_ttl, lru, random, sliding_ttl, zipf};
 
 /// Caches under Zipf's law.
 pub fn caches() -> Family {
@@ -79,6 +79,80 @@ pub fn caches() -> Family {
                 set: &["station.store.cache.ttl=1d", "station.store.cache.capacity=50KB"],
                 fast: false,
                 figures: || vec![about("counters.station.store.hit_ratio", che(&zipf(500, 0.8), 50), 0.005)],
+            },
+            Case {
+                name: "look-aside-lru",
+                law: "ElastiCache before a database: allkeys-lru, room for 20 of 100 objects",
+                source: "as lru: exact",
+                scenario: "look-aside",
+                set: &[],
+                fast: false,
+                figures: || {
+                    let hits = lru(&zipf(100, 0.8), 20);
+                    vec![
+                        exact("counters.elasticache.cache.hit_ratio", hits),
+                        exact("stations.station.database.arrivals", 600.0 * 500.0 * (1.0 - hits)),
+                    ]
+                },
+            },
+            Case {
+                name: "look-aside-random",
+                law: "the same with allkeys-random",
+                source: "Fricker, Robert and Roberts (2012), arXiv:1202.3974: an approximation",
+                scenario: "look-aside",
+                set: &["elasticache.cache.maxmemory_policy=allkeys-random"],
+                fast: true,
+                figures: || vec![about("counters.elasticache.cache.hit_ratio", random(&zipf(100, 0.8), 20), 0.005)],
+            },
+            Case {
+                name: "look-aside-ttl",
+                law: "ElastiCache with a time to live of 2 s, 100 objects, 100/s, and room for all",
+                source: "as ttl: renewal",
+                scenario: "look-aside",
+                set: &[
+                    "traffic.customers.rate=100/s",
+                    "elasticache.cache.maxmemory=1MB",
+                    "elasticache.cache.items.object.ttl=2s",
+                ],
+                fast: true,
+                figures: || vec![exact("counters.elasticache.cache.hit_ratio", fixed_ttl(&zipf(100, 0.8), 100.0, 2.0))],
+            },
+            Case {
+                name: "look-aside-sessions",
+                law: "the same where reading renews the time to live",
+                source: "as ttl-sliding",
+                scenario: "look-aside",
+                set: &[
+                    "traffic.customers.rate=100/s",
+                    "elasticache.cache.maxmemory=1MB",
+                    "elasticache.cache.items.object.ttl=2s",
+                    "elasticache.cache.items.object.renewal=sliding",
+                ],
+                fast: false,
+                figures: || {
+                    vec![exact("counters.elasticache.cache.hit_ratio", sliding_ttl(&zipf(100, 0.8), 100.0, 2.0))]
+                },
+            },
+            Case {
+                name: "look-aside-engine",
+                law: "the engine's one thread: 8,000 commands a second of 0.1 ms, all hits",
+                source: "M/D/1: Pollaczek (1930) and Khinchine (1932)",
+                scenario: "look-aside",
+                set: &[
+                    "traffic.customers.rate=8000/s",
+                    "elasticache.cache.items.object.hit_ratio=100%",
+                    "elasticache.cache.command_time=0.1ms",
+                    "run.duration=130s",
+                    "run.warm_up=10s",
+                ],
+                fast: false,
+                figures: || {
+                    vec![
+                        exact("stations.elasticache.cache-0001-001.utilisation", 0.8),
+                        exact("stations.elasticache.cache-0001-001.mean_wait", 0.8 * 1e-4 / (2.0 * 0.2)),
+                        exact("latency.mean", 1e-4 + 0.8 * 1e-4 / (2.0 * 0.2)),
+                    ]
+                },
             },
             Case {
                 name: "two-tiers",

@@ -56,6 +56,14 @@ pub fn che(shares: &[f64], room: usize) -> f64 {
     shares.iter().map(|share| share * (1.0 - exp(-share * t))).sum()
 }
 
+/// Hit ratio of a cache that throws out any object: one stays for a random time, exponential but for the number of others,
+/// so that it is a renewal cycle of a miss and the hits until it goes (Fricker, Robert and Roberts 2012, arXiv:1202.3974).
+pub fn random(shares: &[f64], room: usize) -> f64 {
+    let held = |t: f64| shares.iter().map(|share| share * t / (1.0 + share * t)).sum::<f64>();
+    let t = super::crossing(room as f64, 0.0, room as f64, held);
+    shares.iter().map(|share| share * share * t / (1.0 + share * t)).sum()
+}
+
 /// Hit ratio where an object is kept for `ttl` after it was fetched: a renewal cycle is a miss and the hits of one time to live.
 /// (Jung, Berger and Balakrishnan 2003, doi:10.1109/INFCOM.2003.1208693.)
 pub fn fixed_ttl(shares: &[f64], rate: f64, ttl: f64) -> f64 {

@@ -6,7 +6,7 @@ use crate::request::{Request, RequestKey};
 
 /// A fetch of one key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flight {
+pub(crate) struct Flight {
     key: u64,
     /// Requests that wait, linked by [`Request::next`].
     first: RequestKey,
@@ -17,14 +17,14 @@ pub(super) struct Flight {
 /// Fetches on their way by cache key: an open hash table with linear probing, at most half full. No allocation once it has
 /// seen its greatest number of fetches at once, and no order that could show.
 #[derive(Debug)]
-pub(super) struct Flights {
+pub(crate) struct Flights {
     /// A power of two.
     slots: Vec<Option<Flight>>,
     flights: usize,
 }
 
 impl Flights {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slots: vec![None; 16], flights: 0 }
     }
 
@@ -43,7 +43,7 @@ impl Flights {
     }
 
     /// Lets a request wait for the fetch of its key, if there is one.
-    pub(super) fn wait(&mut self, key: u64, request: RequestKey, requests: &mut Slab<Request>) -> bool {
+    pub(crate) fn wait(&mut self, key: u64, request: RequestKey, requests: &mut Slab<Request>) -> bool {
         let at = self.find(key);
         let Some(flight) = &mut self.slots[at] else { return false };
         requests[request].next = RequestKey::NONE;
@@ -58,12 +58,12 @@ impl Flights {
     }
 
     /// Whether a key is being fetched.
-    pub(super) fn has(&self, key: u64) -> bool {
+    pub(crate) fn has(&self, key: u64) -> bool {
         self.slots[self.find(key)].is_some()
     }
 
     /// A request fetches a key that nobody fetches yet.
-    pub(super) fn open(&mut self, key: u64) {
+    pub(crate) fn open(&mut self, key: u64) {
         if 2 * (self.flights + 1) > self.slots.len() {
             self.grow();
         }
@@ -74,7 +74,7 @@ impl Flights {
     }
 
     /// Ends the fetch of a key; returns the first of those that waited.
-    pub(super) fn close(&mut self, key: u64) -> Option<RequestKey> {
+    pub(crate) fn close(&mut self, key: u64) -> Option<RequestKey> {
         let mut vacant = self.find(key);
         let flight = self.slots[vacant]?;
         self.flights -= 1;
@@ -94,7 +94,7 @@ impl Flights {
     }
 
     /// How many requests wait.
-    pub(super) fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.slots.iter().flatten().map(|flight| u64::from(flight.waiting)).sum()
     }
 
