@@ -134,7 +134,7 @@ impl Put for Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observations::{LogKind, SeriesGroup};
+    use crate::observations::{LogKind, SeriesGroup, Usage};
 
     fn observations() -> Observations {
         let mut latency = Histogram::new();
@@ -186,6 +186,7 @@ mod tests {
                 rows: vec![(text("logo"), vec![3.0])],
                 ..Table::new("objects", "object", &[("n", "count")])
             }],
+            usage: vec![Usage::new("ecs.web", "fargate.vcpu", 2.0, "vCPU-hour")],
             notes: vec![text("a note")],
             audit: Audit { checks: vec![AuditCheck { law: text("law"), found: text("1 = 1"), holds: true }] },
             in_flight: vec![1],

@@ -12,9 +12,9 @@ mod figures;
 mod group;
 mod life;
 mod maintenance;
-mod usage;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use sim_core::distribution::Distribution;
 use sim_core::random::Stream;

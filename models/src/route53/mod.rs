@@ -16,9 +16,9 @@
 mod caches;
 mod health;
 mod selection;
-mod usage;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::BTreeMap;
 

@@ -302,7 +302,8 @@ pub(super) fn take_batch_intervals(
         return;
     }
     // The whole run comes first, so that it names everything in its order.
-    let mut raws: Vec<Raw> = whole.iter().cloned().chain(batches.iter().map(|batch| of_replication(batch, &Pricing::default()))).collect();
+    let mut raws: Vec<Raw> =
+        whole.iter().cloned().chain(batches.iter().map(|batch| of_replication(batch, &Pricing::default()))).collect();
     align(&mut raws);
     let each = over(&raws[whole.len()..], &[], level);
     let number = batches.len() as f64;

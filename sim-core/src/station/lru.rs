@@ -284,8 +284,12 @@ mod tests {
     #[test]
     fn any_entry_is_as_likely_as_another() {
         let mut cache = LruCache::new(u64::MAX);
-        (0..20).for_each(|key| drop(cache.insert(key, 1, ())));
-        (0..10).for_each(|key| drop(cache.remove(2 * key)));
+        for key in 0..20 {
+            cache.insert(key, 1, ());
+        }
+        for key in 0..10 {
+            cache.remove(2 * key);
+        }
         let (mut stream, mut seen) = (Stream::from_key(1), [0u32; 20]);
         (0..10_000).for_each(|_| seen[cache.any(&mut stream).unwrap().0 as usize] += 1);
         for (key, seen) in seen.into_iter().enumerate() {
