@@ -176,8 +176,13 @@ fn callers_that_remember_addresses_ask_a_task_that_is_gone_until_the_ttl_is_over
 fn on_instances(strategies: &[Placement], fault: InstanceFault, duration: u64) -> Observations {
     let mut a = poisson(100.0, Endpoint::Ecs(EcsId(0)), secs(300), SimDuration::ZERO);
     a.ecs.push(service(6, 10, 1.0, vec![StepAction::Cpu(constant(0.001))]));
-    a.ecs[0].container_instances =
-        Some(ContainerInstances { count: 3, vcpu: 4.0, memory: 8e9, instance_type: String::new(), strategies: strategies.to_vec() });
+    a.ecs[0].container_instances = Some(ContainerInstances {
+        count: 3,
+        vcpu: 4.0,
+        memory: 8e9,
+        instance_type: String::new(),
+        strategies: strategies.to_vec(),
+    });
     a.ecs[0].launch_time = constant(10.0);
     a.ecs[0].image_bytes = 150e6;
     a.faults.push(Fault {
@@ -227,7 +232,8 @@ fn without_room_tasks_wait_until_an_instance_is_back() {
     let mut a = poisson(10.0, Endpoint::Ecs(EcsId(0)), secs(300), SimDuration::ZERO);
     a.ecs.push(service(4, 10, 1.0, vec![StepAction::Cpu(constant(0.001))]));
     let strategies = vec![Placement::SpreadInstance];
-    a.ecs[0].container_instances = Some(ContainerInstances { count: 2, vcpu: 2.0, memory: 8e9, instance_type: String::new(), strategies });
+    a.ecs[0].container_instances =
+        Some(ContainerInstances { count: 2, vcpu: 2.0, memory: 8e9, instance_type: String::new(), strategies });
     a.faults.push(Fault {
         at: SimTime::from_secs(51),
         duration: secs(100),

@@ -116,7 +116,11 @@ fn one(raw: &Raw, errors: &mut Vec<Diagnostic>) -> Vec<(Price, Span)> {
         return Vec::new();
     };
     if !is_date(&raw.date) {
-        error(raw.date.span, "this is no date", "write a year, a month or a day: \"2026\", \"2026-11\", \"2026-11-21\"");
+        error(
+            raw.date.span,
+            "this is no date",
+            "write a year, a month or a day: \"2026\", \"2026-11\", \"2026-11-21\"",
+        );
     }
     if raw.source.trim().is_empty() {
         error(raw.source.span, "a price has a source", "say where it is from");
@@ -128,7 +132,9 @@ fn one(raw: &Raw, errors: &mut Vec<Diagnostic>) -> Vec<(Price, Span)> {
             named.push((raw.kind.as_ref().map_or_else(String::new, |kind| kind.value.clone()), usd, raw.item.span));
         }
         (None, false) if raw.kind.is_none() && raw.tiers.is_empty() => {}
-        (None, false) => error(raw.span, "prices `of` kinds have neither `kind` nor `tiers`", "one entry for each kind"),
+        (None, false) => {
+            error(raw.span, "prices `of` kinds have neither `kind` nor `tiers`", "one entry for each kind")
+        }
         (Some(usd), false) => error(usd.span, "either `usd` or `of`, not both", "one too many"),
         (None, true) => error(raw.span, "this entry has no price", "`usd` or `of` is missing here"),
     }

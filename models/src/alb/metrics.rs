@@ -288,7 +288,8 @@ impl Counts {
         findings.used(Usage::new(name, item, self.bill.hours(), "LCU-hour").assuming(assumed));
         let at = Count::ProcessedBytes as usize;
         let gigabytes = (self.since_start[at] - self.at_warm_up[at]) as f64 / 1e9;
-        findings.used(Usage::new(name, DATA_OUT, gigabytes, "GB").assuming("answers' bodies; to viewers outside of AWS"));
+        findings
+            .used(Usage::new(name, DATA_OUT, gigabytes, "GB").assuming("answers' bodies; to viewers outside of AWS"));
     }
 
     /// Hands over the totals.

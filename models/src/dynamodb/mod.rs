@@ -6,9 +6,9 @@
 mod capacity;
 mod figures;
 mod keys;
-mod usage;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use sim_core::distribution::Distribution;
 

@@ -90,7 +90,9 @@ impl Pricing {
         let kind = if usage.kind.is_empty() { String::new() } else { format!(" {}", usage.kind) };
         match found {
             Some(price) if price.unit == usage.unit => Ok(price),
-            Some(price) => Err(format!("the price of {}{kind} is for a {}, not a {}", usage.item, price.unit, usage.unit)),
+            Some(price) => {
+                Err(format!("the price of {}{kind} is for a {}, not a {}", usage.item, price.unit, usage.unit))
+            }
             None => Err(format!("no price of {}{kind} in {region}", usage.item)),
         }
     }
@@ -324,7 +326,10 @@ fn assumptions(hours: f64, month: &Result<(), String>, pricing: &Pricing) -> Vec
          charge it whole",
         span(hours * 3600.0)
     )];
-    all.push("List prices on demand, before taxes, without free tiers, discounts and savings plans; 1 GB = 1e9 bytes".to_owned());
+    all.push(
+        "List prices on demand, before taxes, without free tiers, discounts and savings plans; 1 GB = 1e9 bytes"
+            .to_owned(),
+    );
     if !pricing.region_given {
         all.push(format!("Parts without a Region are in {} (cost.region)", pricing.region));
     }

@@ -90,7 +90,10 @@ impl CostReport {
 impl Page {
     pub(crate) fn cost(&mut self, report: &Report) {
         let Some(bill) = &report.bill else { return };
-        self.heading("Cost", "list prices; every line with its source and what was assumed is in report.html and cost.csv");
+        self.heading(
+            "Cost",
+            "list prices; every line with its source and what was assumed is in report.html and cost.csv",
+        );
         self.wrapped(&format!("  {}", bill.sum()), 2);
         let mut table = self.new_table(&["of", "what", "quantity", "price (USD)", "USD", "as of"], 2);
         let lines = bill.by_amount();
@@ -123,8 +126,23 @@ impl Report {
     #[must_use]
     pub fn cost_csv(&self) -> String {
         let header = [
-            "part", "item", "kind", "purpose", "region", "quantity", "quantity half width", "unit", "usd", "per_units", "tiered",
-            "amount_usd", "amount half width", "per_month_usd", "price_date", "price_source", "assumed",
+            "part",
+            "item",
+            "kind",
+            "purpose",
+            "region",
+            "quantity",
+            "quantity half width",
+            "unit",
+            "usd",
+            "per_units",
+            "tiered",
+            "amount_usd",
+            "amount half width",
+            "per_month_usd",
+            "price_date",
+            "price_source",
+            "assumed",
         ];
         let value = |value: f64| if value.is_finite() { shortest(value) } else { String::new() };
         let half = |estimate: &Estimate| estimate.half_width.map_or_else(String::new, value);
@@ -184,7 +202,10 @@ mod tests {
     fn a_line_reads_as_quantity_times_price() {
         let line = line();
         assert_eq!(line.what(), "route53.queries standard");
-        assert_eq!((line.quantity_text(), line.unit_price()), ("12,000,000 query".into(), "0.4 / 1M query (first tier)".into()));
+        assert_eq!(
+            (line.quantity_text(), line.unit_price()),
+            ("12,000,000 query".into(), "0.4 / 1M query (first tier)".into())
+        );
         let scaled = CostLine { purpose: "scaled", kind: String::new(), per_units: Some(1.0), tiered: false, ..line };
         assert_eq!(scaled.what(), "route53.queries (beyond the planned count: scaling)");
         assert_eq!(scaled.unit_price(), "0.4 / query");

@@ -28,9 +28,9 @@ impl Check<'_> {
             Some(file) => self.price_file(file, base_dir),
             None => prices::built_in().to_vec(),
         };
-        let parts = Section::ALL.into_iter().flat_map(|section| {
-            (0..names_of(doc, section).len()).map(move |index| section.endpoint(index, doc))
-        });
+        let parts = Section::ALL
+            .into_iter()
+            .flat_map(|section| (0..names_of(doc, section).len()).map(move |index| section.endpoint(index, doc)));
         let parts: Vec<Endpoint> = parts.collect();
         let regions = parts.into_iter().filter_map(|part| {
             let region = self.region_of(part)?;

@@ -157,8 +157,8 @@ pub fn ln(x: f64) -> f64 {
     let front = f64::from_bits(fraction.to_bits() & !0x7FF_FFFF);
     let r = (front * reciprocal - 1.0) + (fraction - front) * reciprocal;
     let r2 = r * r;
-    let series = (-0.5 + r * (1.0 / 3.0))
-        + r2 * ((-0.25 + r * 0.2) + r2 * ((-1.0 / 6.0 + r * (1.0 / 7.0)) - r2 * 0.125));
+    let series =
+        (-0.5 + r * (1.0 / 3.0)) + r2 * ((-0.25 + r * 0.2) + r2 * ((-1.0 / 6.0 + r * (1.0 / 7.0)) - r2 * 0.125));
     let (coarse, coarse_rest) = exact_sum(exponent * HIGH, log);
     let (high, rest) = exact_sum(coarse, r);
     high + (r2 * series + (rest + (coarse_rest + (exponent * LOW + log_rest))))

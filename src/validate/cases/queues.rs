@@ -5,7 +5,9 @@ use sim_core::math::{exp, ln, normal_quantile, sqrt};
 use super::Family;
 use crate::validate::case::{Case, exact};
 use crate::validate::theory::crossing;
-use crate::validate::theory::models::{admitted_sojourn, hyperexponential_sojourn, limited_sharing_mean, sharing_sojourn};
+use crate::validate::theory::models::{
+    admitted_sojourn, hyperexponential_sojourn, limited_sharing_mean, sharing_sojourn,
+};
 use crate::validate::theory::queues::{
     Mmc, erlang_b, exponential_quantile, gim1_root, md1_wait_at_most, mmck, pollaczek_khinchine,
 };
