@@ -208,6 +208,7 @@ mod tests {
                 rows: vec![(text("logo"), vec![3.0])],
                 ..Table::new("objects", "object", &[("n", "count")])
             }],
+            usage: vec![],
             notes: vec![text("a note")],
             audit: Audit { checks: vec![AuditCheck { law: text("law"), found: text("1 = 1"), holds: true }] },
             in_flight: vec![1],
