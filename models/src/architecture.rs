@@ -7,6 +7,7 @@ use sim_core::SimDuration;
 use sim_core::SimTime;
 use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
+use sim_core::observations::Objective;
 
 use crate::{
     alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs, elasticache,
@@ -83,6 +84,8 @@ pub struct Run {
     pub high_resolution_metric_delay: SimDuration,
     /// What is observed span by span.
     pub spans: Spans,
+    /// What share of operations is to end well.
+    pub objective: Option<Objective>,
 }
 
 /// What is observed span by span, beside the run as a whole. Nothing unless asked for.

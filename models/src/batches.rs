@@ -1,7 +1,7 @@
 //! One long run in batches: what services found up to the end of each batch, and from that what was found in each. Nobody is reset in
 //! between, so that a run with batches is the same run.
 
-use sim_core::observations::{Audit, DowntimeWindow, Observations, RouteObservations, StationObservations};
+use sim_core::observations::{Audit, DowntimeWindow, Ledger, Observations, RouteObservations, StationObservations};
 use sim_core::{SimDuration, SimTime};
 
 use crate::architecture::Run;
@@ -67,6 +67,8 @@ impl Batches {
             log: Vec::new(),
             log_dropped: 0,
             downtime: downtime.iter().filter(|it| (before.at..after.at).contains(&it.from)).cloned().collect(),
+            objective: None,
+            ledger: Ledger::default(),
             counters: Vec::new(),
             tables: Vec::new(),
             usage: Vec::new(),

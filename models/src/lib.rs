@@ -22,6 +22,7 @@ mod flights;
 pub mod geography;
 pub mod global_accelerator;
 pub mod ids;
+pub mod ledger;
 pub mod observer;
 pub mod outbox;
 pub mod request;

@@ -3,7 +3,7 @@
 
 use sim_core::digest::Digest;
 use sim_core::observations::{
-    ArrivalWindow, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, LogKind, RouteObservations, Series,
+    self, ArrivalWindow, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, Minute, RouteObservations, Series,
     SeriesGroup, StationObservations, Table, Usage,
 };
 use sim_core::tally::Histogram;
@@ -11,6 +11,7 @@ use sim_core::{SimDuration, SimTime};
 
 use crate::architecture::{Run, part};
 use crate::ids::*;
+use crate::ledger::{self, Ledger};
 use crate::request::*;
 use crate::world::Cx;
 
@@ -118,12 +119,15 @@ const LOG_CAPACITY: usize = 20_000;
 struct Second {
     ended: u32,
     failed: u32,
+    /// Time that those took which ended well.
+    latency_nanos: u64,
     causes: [u16; Cause::COUNT],
 }
 
 #[derive(Debug)]
 struct Route {
     fates: Fates,
+    minutes: Vec<Minute>,
     seconds: Vec<Second>,
     window: Option<Window>,
 }
@@ -162,8 +166,8 @@ pub struct Observer {
     downtime: Vec<DowntimeWindow>,
     log: Vec<LogEntry>,
     log_dropped: u64,
-    /// Health checks that became unhealthy, with the routes concerned.
-    detections: Vec<(DnsFailover, Vec<RouteId>)>,
+    /// The downtime ledger.
+    pub ledger: Ledger,
     /// Figures over time.
     pub figures: Figures,
     bin_latency: Histogram,
@@ -224,7 +228,7 @@ impl Observer {
             downtime: Vec::new(),
             log: Vec::new(),
             log_dropped: 0,
-            detections: Vec::new(),
+            ledger: Ledger::new(routes.len()),
             figures,
             bin_latency: Histogram::new(),
             bin_ended: [0; Cause::COUNT],
@@ -307,6 +311,7 @@ impl Observer {
         let open = &mut self.routes[route.index()].seconds[second];
         open.ended += 1;
         if cause == 0 {
+            open.latency_nanos += latency.as_nanos();
             self.bin_latency.record(latency);
             if !self.windows.is_empty() {
                 let at = ((started.as_nanos() / self.window.as_nanos()) as usize).min(self.windows.len() - 1);
@@ -324,14 +329,23 @@ impl Observer {
                 fates.failed[cause] += 1;
                 fates.latency_failed.record(latency);
             });
+            if self.counts(started) {
+                self.ledger.operation_lost(route, outcome.cause, started, now);
+            }
         }
     }
 
     /// Seconds before `until` take no more answers: bad ones become windows of downtime.
     fn close_seconds(&mut self, until: u64) {
         for second in self.open_from..until.min(self.open_from + OPEN_SECONDS as u64) {
+            let place = second as usize % OPEN_SECONDS;
+            self.ledger.second_closes(second, self.routes.iter().map(|route| route.seconds[place].served()));
+            let counts = SimTime::from_secs(second) >= SimTime::ZERO + self.run.warm_up;
             for (index, route) in self.routes.iter_mut().enumerate() {
-                let seen = std::mem::take(&mut route.seconds[second as usize % OPEN_SECONDS]);
+                let seen = std::mem::take(&mut route.seconds[place]);
+                if counts && seen.ended > 0 {
+                    route.count_minute(second, &seen);
+                }
                 let bad = f64::from(seen.failed) > self.run.downtime_error_rate * f64::from(seen.ended);
                 let over = |window: &mut Window| !bad && second > window.last_bad_second + DOWNTIME_GAP_SECONDS;
                 if let Some(window) = route.window.take_if(over) {
@@ -379,14 +393,6 @@ impl Observer {
         }
     }
 
-    /// A health check on which the answers of some routes' names depend has become unhealthy; new answers follow at `served`.
-    pub fn endpoint_unhealthy(&mut self, check: &str, detected: SimTime, served: SimTime, routes: &[RouteId]) {
-        if self.detections.len() < LOG_CAPACITY && !routes.is_empty() {
-            let failover = DnsFailover { check: check.to_owned(), detected, served };
-            self.detections.push((failover, routes.to_vec()));
-        }
-    }
-
     /// A bin of the figures ends.
     pub fn end_bin(&mut self, now: SimTime) {
         let bin_start = (now.as_nanos() - 1) / self.figures.bin.as_nanos() * self.figures.bin.as_nanos();
@@ -430,7 +436,7 @@ impl Observer {
         self.downtime.retain(|window| window.until > warm_up);
         for window in &mut self.downtime {
             window.blamed_on = blame(&self.log, window);
-            window.dns_failover = first_detection(&self.detections, &self.names, window);
+            window.phases = self.ledger.phases_between(window.from, window.until);
         }
         self.downtime.sort_by(|a, b| (a.from, &a.route).cmp(&(b.from, &b.route)));
         findings.check(
@@ -444,11 +450,13 @@ impl Observer {
             findings.count(DEPLOYMENTS, "p99_during_s", p99);
             findings.count(DEPLOYMENTS, "failed_during", self.deploying.failed as f64);
         }
+        let failed = self.routes.iter().flat_map(|route| route.fates.failed).sum();
+        let ledger = self.ledger.finish(now, warm_up, &self.names, failed, findings);
         let batches = self.batches.into_iter().map(|routes| {
             let observed = routes.into_iter().zip(&self.names).map(|(fates, name)| {
                 let ended = fates.succeeded + fates.failed.iter().sum::<u64>();
                 let in_flight = fates.started - ended;
-                fates.observed(name.clone(), in_flight)
+                fates.observed(name.clone(), in_flight, Vec::new())
             });
             observed.collect()
         });
@@ -462,7 +470,7 @@ impl Observer {
                 started == succeeded + failed + in_flight,
                 format!("{started} = {succeeded} + {failed} + {in_flight}"),
             );
-            routes.push(route.fates.observed(name, in_flight));
+            routes.push(route.fates.observed(name, in_flight, route.minutes));
         }
         Books {
             routes,
@@ -474,6 +482,7 @@ impl Observer {
             log: self.log,
             log_dropped: self.log_dropped,
             downtime: self.downtime,
+            ledger,
             digest: self.digest.finish(),
         }
     }
@@ -500,18 +509,36 @@ pub struct Books {
     pub log_dropped: u64,
     /// See [`sim_core::observations::Observations::downtime`].
     pub downtime: Vec<DowntimeWindow>,
+    /// See [`sim_core::observations::Observations::ledger`].
+    pub ledger: observations::Ledger,
     /// See [`sim_core::observations::Observations::digest`].
     pub digest: u64,
 }
 
 impl Route {
     fn new() -> Self {
-        Self { fates: Fates::default(), seconds: vec![Second::default(); OPEN_SECONDS], window: None }
+        let seconds = vec![Second::default(); OPEN_SECONDS];
+        Self { fates: Fates::default(), minutes: Vec::new(), seconds, window: None }
+    }
+
+    fn count_minute(&mut self, second: u64, seen: &Second) {
+        let minute = (second / 60) as usize;
+        if self.minutes.len() <= minute {
+            self.minutes.resize(minute + 1, Minute::default());
+        }
+        self.minutes[minute].ended += seen.ended;
+        self.minutes[minute].failed += seen.failed;
+    }
+}
+
+impl Second {
+    fn served(&self) -> ledger::Second {
+        ledger::Second { ended: self.ended, failed: self.failed, latency_nanos: self.latency_nanos }
     }
 }
 
 impl Fates {
-    fn observed(self, name: String, in_flight: u64) -> RouteObservations {
+    fn observed(self, name: String, in_flight: u64, minutes: Vec<Minute>) -> RouteObservations {
         let failed = Cause::ALL.into_iter().filter(|&cause| self.failed[cause as usize] > 0);
         RouteObservations {
             name,
@@ -522,6 +549,7 @@ impl Fates {
             attempts: self.attempts,
             latency: self.latency,
             latency_failed: self.latency_failed,
+            minutes,
         }
     }
 }
@@ -563,21 +591,9 @@ impl Window {
             started: self.started,
             cause: cause.name().to_owned(),
             blamed_on: None,
-            dns_failover: None,
+            phases: Vec::new(),
         }
     }
-}
-
-/// The first health check that found out within a window of downtime what a name's viewers suffered from.
-fn first_detection(
-    detections: &[(DnsFailover, Vec<RouteId>)],
-    names: &[String],
-    window: &DowntimeWindow,
-) -> Option<DnsFailover> {
-    let within = |failover: &DnsFailover| (window.from..=window.until).contains(&failover.detected);
-    let concerns = |routes: &[RouteId]| routes.iter().any(|route| names[route.index()] == window.route);
-    let found = detections.iter().find(|(failover, routes)| within(failover) && concerns(routes));
-    found.map(|(failover, _)| failover.clone())
 }
 
 /// How long before a window something may have begun that it is blamed on.

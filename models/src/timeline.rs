@@ -1,6 +1,6 @@
 //! What is planned and what goes wrong, at its time: deployments and faults.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{IncidentKind, LogKind};
 use sim_core::{SimDuration, SimTime};
 
 use crate::deployment::Deployment;
@@ -172,9 +172,16 @@ impl Timeline {
                 let fault = &self.faults[number as usize];
                 let until = Some(cx.now() + fault.duration);
                 cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Fault, &fault.target, fault.name.as_str());
+                cx.begins(IncidentKind::Fault, &fault.target, &fault.name);
+                if fault.duration.is_zero() {
+                    cx.is_over(IncidentKind::Fault, &fault.target);
+                }
                 cx.control(Control::Fault(number, true));
             }
-            Event::End(number) => cx.control(Control::Fault(number, false)),
+            Event::End(number) => {
+                cx.is_over(IncidentKind::Fault, &self.faults[number as usize].target);
+                cx.control(Control::Fault(number, false));
+            }
         }
     }
     /// Deployment number n.

@@ -2,7 +2,7 @@
 //! new service touches: one field, one event, one arm.
 
 use sim_core::kernel::{Kernel, World};
-use sim_core::observations::{Audit, Observations};
+use sim_core::observations::{Audit, IncidentKind, Observations, Phase, Witness};
 use sim_core::random::Streams;
 use sim_core::slab::Slab;
 use sim_core::{SimDuration, SimTime};
@@ -194,6 +194,34 @@ impl Cx<'_> {
     /// Sends a control message, to be handled in this instant after what is already on its way.
     pub fn control(&mut self, control: Control) {
         self.shared.outbox.push_back(Message::Control(control));
+    }
+    /// Something planned begins, or a fault that nobody has noticed yet: an incident of the downtime ledger ([`crate::ledger`]).
+    pub fn begins(&mut self, kind: IncidentKind, subject: &str, what: &str) {
+        self.shared.observer.ledger.begin(kind, subject, what, self.kernel.now());
+    }
+    /// Its cause is over: the fault has ended, the change is made. Users may still have to wait.
+    pub fn is_over(&mut self, kind: IncidentKind, subject: &str) {
+        self.shared.observer.ledger.over(kind, subject, self.kernel.now());
+    }
+    /// A phase of whatever is under way begins at a component: it has noticed something, decides, leads requests elsewhere, repairs.
+    pub fn phase(&mut self, component: &str, phase: Phase) {
+        self.shared.observer.ledger.phase(component, phase, self.kernel.now());
+    }
+    /// The same of a component that has told of something before, and of nothing otherwise.
+    pub fn phase_of_known(&mut self, component: &str, phase: Phase) {
+        self.shared.observer.ledger.phase_of_known(component, phase, self.kernel.now());
+    }
+    /// A component has done what it can; what is left is caches, clients' memories and slow starts.
+    pub fn settling(&mut self, component: &str) {
+        self.shared.observer.ledger.settling(component, self.kernel.now());
+    }
+    /// The same of one that has led users away from what is broken, so that they do not wait for what is still done about it.
+    pub fn led_away(&mut self, component: &str) {
+        self.shared.observer.ledger.led_away(component, self.kernel.now());
+    }
+    /// A component does no work from now on (true), or works again.
+    pub fn down(&mut self, component: &str, down: bool) {
+        self.shared.observer.ledger.down(Witness::Component, component, down, self.kernel.now());
     }
     /// Cuts a service off, or connects it again. What it has on it already is answered still.
     fn set_reachable(&mut self, endpoint: Endpoint, reachable: bool) {
@@ -448,7 +476,7 @@ impl Models {
                 Compute::Ec2(id) => self.groups[id.index()].drained(task, cx),
             },
             Control::TargetHealth(service, task, healthy) => match service.get() {
-                Compute::Ecs(id) => self.ecs[id.index()].target_health(task, healthy),
+                Compute::Ecs(id) => self.ecs[id.index()].target_health(task, healthy, cx),
                 Compute::Ec2(id) => self.groups[id.index()].target_health(task, healthy, cx),
             },
             Control::LaunchTask(id, task) => {
@@ -603,6 +631,8 @@ impl Models {
             log: books.log,
             log_dropped: books.log_dropped,
             downtime: books.downtime,
+            objective: architecture.run.objective.clone(),
+            ledger: books.ledger,
             counters: findings.counters,
             tables: findings.tables,
             usage: findings.usage,
@@ -726,6 +756,7 @@ pub(crate) mod bench {
             metric_delay: SimDuration::from_secs(60),
             high_resolution_metric_delay: SimDuration::from_secs(10),
             spans: crate::architecture::Spans::default(),
+            objective: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use csv::Writer;
 
+use crate::model::ledger::LedgerReport;
 use crate::model::{Event, Report};
 
 impl Report {
@@ -25,6 +26,27 @@ impl Report {
         table(header, rows)
     }
 
+    /// The downtime ledger of all replications: incidents, their phases, operations lost, outages.
+    #[must_use]
+    pub fn ledger_csv(&self) -> String {
+        let header = [
+            "record",
+            "replication",
+            "incident",
+            "kind",
+            "component",
+            "phase",
+            "route",
+            "cause",
+            "from_s",
+            "until_s",
+            "lost",
+        ];
+        let ledgers = [&self.ledger_windows].into_iter().chain(&self.later_ledgers).zip(&self.per_replication);
+        let rows = ledgers.flat_map(|(ledger, one)| ledger_rows(one.replication, ledger));
+        table(header.map(str::to_owned).to_vec(), rows)
+    }
+
     /// What happened when, in all replications: a row an event.
     #[must_use]
     pub fn events_csv(&self) -> String {
@@ -36,6 +58,39 @@ impl Report {
         };
         table(header, self.events.iter().chain(&self.later_events).map(row))
     }
+}
+
+/// The downtime ledger of all replications: a row a stretch of a phase (of an incident or of a component of it), a row for operations
+/// lost, a row an outage.
+fn ledger_rows(replication: u32, ledger: &LedgerReport) -> Vec<Vec<String>> {
+    let mut rows = Vec::new();
+    let mut row = |cells: [&str; 7], from: Option<f64>, until: Option<f64>, lost: Option<u64>| {
+        let mut all = vec![cells[0].to_owned(), replication.to_string()];
+        all.extend(cells[1..].iter().map(|cell| (*cell).to_owned()));
+        all.extend([from, until].map(|at| at.map(shortest).unwrap_or_default()));
+        all.push(lost.map(|count| count.to_string()).unwrap_or_default());
+        rows.push(all);
+    };
+    for it in &ledger.incidents {
+        row(["incident", &it.name, it.kind, "", "", "", ""], Some(it.from_s), it.until_s, None);
+        let own = it.phases.iter().map(|span| ("", span));
+        let parts = it.parts.iter().flat_map(|part| part.phases.iter().map(|span| (part.component.as_str(), span)));
+        for (component, span) in own.chain(parts) {
+            let phase = span.phase.unwrap_or_default();
+            row(["phase", &it.name, it.kind, component, phase, "", ""], Some(span.from_s), Some(span.until_s), None);
+        }
+        for lost in &it.lost {
+            let phase = lost.phase.unwrap_or_default();
+            row(["lost", &it.name, it.kind, "", phase, &lost.route, &lost.cause], None, None, Some(lost.count));
+        }
+    }
+    for lost in &ledger.outside {
+        row(["lost", "", "", "", "", &lost.route, &lost.cause], None, None, Some(lost.count));
+    }
+    for outage in &ledger.outages {
+        row(["outage", "", outage.witness, &outage.who, "", "", ""], Some(outage.from_s), Some(outage.until_s), None);
+    }
+    rows
 }
 
 /// A value to nine digits, or nothing.

@@ -8,7 +8,7 @@ use crate::compare::Comparison;
 use crate::find::Search;
 use crate::model::Report;
 
-/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv`, `junit.xml`, and `cost.csv` where something is paid for, into
+/// Writes `report.json`, `report.html`, `timeseries.csv`, `events.csv`, `ledger.csv`, `junit.xml`, and `cost.csv` where something is paid for, into
 /// `dir`, which is made if need be. Each is first
 /// written under a temporary name; only when all are on the disk do they get their names, so that a failure leaves neither
 /// halves nor a mixture with an earlier run's files.
@@ -22,6 +22,7 @@ pub fn write_all(report: &Report, dir: &Path) -> io::Result<Vec<PathBuf>> {
         ("report.html", report.to_html()),
         ("timeseries.csv", report.timeseries_csv()),
         ("events.csv", report.events_csv()),
+        ("ledger.csv", report.ledger_csv()),
         ("junit.xml", report.to_junit()),
     ];
     if report.bill.is_some() {

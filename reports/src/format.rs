@@ -28,11 +28,10 @@ impl Unit {
         let has = |part: &str| path.split('.').any(|segment| segment == part);
         let last = path.rsplit('.').find(|part| !matches!(*part, "value" | "half_width" | "pooled")).unwrap_or(path);
         match last {
+            "by_time" | "five_minutes" | "month" | "objective" => Self::Share,
             "availability" | "error_rate" | "utilisation" | "utilisation_peak" => Self::Share,
             "throughput" => Self::Rate,
-            "mean_wait" | "mean_sojourn" | "total_s" | "detection_s" | "propagation_s" | "residual_ttl_s" => {
-                Self::Seconds
-            }
+            "mean_wait" | "mean_sojourn" => Self::Seconds,
             _ if path.starts_with("cost.") || last.ends_with("_usd") => Self::Dollars,
             _ if last.ends_with("_ratio") => Self::Share,
             _ if last.ends_with("_s") => Self::Seconds,

@@ -22,6 +22,7 @@ mod json;
 mod junit;
 pub mod model;
 mod named;
+mod phases;
 pub mod sweep;
 mod terminal;
 

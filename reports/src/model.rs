@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::cost::CostReport;
 use crate::named::Named;
+use ledger::{ErrorBudget, LedgerFigures, LedgerReport, Uptime};
 
 /// Version of the shape of `report.json`. It changes when a field is renamed, removed or given another meaning, not when
 /// one is added.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A figure estimated from the replications.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -77,6 +78,7 @@ macro_rules! figures {
         }
         impl<F: HasInterval + Copy> $name<F> {
             /// Takes over the half widths of other estimates of the same figures, `factor` times as wide.
+            #[allow(dead_code, reason = "not every group has batches")]
             pub(crate) fn take_half_widths(&mut self, others: &Self, factor: f64) {
                 $({
                     let mut other = others.$field;
@@ -92,6 +94,8 @@ macro_rules! figures {
         }
     };
 }
+
+pub mod ledger;
 
 figures! {
     /// Numbers of operations. An operation is what a client wants done; retries belong to it. Only those that arrived after the
@@ -140,12 +144,18 @@ figures! {
         windows,
         /// Operations that started inside a window and failed.
         lost,
-        /// Of windows that a failover of DNS ended: seconds until a health check found out, on average. None, no value.
+        /// Of `total_s`, which is the sum of these six: seconds until the system had noticed.
         detection_s,
-        /// Seconds from there until name servers gave another answer.
-        propagation_s,
-        /// Seconds from there until the window was over: answers that were still kept.
-        residual_ttl_s,
+        /// Seconds until something was done about it.
+        decision_s,
+        /// Seconds in which requests were being led elsewhere: registration, DNS records, weights.
+        routing_s,
+        /// Seconds in which what was broken was repaired or replaced: promotion, boot, restart.
+        recovery_s,
+        /// Seconds in which all had been done, and users were not served yet: answers still kept, caches cold, slow start.
+        warm_up_s,
+        /// Seconds in no phase of any incident.
+        no_phase_s,
     }
 }
 
@@ -208,6 +218,10 @@ pub struct Route<F, L> {
     pub errors: Named<F>,
     /// Time in which users of the route were not served.
     pub downtime: Downtime<F>,
+    /// Availability by time and by five-minute intervals.
+    pub uptime: Uptime<F>,
+    /// The objective and its error budget, if there is one.
+    pub error_budget: ErrorBudget<F>,
 }
 
 /// All figures of a run. An expectation's metric is a path into this.
@@ -224,6 +238,8 @@ pub struct Figures<F, L> {
     pub counters: Named<Named<F>>,
     /// Dollars: `total_usd` and the like, and by part. Empty where nothing is paid for.
     pub cost: Named<F>,
+    /// What was lost when, and how long it took.
+    pub ledger: LedgerFigures<F>,
 }
 
 /// The whole report.
@@ -272,6 +288,11 @@ pub struct Report {
     pub bill: Option<CostReport>,
     /// Windows of downtime of replication 0, in order of time.
     pub downtime_windows: Vec<Window>,
+    /// The downtime ledger of replication 0, incident by incident.
+    pub ledger_windows: LedgerReport,
+    /// Those of the other replications, in their order; in `ledger.csv`, not in JSON.
+    #[serde(skip)]
+    pub later_ledgers: Vec<LedgerReport>,
     /// What happened when, in replication 0.
     pub events: Vec<Event>,
     /// The same of the other replications, in their order; in `events.csv`, not in JSON.
@@ -502,23 +523,21 @@ pub struct Window {
     pub cause: String,
     /// The fault, deployment or failover before it, if one was near.
     pub blamed_on: Option<String>,
-    /// How names led away from it, where they did.
-    pub dns_failover: Option<DnsFailover>,
+    /// In which phases of incidents it lay, in order of time.
+    pub phases: Vec<PhaseSpan>,
     /// Whether it lies wholly inside the warm-up, and so outside the figures.
     pub in_warm_up: bool,
 }
 
-/// The parts of a window of downtime that a failover of DNS ended.
+/// A stretch of time in a phase of an incident.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DnsFailover {
-    /// The health check that found out.
-    pub check: String,
-    /// Seconds from the start of the window until it did.
-    pub detection_s: f64,
-    /// Seconds from there until name servers gave another answer.
-    pub propagation_s: f64,
-    /// Seconds from there to the end of the window: answers that were still kept, until too few to count had them.
-    pub residual_ttl_s: f64,
+pub struct PhaseSpan {
+    /// `detection`, `decision`, `routing`, `recovery` or `warm_up`; none = something was under way that was in no phase, or nothing.
+    pub phase: Option<&'static str>,
+    /// Start, in seconds of simulated time.
+    pub from_s: f64,
+    /// End.
+    pub until_s: f64,
 }
 
 /// Something that happened.

@@ -1,5 +1,7 @@
 //! The summary for a terminal: one screen, the verdict first.
 
+mod ledger;
+
 use std::fmt::Write as _;
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
@@ -32,6 +34,8 @@ impl Report {
         page.latency(self);
         page.errors(self);
         page.downtime(self);
+        page.availability(self);
+        page.ledger(self);
         page.stations(self);
         page.tables(self);
         page.cost(self);
@@ -285,16 +289,7 @@ impl Page {
         );
         let line = dimmed(&line, self.ink);
         self.line(&line);
-        if !down.detection_s.value.is_nan() {
-            let line = format!(
-                "  DNS failover: detection {}, propagation {}, residual TTL {}",
-                figure(Unit::Seconds, &down.detection_s),
-                figure(Unit::Seconds, &down.propagation_s),
-                figure(Unit::Seconds, &down.residual_ttl_s),
-            );
-            let line = dimmed(&line, self.ink);
-            self.line(&line);
-        }
+        self.downtime_by_phase(report);
         let mut table = self.new_table(&["from", "for", "route", "lost", "of", "cause", "blamed on"], 1);
         for (index, alignment) in [(2, CellAlignment::Left), (5, CellAlignment::Left), (6, CellAlignment::Left)] {
             if let Some(column) = table.column_mut(index) {

@@ -10,7 +10,7 @@ use common::{expect, experiment, nothing, observations};
 use reports::model::{Outcome, Report};
 use reports::{Expectation, Experiment, check_metric, estimate, metric_paths_hint, write_all};
 use serde_json::Value;
-use sim_core::observations::{DnsFailover, Observations, SeriesGroup};
+use sim_core::observations::{Observations, Phase, PhaseSpan, SeriesGroup};
 use sim_core::{SimDuration, SimTime};
 
 fn report(experiment: &Experiment) -> Report {
@@ -108,31 +108,71 @@ fn everything_is_the_same_bytes_again() {
     assert!(a.to_json().ends_with("}\n"));
 }
 
-/// From 1:10:06 to 1:11:29 a window that a health check ends: found out after 28 s, followed from 5 s later on, 50 s of old answers.
+/// From 1:10:06 to 1:11:41 and some seconds one of two windows, 4 s of it in detection, 20 s in recovery, 71 s in what comes after.
 #[test]
-fn a_failover_of_dns_is_split_into_its_parts() {
+fn downtime_is_split_by_phases_that_add_up() {
     let mut seen = observations(0);
-    let window = seen.downtime.iter_mut().find(|window| window.route == "shoppers /").expect("a window");
+    let window = seen.downtime.iter_mut().find(|window| window.route == "shoppers /checkout").expect("a window");
     let after = |seconds| window.from + SimDuration::from_secs(seconds);
-    let failover = DnsFailover { check: "route53.front".into(), detected: after(28), served: after(33) };
-    window.dns_failover = Some(failover);
-    let residual = window.until.since(window.from).as_secs_f64() - 33.0;
+    let span = |phase, from, until| PhaseSpan { phase, from: after(from), until: after(until) };
+    window.phases = vec![
+        span(Some(Phase::Detection), 0, 4),
+        span(Some(Phase::Recovery), 4, 24),
+        span(Some(Phase::WarmUp), 24, 90),
+        span(None, 90, 95),
+    ];
     let experiment = of(vec![seen, observations(1)]);
     let report = report(&experiment);
-    let down = &report.figures.routes.get("shoppers /").expect("the route").downtime;
-    assert_eq!((down.detection_s.value, down.propagation_s.value), (28.0, 5.0));
-    assert_eq!(down.residual_ttl_s.value, residual);
-    let other = &report.figures.routes.get("shoppers /checkout").expect("the route").downtime;
-    assert!(other.detection_s.value.is_nan(), "a window without has no value");
+    let down = &report.per_replication[0].figures.routes.get("shoppers /checkout").expect("the route").downtime;
+    assert_eq!((down.detection_s, down.recovery_s, down.warm_up_s, down.no_phase_s), (4.0, 20.0, 66.0, 5.0));
+    assert_eq!(down.detection_s + down.recovery_s + down.warm_up_s + down.no_phase_s, down.total_s);
+    // Windows of two routes at once count once.
+    let total = &report.per_replication[0].figures.total.downtime;
+    assert_eq!((total.total_s, total.detection_s), (95.0, 4.0));
     let text = report.to_terminal(false, 100);
-    assert!(text.contains("DNS failover: detection 28 s") || text.contains("DNS failover: detection 28.0"), "{text}");
+    assert!(text.contains("detection 2.00 s") || text.contains("detection 2"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "wider than asked");
-    assert!(report.to_html().contains("route53.front: detection 28 s, propagation 5 s, residual TTL"));
-    let json = json(&experiment);
-    let windows = json["downtime_windows"].as_array().expect("windows");
-    let of_check = windows.iter().find(|window| !window["dns_failover"].is_null()).expect("one is split");
-    assert_eq!(of_check["dns_failover"]["detection_s"], 28.0);
-    assert_eq!(json["downtime"]["propagation_s"]["value"], 5.0);
+    assert!(report.to_html().contains("detection 4 s, recovery 20 s, warm-up 66 s, no phase 5 s"));
+    assert_eq!(json(&experiment)["downtime_windows"][0]["phases"][0]["phase"], "detection");
+}
+
+#[test]
+fn the_ledger_is_in_every_rendering_and_adds_up() {
+    let report = report(&experiment(3));
+    let ledger = &report.figures.ledger;
+    let failover = ledger.incidents.get("aws:rds:failover-db-cluster of aurora.orders").expect("an incident");
+    assert_eq!(
+        (failover.time.detection_s.value, failover.time.routing_s.value, failover.count.value),
+        (10.0, 5.0, 1.0)
+    );
+    // 101 s, a second more in replication 1 and two in 2: the mean is 102 s.
+    assert_eq!((failover.time.total_s.value, failover.time.warm_up_s.value), (102.0, 67.0));
+    let lost = &ledger.lost;
+    let parts =
+        [&lost.detection, &lost.decision, &lost.routing, &lost.recovery, &lost.warm_up, &lost.no_phase, &lost.outside];
+    assert_eq!(parts.map(|it| it.value).iter().sum::<f64>(), lost.total.value);
+    assert_eq!((lost.total.value, lost.outside.value), (246.0, 4.0));
+    let causes: Vec<_> = ledger.causes.iter().map(|(cause, it)| (cause, it.total.value)).collect();
+    assert_eq!(causes, [("timeout", 211.0), ("502 bad gateway", 31.0), ("throttled", 4.0)]);
+    let seen = |who: &str| ledger.seen.get(who).expect("a witness").total_s.value;
+    assert_eq!([seen("probe.orders"), seen("aurora.orders writer"), seen("ecs.web")], [34.0, 30.0, 0.0]);
+    let text = report.to_terminal(false, 120);
+    for words in ["aws:rds:failover-db-cluster of", "lost by cause", "probe.orders", "objective 99.90 %", "five-minute"]
+    {
+        assert!(text.contains(words), "{words} is missing:\n{text}");
+    }
+    let page = report.to_html();
+    for words in ["Incidents by phase", "probe.orders", "Error budget", "class=\"strips\""] {
+        assert!(page.contains(words), "{words}");
+    }
+    let table = report.ledger_csv();
+    assert!(table.starts_with("record,replication,incident,kind,component,phase,route,cause,from_s,until_s,lost\n"));
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(table.as_bytes()).records().map(Result::unwrap).collect();
+    let of_kind = |kind: &str| rows.iter().filter(|row| &row[0] == kind && &row[1] == "2").count();
+    assert_eq!([of_kind("incident"), of_kind("phase"), of_kind("lost"), of_kind("outage")], [2, 9, 4, 2]);
+    let in_all: u64 = rows.iter().filter(|row| &row[0] == "lost").map(|row| row[10].parse::<u64>().unwrap()).sum();
+    assert_eq!(in_all, 3 * 246);
 }
 
 #[test]

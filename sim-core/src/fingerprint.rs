@@ -3,8 +3,9 @@
 use crate::digest::Digest;
 use crate::math::hash_str;
 use crate::observations::{
-    ArrivalWindow, Audit, AuditCheck, Counter, DnsFailover, DowntimeWindow, LogEntry, Observations, RouteObservations,
-    Series, StationObservations, Table, Usage,
+    ArrivalWindow, Audit, AuditCheck, Counter, DowntimeWindow, Incident, IncidentKind, Ledger, LogEntry, LogKind, Lost,
+    Minute, Objective, Observations, Outage, Phase, PhaseSpan, RouteObservations, Series, SeriesGroup,
+    StationObservations, Table, Usage, Witness,
 };
 use crate::tally::Histogram;
 use crate::{SimDuration, SimTime};
@@ -42,18 +43,24 @@ macro_rules! fields {
 
 fields! {
     Observations {
-        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, counters, tables, usage, notes,
-        audit, in_flight, batches, latency_by_arrival, customers, digest, events,
+        replication, horizon, warm_up, routes, stations, series, log, log_dropped, downtime, objective, ledger, counters, tables,
+        usage, notes, audit, in_flight, batches, latency_by_arrival, customers, digest, events,
     }
     ArrivalWindow { count, latency_sum_nanos }
-    RouteObservations { name, started, succeeded, failed, in_flight, attempts, latency, latency_failed }
+    RouteObservations { name, started, succeeded, failed, in_flight, attempts, latency, latency_failed, minutes }
+    Minute { ended, failed }
     StationObservations {
         name, resource, servers, utilisation, utilisation_peak, utilisation_peak_at, mean_in_system, mean_waiting,
         max_waiting, mean_wait, mean_sojourn, arrivals, completions, lost,
     }
     LogEntry { at, until, kind, subject, what }
-    DowntimeWindow { route, from, until, lost, started, cause, blamed_on, dns_failover }
-    DnsFailover { check, detected, served }
+    DowntimeWindow { route, from, until, lost, started, cause, blamed_on, phases }
+    PhaseSpan { phase, from, until }
+    Objective { availability, routes, period }
+    Ledger { incidents, lost, outages, watched }
+    Incident { kind, subject, what, begins, ends, as_before, phases, parts }
+    Lost { incident, phase, route, cause, count }
+    Outage { witness, who, from, until }
     Counter { subject, name, value }
     Table { title, rows_are, columns, rows, ranked }
     Usage { subject, item, kind, part, quantity, unit, assumed }
@@ -82,9 +89,13 @@ words! {
     SimTime: |it| it.as_nanos();
     SimDuration: |it| it.as_nanos();
     f64: |it| if it.is_nan() { f64::NAN.to_bits() } else { it.to_bits() };
-    crate::observations::SeriesGroup: |it| *it as u64;
-    crate::observations::LogKind: |it| *it as u64;
     crate::observations::Part: |it| *it as u64;
+    usize: |it| *it as u64;
+    SeriesGroup: |it| *it as u64;
+    LogKind: |it| *it as u64;
+    Phase: |it| *it as u64;
+    IncidentKind: |it| *it as u64;
+    Witness: |it| *it as u64;
 }
 
 impl Put for u128 {
@@ -154,6 +165,7 @@ mod tests {
                 attempts: 2,
                 latency,
                 latency_failed: Histogram::new(),
+                minutes: vec![Minute { ended: 2, failed: 1 }],
             }],
             stations: vec![StationObservations {
                 name: text("station.desk"),
@@ -181,6 +193,17 @@ mod tests {
             log: vec![LogEntry { at, until: None, kind: LogKind::Fault, subject: text("it"), what: text("breaks") }],
             log_dropped: 0,
             downtime: Vec::new(),
+            objective: Some(Objective { availability: Some(0.999), ..Objective::default() }),
+            ledger: Ledger {
+                lost: vec![Lost {
+                    incident: None,
+                    phase: None,
+                    route: text("people /"),
+                    cause: text("timed out"),
+                    count: 1,
+                }],
+                ..Ledger::default()
+            },
             counters: vec![Counter { subject: text("edge"), name: text("hits"), value: 7.0 }],
             tables: vec![Table {
                 rows: vec![(text("logo"), vec![3.0])],
@@ -211,6 +234,9 @@ mod tests {
             |it| it.series[0].values[0] = -it.series[0].values[0],
             |it| it.series[0].values[1] = 0.0,
             |it| it.series[0].group = SeriesGroup::Metric,
+            |it| it.routes[0].minutes[0].failed = 0,
+            |it| it.ledger.lost[0].phase = Some(Phase::Routing),
+            |it| it.ledger.lost[0].incident = Some(0),
             |it| it.log[0].until = Some(SimTime::ZERO),
             |it| it.log[0].kind = LogKind::Alarm,
             |it| it.counters[0].value = 7.5,

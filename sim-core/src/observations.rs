@@ -27,6 +27,10 @@ pub struct Observations {
     pub log_dropped: u64,
     /// Spans of time in which users of a route were not served.
     pub downtime: Vec<DowntimeWindow>,
+    /// What share of operations is to end well, if anybody has said.
+    pub objective: Option<Objective>,
+    /// What went wrong or was changed, in which phases, and what was lost in each.
+    pub ledger: Ledger,
     /// Totals by name, such as `cloudfront.edge hits`; a report shows them as they are.
     pub counters: Vec<Counter>,
     /// Tables that a service hands over, such as its most popular objects.
@@ -83,6 +87,17 @@ pub struct RouteObservations {
     pub latency: Histogram,
     /// The same of those that ended badly.
     pub latency_failed: Histogram,
+    /// Operations that ended and that failed, by the minute of the run in which they started; none in batches.
+    pub minutes: Vec<Minute>,
+}
+
+/// Operations that started in one minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Minute {
+    /// Those that ended, well or badly.
+    pub ended: u32,
+    /// Those that ended badly.
+    pub failed: u32,
 }
 
 /// A place where requests wait and are served.
@@ -204,20 +219,173 @@ pub struct DowntimeWindow {
     pub cause: String,
     /// The fault, deployment or failover that was last to begin before the window did, if any was near.
     pub blamed_on: Option<String>,
-    /// How names led away from it, where they did.
-    pub dns_failover: Option<DnsFailover>,
+    /// In which phases of incidents it lay, in order of time, without gaps.
+    pub phases: Vec<PhaseSpan>,
 }
 
-/// How names led viewers away from what failed: detection lasts from the start of the downtime to `detected`, propagation from
-/// there to `served`, and what is left is answers that were still kept.
+/// What share of operations is to end well.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Objective {
+    /// Of all operations together, 0..1.
+    pub availability: Option<f64>,
+    /// Of routes of their own, by name; the others have that of all.
+    pub routes: Vec<(String, f64)>,
+    /// Over which time.
+    pub period: SimDuration,
+}
+
+impl Objective {
+    /// That of all operations together, with its period.
+    #[must_use]
+    pub fn of_all(&self) -> Option<(f64, SimDuration)> {
+        self.availability.map(|availability| (availability, self.period))
+    }
+    /// That of a route.
+    #[must_use]
+    pub fn of_route(&self, route: &str) -> Option<(f64, SimDuration)> {
+        let own = self.routes.iter().find(|(name, _)| name == route).map(|&(_, availability)| availability);
+        own.or(self.availability).map(|availability| (availability, self.period))
+    }
+}
+
+/// A phase of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// From the cause until the system has noticed.
+    Detection,
+    /// From there until something is done about it.
+    Decision,
+    /// Requests are led elsewhere: registration, a change of DNS records, weights.
+    Routing,
+    /// What is broken is repaired or replaced: promotion, boot, restart.
+    Recovery,
+    /// Nothing more is done, but users are not served as before yet: answers still kept, caches cold, slow start.
+    WarmUp,
+}
+
+impl Phase {
+    /// All of them, in the order in which they usually come.
+    pub const ALL: [Self; 5] = [Self::Detection, Self::Decision, Self::Routing, Self::Recovery, Self::WarmUp];
+
+    /// The name in reports and paths.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Detection => "detection",
+            Self::Decision => "decision",
+            Self::Routing => "routing",
+            Self::Recovery => "recovery",
+            Self::WarmUp => "warm_up",
+        }
+    }
+}
+
+/// A span of time and the phase it belongs to, if it belongs to one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseSpan {
+    /// Which; none = something was under way that was in no phase, or nothing was.
+    pub phase: Option<Phase>,
+    /// Start.
+    pub from: SimTime,
+    /// End.
+    pub until: SimTime,
+}
+
+/// What kind of thing an incident is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IncidentKind {
+    /// An injected fault.
+    Fault,
+    /// A deployment.
+    Deployment,
+    /// A planned change: maintenance, a change of DNS records.
+    Change,
+    /// Nobody planned it: what the run itself brought about, such as targets that fail under load.
+    Unplanned,
+}
+
+impl IncidentKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Deployment => "deployment",
+            Self::Change => "change",
+            Self::Unplanned => "unplanned",
+        }
+    }
+}
+
+/// Something that went wrong or was changed, from its cause until users were served as before.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// What kind of thing.
+    pub kind: IncidentKind,
+    /// What it happened to, such as `aurora.orders`.
+    pub subject: String,
+    /// What happened, such as `aws:rds:failover-db-cluster`.
+    pub what: String,
+    /// When it began.
+    pub begins: SimTime,
+    /// When it was over; none = it was not when the run ended.
+    pub ends: Option<SimTime>,
+    /// Whether users were served as before then. If not, so much time had passed that what is different is not put down to it.
+    pub as_before: bool,
+    /// Its phases, from its beginning to its end or the run's, without gaps.
+    pub phases: Vec<PhaseSpan>,
+    /// The same as each component told it.
+    pub parts: Vec<(String, Vec<PhaseSpan>)>,
+}
+
+/// Operations that failed, by where they belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DnsFailover {
-    /// The health check that found out.
-    pub check: String,
-    /// When it did.
-    pub detected: SimTime,
-    /// From when on name servers gave another answer.
-    pub served: SimTime,
+pub struct Lost {
+    /// Which of the incidents, by its place among them; none = they belong to none.
+    pub incident: Option<usize>,
+    /// In which phase of it.
+    pub phase: Option<Phase>,
+    /// Route, as in [`RouteObservations::name`].
+    pub route: String,
+    /// Why, as in [`RouteObservations::failed`].
+    pub cause: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Who saw a span of downtime that no user's operation was needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Witness {
+    /// A probe, by what it asked.
+    Probe,
+    /// The component itself: it did no work.
+    Component,
+}
+
+/// A span of time in which a component did no work, or a probe failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// Who says so.
+    pub witness: Witness,
+    /// Whose.
+    pub who: String,
+    /// Start.
+    pub from: SimTime,
+    /// End; that of the run if it lasted.
+    pub until: SimTime,
+}
+
+/// The downtime ledger of one replication.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// What went wrong or was changed, in order of its beginning.
+    pub incidents: Vec<Incident>,
+    /// Every operation that failed, once.
+    pub lost: Vec<Lost>,
+    /// Who was down, by witness and name, then in order of time.
+    pub outages: Vec<Outage>,
+    /// Who could have been: every component and probe that tells, whether it was down or not.
+    pub watched: Vec<(Witness, String)>,
 }
 
 /// A named total.

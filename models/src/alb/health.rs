@@ -7,7 +7,7 @@
 //! reported).
 
 use sim_core::math::mix;
-use sim_core::observations::LogKind;
+use sim_core::observations::{LogKind, Phase};
 use sim_core::random::{Draws, Source};
 
 use super::anomaly::Recent;
@@ -161,7 +161,16 @@ impl Alb {
         let now = cx.now();
         let Some(target) = self.targets.get_mut(key) else { return };
         let group = &mut self.groups[target.room as usize];
-        let Some(healthy) = target.checked(success, &group.health) else { return };
+        let first_failure = !success && target.state == State::Healthy && target.failures == 0;
+        let recovered = success && target.state == State::Healthy && target.failures > 0;
+        let Some(healthy) = target.checked(success, &group.health) else {
+            if first_failure {
+                cx.phase(&self.name, Phase::Detection);
+            } else if recovered {
+                self.tell_settled(cx);
+            }
+            return;
+        };
         target.ramps_since = (healthy && target.begins_slowly).then_some(now);
         // A target that comes back begins slowly too.
         target.begins_slowly = true;
@@ -182,8 +191,23 @@ impl Alb {
         if self.flows.is_some() {
             self.agree(key, cx);
         }
+        if !healthy {
+            cx.phase(&self.name, Phase::Routing);
+            self.tell_settled(cx);
+        }
         self.tell_service(key, healthy, cx);
         self.review_zones(cx);
+    }
+
+    /// The downtime ledger is told how far the load balancer is: it has found out while no target that still gets requests has
+    /// failed its last check, and from then on it sends none to those that have failed enough of them.
+    fn tell_settled(&self, cx: &mut Cx<'_>) {
+        let suspected = |target: &Target| target.state == State::Healthy && target.failures > 0;
+        if self.targets.iter().any(|(_, target)| suspected(target)) {
+            cx.phase(&self.name, Phase::Detection);
+        } else {
+            cx.settling(&self.name);
+        }
     }
 
     /// Nodes of a Network Load Balancer are of one mind, and break the connections to a target that is unhealthy (NLB guide, target
@@ -234,6 +258,7 @@ impl Alb {
             fit |= enough && counting;
         }
         if fit != std::mem::replace(&mut self.fit, fit) {
+            cx.down(&self.name, !fit);
             cx.control(Control::AliasHealth(self.id, fit));
         }
         if nodes == 1 {

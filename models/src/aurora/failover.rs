@@ -7,6 +7,7 @@ use sim_core::observations::LogKind;
 use sim_core::random::Draws;
 
 use super::*;
+use crate::ledger;
 
 /// A step of a failover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +83,12 @@ pub(super) fn promotion_order(servers: &[Server], mut candidates: Vec<u16>, tie_
 }
 
 impl Aurora {
+    /// Another instance is the writer, or none is.
+    pub(super) fn set_writer(&mut self, writer: Option<u16>, cx: &mut Cx<'_>) {
+        self.roles.writer = writer;
+        cx.down(&format!("{} writer", self.name), writer.is_none());
+    }
+
     /// The instance that an endpoint leads to next. By its name (`by_role` false): the reader endpoint leads to the readers
     /// that are listed, in turn, and to what the cluster endpoint's record names if there is none; a reader just promoted is
     /// still handed out until the records change (Aurora guide, Aurora.Overview.Endpoints, says so too). By role: to instances
@@ -147,6 +154,7 @@ impl Aurora {
         let what = format!("failover: no reader to promote, {name} comes back itself");
         cx.shared.observer.log_span(now, Some(until), LogKind::Failover, &self.name, what);
         self.servers[writer as usize].returns_cold = true;
+        cx.phase(&self.name, ledger::Phase::Recovery);
         self.take_down(writer, until, cx);
         self.reset_connections(writer, false, cx);
     }
@@ -191,6 +199,7 @@ impl Aurora {
         }
         self.roles.failovers += 1;
         (self.roles.after, self.roles.promoted) = (Some(after), false);
+        cx.phase(&self.name, ledger::Phase::Recovery);
         let name = |it: u16| &self.servers[it as usize].short_name;
         let what = format!("failover: writer {} -> {}", name(before), name(after));
         let until = now + takes + self.failover.dns_update;
@@ -228,8 +237,10 @@ impl Aurora {
                 // Its zone may have gone meanwhile; then it is the writer when that is back.
                 if server.back_at <= now {
                     server.return_at(now);
-                    self.roles.writer = Some(after);
+                    cx.down(&server.name, false);
+                    self.set_writer(Some(after), cx);
                 }
+                cx.phase(&self.name, ledger::Phase::Routing);
                 if self.buffer_cache.cold_after_promotion {
                     self.servers[after as usize].forget_pages(now);
                 }
@@ -241,7 +252,7 @@ impl Aurora {
                 (self.roles.record_before, self.roles.record) = (self.roles.record, after);
                 self.roles.renamed = now;
                 if self.servers[after as usize].is_up() {
-                    self.roles.writer = Some(after);
+                    self.set_writer(Some(after), cx);
                 }
                 "is what the cluster endpoint names"
             }
@@ -253,6 +264,7 @@ impl Aurora {
         } else {
             self.elect_if_headless(cx);
             self.change_goes_on(cx);
+            self.tell_settled(cx);
         }
     }
 }

@@ -163,6 +163,10 @@ impl Aurora {
 
     /// The run begins: what is planned is scheduled.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
+        for server in &self.servers {
+            cx.down(&server.name, false);
+        }
+        self.set_writer(self.roles.writer, cx);
         if self.serverless.is_some() {
             cx.kernel.schedule_in(serverless::PERIOD, self.event(Event::SecondOver));
         }

@@ -6,6 +6,7 @@
 use sim_core::observations::LogKind;
 
 use super::*;
+use crate::ledger;
 
 impl Aurora {
     /// An instance goes away and comes back at an instant, or with [`SimTime::MAX`] when somebody says so. One that is away
@@ -17,11 +18,12 @@ impl Aurora {
         server.back_at = if was_up { back_at } else { server.back_at.max(back_at) };
         if was_up {
             server.away_since = now;
+            cx.down(&server.name, true);
         }
         let reach = server.reach.max(reach);
         server.set_reach(now, reach);
         if self.roles.writer == Some(number) {
-            self.roles.writer = None;
+            self.set_writer(None, cx);
         }
         self.expect_back(number, cx);
         if reach == Reach::Silent && was_up {
@@ -57,13 +59,14 @@ impl Aurora {
         }
         let silent = server.reach == Reach::Silent;
         server.return_at(now);
+        cx.down(&server.name, false);
         if silent {
             // It knows nothing of the connections that hang.
             self.reset_connections(number, false, cx);
         }
         let stays_writer = self.roles.writer.is_none() && !self.roles.is_electing() && self.roles.record == number;
         if stays_writer {
-            self.roles.writer = Some(number);
+            self.set_writer(Some(number), cx);
         }
         let what = match self.servers[number as usize].kind {
             _ if stays_writer => "is the writer again",
@@ -75,6 +78,15 @@ impl Aurora {
         self.elect_if_headless(cx);
         self.refill_proxy(cx);
         self.change_goes_on(cx);
+        self.tell_settled(cx);
+    }
+
+    /// There is nothing more to be done but for instances that come back by and by: the downtime ledger is told.
+    pub(super) fn tell_settled(&self, cx: &mut Cx<'_>) {
+        let writable = self.roles.writer.is_some() && !self.roles.is_electing();
+        if writable && !self.plan.is_at_work() {
+            cx.settling(&self.name);
+        }
     }
 
     /// What is on an instance hangs from now on.
@@ -122,12 +134,19 @@ impl Aurora {
             return;
         }
         server.listed = false;
+        cx.phase(&self.name, ledger::Phase::Decision);
         let what = format!("{} does not answer: noticed", server.short_name);
         cx.shared.observer.log(now, LogKind::Health, &self.name, what);
         if self.proxy.is_some() {
             self.reset_connections(number, true, cx);
         }
         self.elect_if_headless(cx);
+        let alone = self.roles.writer.is_none() && !self.roles.is_electing();
+        if alone && self.servers[number as usize].back_at < SimTime::MAX {
+            // Nobody takes its place: it is replaced itself.
+            cx.phase(&self.name, ledger::Phase::Recovery);
+        }
+        self.tell_settled(cx);
     }
 
     /// A pause of an instance's work is over.
@@ -135,9 +154,11 @@ impl Aurora {
         let now = cx.now();
         self.servers[number as usize].cpu.set_speed(now, 1.0);
         self.forecast(number, cx);
+        cx.down(&self.servers[number as usize].name, false);
         let what = format!("{} works again, its sessions kept", self.servers[number as usize].short_name);
         cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
         self.change_goes_on(cx);
+        self.tell_settled(cx);
     }
 
     /// A fault begins.
@@ -193,6 +214,7 @@ impl Aurora {
     /// An engine restarts in its place; what it keeps in memory survives (Aurora guide, Aurora.Overview.StorageReliability).
     pub(super) fn reboot(&mut self, number: u16, cx: &mut Cx<'_>) {
         let back_at = cx.now() + self.failover.restart;
+        cx.phase(&self.name, ledger::Phase::Recovery);
         self.take_down(number, back_at, cx);
         self.reset_connections(number, false, cx);
     }

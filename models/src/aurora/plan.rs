@@ -3,10 +3,11 @@
 //! Most take an instance away and bring it back; those of several steps are jobs that go on whenever an instance is back or a
 //! failover is over.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{IncidentKind, LogKind};
 use sim_core::random::{Draws, Source};
 
 use super::*;
+use crate::ledger;
 
 /// What is planned, and what of it is under way.
 #[derive(Debug)]
@@ -33,6 +34,11 @@ impl Plan {
         Self { changes: changes.to_vec(), chance, jobs: Vec::new() }
     }
 
+    /// Whether a change of several steps keeps users from being served.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.jobs.iter().any(|job| matches!(job, Job::Switchover { .. }))
+    }
+
     pub(super) fn times(&self) -> impl Iterator<Item = SimTime> + use<> {
         self.changes.iter().map(|planned| planned.at).collect::<Vec<_>>().into_iter()
     }
@@ -42,6 +48,7 @@ impl Aurora {
     /// A planned change begins.
     pub(super) fn change(&mut self, number: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
+        cx.begins(IncidentKind::Change, &self.name, self.plan.changes[number as usize].change.name());
         match self.plan.changes[number as usize].change.clone() {
             Change::Failover { to } => self.fail_over(to, cx),
             Change::Reboot { instance } => {
@@ -79,8 +86,17 @@ impl Aurora {
                 let until = now + takes.min(timeout);
                 (self.writes_paused_until, self.paused_writes_wait) = (until, false);
                 self.plan.jobs.push(Job::Switchover { until, succeeds: takes <= timeout });
+                cx.phase(&self.name, ledger::Phase::Routing);
                 cx.kernel.schedule_at(until, self.event(Event::ChangeGoesOn));
             }
+        }
+        self.change_is_over(cx);
+    }
+
+    /// What is under way in one step only lasts as long as the instances that it struck are away; the ledger sees that by itself.
+    fn change_is_over(&self, cx: &mut Cx<'_>) {
+        if self.plan.jobs.is_empty() {
+            cx.is_over(IncidentKind::Change, &self.name);
         }
     }
 
@@ -101,6 +117,7 @@ impl Aurora {
     fn replace(&mut self, instance: u16, takes: SimDuration, cx: &mut Cx<'_>) {
         self.servers[instance as usize].returns_cold = true;
         let back_at = cx.now() + takes;
+        cx.phase(&self.name, ledger::Phase::Recovery);
         self.take_down(instance, back_at, cx);
         self.reset_connections(instance, false, cx);
     }
@@ -134,9 +151,12 @@ impl Aurora {
             match patched.filter(|_| writer == Some(instance)) {
                 Some(patching) => {
                     self.servers[instance as usize].cpu.set_speed(now, 0.0);
+                    cx.phase(&self.name, ledger::Phase::Recovery);
+                    cx.down(&self.servers[instance as usize].name, true);
                     cx.kernel.schedule_in(patching.pause, self.event(Event::Resumed(instance)));
                 }
                 None => {
+                    cx.phase(&self.name, ledger::Phase::Recovery);
                     self.take_down(instance, now + restart, cx);
                     self.reset_connections(instance, false, cx);
                 }
@@ -152,6 +172,8 @@ impl Aurora {
         let mut jobs = std::mem::take(&mut self.plan.jobs);
         jobs.retain_mut(|job| !self.is_done(job, cx));
         self.plan.jobs.append(&mut jobs);
+        self.tell_settled(cx);
+        self.change_is_over(cx);
     }
 
     /// Goes on with a job as far as possible; whether it is done.

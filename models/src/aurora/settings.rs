@@ -309,6 +309,22 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The action of AWS's API.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Failover { .. } => "FailoverDBCluster",
+            Self::Reboot { .. } => "RebootDBInstance",
+            Self::ModifyAll { .. } | Self::ModifyClass { .. } => "ModifyDBInstance",
+            Self::MinorUpgrade { .. } => "ModifyDBCluster: minor version",
+            Self::MajorUpgrade { .. } => "ModifyDBCluster: major version",
+            Self::SystemUpdate { .. } => "ApplyPendingMaintenanceAction: system-update",
+            Self::Switchover { .. } => "SwitchoverBlueGreenDeployment",
+        }
+    }
+}
+
 /// Zero-downtime patching.
 #[derive(Clone, Debug)]
 pub struct ZeroDowntimePatching {

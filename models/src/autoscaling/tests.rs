@@ -68,6 +68,7 @@ fn run() -> crate::architecture::Run {
         metric_delay: PERIOD,
         high_resolution_metric_delay: SimDuration::from_secs(10),
         spans: crate::architecture::Spans::default(),
+        objective: None,
     }
 }
 

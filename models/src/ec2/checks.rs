@@ -1,5 +1,7 @@
 //! What goes wrong with instances, and who notices: status checks, auto recovery, injected faults.
 
+use sim_core::observations::Phase;
+
 use super::*;
 
 /// Status checks are made every minute (EC2 user guide, monitoring-system-instance-status-check).
@@ -17,6 +19,7 @@ impl Group {
                 let which = if instance.impaired == Some(Impairment::System) { "system" } else { "instance" };
                 let what = format!("instance {}: the {which} status check fails", instance.number);
                 self.log(what, cx);
+                cx.phase(&self.name, Phase::Decision);
             } else if !fails {
                 instance.impaired_since = None;
             }
@@ -38,6 +41,7 @@ impl Group {
         for key in struck {
             let number = self.instances[key].number;
             self.log(format!("instance {number} is recovered on another host"), cx);
+            cx.phase(&self.name, Phase::Recovery);
             self.cut_power(key, cx);
             let instance = &mut self.instances[key];
             (instance.impaired, instance.impaired_since) = (None, None);
@@ -73,6 +77,7 @@ impl Group {
             match fault {
                 InstanceFault::Stop => {
                     self.log(format!("instance {number} is stopped"), cx);
+                    cx.phase(&self.name, Phase::Detection);
                     self.cut_power(key, cx);
                     self.instances[key].struck = true;
                 }
@@ -82,6 +87,7 @@ impl Group {
                 }
                 InstanceFault::Terminate => {
                     self.log(format!("instance {number} is terminated"), cx);
+                    cx.phase(&self.name, Phase::Detection);
                     self.gone(key, cx);
                 }
                 InstanceFault::Impair(impairment) => self.impair(key, impairment, cx),
@@ -93,6 +99,7 @@ impl Group {
 
     fn reboot(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         self.cut_power(key, cx);
+        cx.phase(&self.name, Phase::Recovery);
         let after = self.settings.reboot_time.sample_duration(&mut self.lifecycle);
         let instance = &mut self.instances[key];
         instance.power = Power::Booting;
@@ -105,6 +112,7 @@ impl Group {
     pub fn out_of_memory(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let Some(instance) = self.instances.get(key) else { return };
         self.log(format!("instance {}: the program is killed, out of memory", instance.number), cx);
+        cx.phase(&self.name, Phase::Recovery);
         self.cut_power(key, cx);
         let after = self.settings.boot_time.sample_duration(&mut self.lifecycle);
         let instance = &mut self.instances[key];
@@ -132,11 +140,13 @@ impl Group {
                     instance.struck = false;
                     let number = instance.number;
                     self.log(format!("instance {number} is started"), cx);
+                    cx.phase(&self.name, Phase::Recovery);
                     self.power_on(key, cx);
                 }
                 InstanceFault::Impair(impairment) if instance.impaired == Some(impairment) => {
                     (instance.struck, instance.impaired) = (false, None);
                     self.engine.count_servers(&self.instances, cx.now());
+                    self.tell_settled(cx);
                 }
                 _ => {}
             }
@@ -157,5 +167,31 @@ impl Group {
         }
         self.engine.end(key, &before, cx);
         self.engine.count_servers(&self.instances, now);
+        self.tell_whether_down(cx);
+    }
+
+    // ------------------------------------------------------------ the downtime ledger
+
+    /// A group is down while none of its instances in service answers.
+    pub(super) fn tell_whether_down(&self, cx: &mut Cx<'_>) {
+        let serves = |instance: &Instance| instance.life == Life::InService && instance.serves();
+        cx.down(&self.name, !self.order.iter().any(|&key| serves(&self.instances[key])));
+    }
+
+    /// An instance answers, or its target is healthy: there may be enough of them again. Those that answer and are not counted
+    /// healthy yet have to be led requests to.
+    pub(super) fn tell_settled(&self, cx: &mut Cx<'_>) {
+        self.tell_whether_down(cx);
+        let in_service = self.order.iter().map(|&key| &self.instances[key]).filter(|it| it.life == Life::InService);
+        let (mut up, mut healthy) = (0, 0);
+        for instance in in_service.filter(|instance| instance.serves()) {
+            up += 1;
+            healthy += u32::from(self.settings.target_group.is_none() || instance.healthy);
+        }
+        if healthy >= self.desired {
+            cx.settling(&self.name);
+        } else if up >= self.desired {
+            cx.phase_of_known(&self.name, Phase::Routing);
+        }
     }
 }

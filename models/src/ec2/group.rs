@@ -1,6 +1,6 @@
 //! What the group wants: the desired capacity, spread over zones, of healthy instances.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{LogKind, Phase};
 
 use super::*;
 
@@ -70,6 +70,7 @@ impl Group {
 
     /// One more instance: from the warm pool if there is one ready, else a new one.
     fn launch(&mut self, cx: &mut Cx<'_>) {
+        cx.phase_of_known(&self.name, Phase::Recovery);
         let ready = |key: &TaskKey| {
             let instance = &self.instances[*key];
             let lies = self
@@ -132,6 +133,7 @@ impl Group {
             .filter_map(|&key| self.sickness(&self.instances[key], now).map(|why| (key, why)))
             .collect();
         for (key, why) in unhealthy {
+            cx.phase(&self.name, Phase::Recovery);
             self.terminate(key, false, why, cx);
         }
     }

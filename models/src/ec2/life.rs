@@ -150,6 +150,7 @@ impl Group {
         }
         self.log(format!("instance {number} answers"), cx);
         self.maintained(key, cx);
+        self.tell_settled(cx);
     }
 
     /// A prepared instance takes the state in which the warm pool keeps it.
@@ -262,6 +263,7 @@ impl Group {
         let before = std::mem::replace(&mut instance.process, fresh);
         self.engine.end(key, &before, cx);
         self.engine.count_servers(&self.instances, now);
+        self.tell_whether_down(cx);
         cx.control(Control::TaskGone(self.id.into(), key));
     }
 
@@ -289,6 +291,7 @@ impl Group {
         }
         cx.control(Control::TaskGone(self.id.into(), key));
         self.engine.count_servers(&self.instances, now);
+        self.tell_whether_down(cx);
     }
 
     /// The load balancer tells what it thinks of an instance's target.
@@ -297,6 +300,7 @@ impl Group {
         (instance.healthy, instance.failing) = (healthy, !healthy);
         if healthy {
             self.maintained(key, cx);
+            self.tell_settled(cx);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Planned stops and starts: a host is retired, the instance type changes. One instance after the other, taken out of its target
 //! group first or not.
 
+use sim_core::observations::{IncidentKind, Phase};
+
 use super::*;
 
 /// A planned stop and start.
@@ -50,6 +52,7 @@ impl Group {
             MaintenanceKind::InstanceType(new, _) => format!("change of type to {}", new.name),
         };
         self.log(format!("maintenance: {what}"), cx);
+        cx.begins(IncidentKind::Change, &self.name, &what);
         let of = plan.count.map_or(usize::MAX, |count| count as usize);
         let fits = |key: &TaskKey| self.instances[*key].life == Life::InService;
         self.works.waiting.extend(self.order.iter().copied().filter(fits).take(of));
@@ -67,7 +70,9 @@ impl Group {
 
     fn next_of_maintenance(&mut self, cx: &mut Cx<'_>) {
         while self.works.current.is_none() {
-            let Some(key) = self.works.waiting.pop_front() else { return };
+            let Some(key) = self.works.waiting.pop_front() else {
+                return cx.is_over(IncidentKind::Change, &self.name);
+            };
             if self.instances.get(key).is_none_or(|instance| instance.life != Life::InService) {
                 continue;
             }
@@ -88,6 +93,7 @@ impl Group {
     pub(super) fn stop_for_maintenance(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let number = self.instances[key].number;
         self.log(format!("instance {number} is stopped"), cx);
+        cx.phase(&self.name, Phase::Recovery);
         if self.instances[key].life == Life::Standby {
             self.shut_down(key, cx);
         } else {

@@ -383,6 +383,7 @@ impl Group {
             }
         }
         self.engine.count_servers(&self.instances, now);
+        self.tell_whether_down(cx);
         cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
         cx.kernel.schedule_in(self.settings.group_interval, self.event(Event::Look));
         cx.kernel.schedule_in(checks::INTERVAL, self.event(Event::StatusChecks));

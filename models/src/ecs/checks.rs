@@ -95,6 +95,7 @@ impl Ecs {
             let state =
                 if now == Container::Healthy { "its container is HEALTHY" } else { "its container is UNHEALTHY" };
             self.log_state(number, state, cx);
+            self.mends(cx);
         }
     }
 }

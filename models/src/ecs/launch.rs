@@ -179,6 +179,7 @@ impl Ecs {
                 } else {
                     self.kill(key, cx);
                 }
+                self.struck(cx);
             }
         }
     }

@@ -5,6 +5,7 @@ mod checks;
 mod discovery;
 mod figures;
 mod launch;
+mod mending;
 mod rollout;
 mod scheduler;
 mod usage;
@@ -202,6 +203,7 @@ pub struct Ecs {
     /// The revision that tasks are launched with, but for green ones.
     primary: u16,
     rollout: Option<rollout::Rollout>,
+    mending: mending::Mending,
     book: rollout::Book,
     launches: launch::Launches,
     places: Option<capacity::Places>,
@@ -250,6 +252,7 @@ impl Ecs {
             revisions: vec![first],
             primary: 0,
             rollout: None,
+            mending: mending::Mending::default(),
             book: rollout::Book::default(),
             launches: launch::Launches::new(),
             places: settings
@@ -289,6 +292,7 @@ impl Ecs {
             self.register(task, cx);
         }
         self.count_servers(cx.now());
+        self.tell_whether_down(cx);
         cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::Schedule));
         cx.control(Control::DesiredCount(Scalable::Ecs(self.id), self.desired));
     }

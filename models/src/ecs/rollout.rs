@@ -3,7 +3,7 @@
 //! A rolling update is the scheduler's own work within its two limits; here it is only watched. The others run a plan
 //! ([`Plan`]): its stages one after the other, each of them done at once, or when an event or the scheduler's look says so.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{IncidentKind, LogKind};
 use sim_core::random::{Draws, Source};
 
 use super::watch::Watch;
@@ -142,6 +142,7 @@ impl Ecs {
             Strategy::Shift(plan) => plan.name,
         };
         self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
+        cx.begins(IncidentKind::Deployment, &self.name, &format!("{kind} to revision {revision}"));
         cx.control(Control::Deploying(Scalable::Ecs(self.id), true));
         cx.shared.observer.deploying(cx.kernel.now(), true);
         self.meter.deploying(cx.now(), true);
@@ -505,6 +506,7 @@ impl Ecs {
         cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
         cx.shared.observer.deploying(now, false);
         self.meter.deploying(now, false);
+        cx.is_over(IncidentKind::Deployment, &self.name);
         cx.control(Control::Deploying(Scalable::Ecs(self.id), false));
         self.book = self.book_at(now);
     }

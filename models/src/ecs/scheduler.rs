@@ -152,6 +152,7 @@ impl Ecs {
         let what = format!("task {number} {how}");
         cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
         self.kill(key, cx);
+        self.struck(cx);
         if starting {
             self.did_not_start(revision, cx);
         }
@@ -173,6 +174,7 @@ impl Ecs {
         let zone = self.settings.zones.get(zone as usize).map_or("", String::as_str);
         let what = format!("task {number} of revision {revision} answers in {zone}");
         cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
+        self.mends(cx);
     }
 
     pub(super) fn counts_healthy(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
@@ -185,17 +187,19 @@ impl Ecs {
             task.judge(false);
             let revision = task.revision;
             self.made_it(revision);
+            self.mends(cx);
         }
     }
 
     /// The load balancer tells what it thinks of a task's target.
-    pub fn target_health(&mut self, key: TaskKey, healthy: bool) {
+    pub fn target_health(&mut self, key: TaskKey, healthy: bool, cx: &mut Cx<'_>) {
         let Some(task) = self.tasks.get_mut(key) else { return };
         (task.target_healthy, task.target_failing) = (healthy, !healthy);
         task.judge(self.settings.container_check.is_some());
         let revision = task.revision;
         if task.healthy {
             self.made_it(revision);
+            self.mends(cx);
         }
     }
 
@@ -258,6 +262,7 @@ impl Ecs {
         }
         cx.control(Control::TaskGone(self.id.into(), key));
         self.count_servers(now);
+        self.tell_whether_down(cx);
     }
 
     /// Servers and cores there are: those of tasks that answer.
@@ -326,6 +331,7 @@ impl Ecs {
             }
         }
         for _ in sound..self.desired {
+            self.replaces(cx);
             self.launch(revision, cx);
         }
         if failing > 0 && (healthy >= self.desired || sound + failing >= 2 * self.desired) {
@@ -346,7 +352,11 @@ impl Ecs {
         // 1. Start what is missing, replacements first (ECS since October 2023), as far as the upper limit allows.
         let missing = self.desired.saturating_sub(census.new);
         let room = upper.max(self.desired).saturating_sub(census.total());
+        if census.failing > 0 {
+            self.struck(cx);
+        }
         for _ in 0..missing.min(room) {
+            self.replaces(cx);
             self.launch(self.primary, cx);
         }
         // 2. Stop failing tasks: when their replacements are healthy, or when there is no room for a replacement.
@@ -427,6 +437,7 @@ impl Ecs {
             let number = self.tasks[key].number;
             cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, format!("task {number} is gone"));
             self.kill(key, cx);
+            self.struck(cx);
         }
     }
 

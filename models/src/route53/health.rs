@@ -1,12 +1,12 @@
 //! Health checks: populations of checkers that probe an endpoint each on its own, and the status they make together.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{LogKind, Phase};
 use sim_core::random::{Draws, Source as _};
 use sim_core::{LaneId, SimDuration, SimTime};
 
 use super::{Event, HealthCheck, Probing, Source};
 use crate::cloudwatch::{Kind, PERIOD};
-use crate::ids::{MetricId, RouteId};
+use crate::ids::MetricId;
 use crate::observer::Findings;
 use crate::request::*;
 use crate::world::{self, Cx};
@@ -52,8 +52,8 @@ struct Check {
     served: bool,
     status_metric: MetricId,
     detail_metric: MetricId,
-    /// Routes whose names may have another answer by it.
-    affects: Vec<RouteId>,
+    /// Whether users' names may have another answer by it.
+    matters: bool,
     tally: Tally,
     /// For the audit: since the start of the run.
     since_start: Tally,
@@ -72,19 +72,18 @@ struct Tally {
 #[derive(Debug)]
 pub(super) struct Checks {
     checks: Vec<Check>,
-    propagation: SimDuration,
     lane: LaneId,
 }
 
 impl Checks {
-    /// `affects` tells which routes' names may have another answer by a check.
+    /// `matters` tells whether users' names may have another answer by a check.
     pub(super) fn new(
         settings: &[HealthCheck],
         propagation: SimDuration,
-        affects: impl Fn(usize) -> Vec<RouteId>,
+        matters: impl Fn(usize) -> bool,
         cx: &mut Cx<'_>,
     ) -> Self {
-        let checks = settings.iter().enumerate().map(|(number, settings)| Check::new(settings, affects(number), cx));
+        let checks = settings.iter().enumerate().map(|(number, settings)| Check::new(settings, matters(number), cx));
         let mut checks: Vec<Check> = checks.collect();
         // Endpoints are well at the start, and calculated checks follow theirs.
         for number in 0..checks.len() {
@@ -96,7 +95,7 @@ impl Checks {
             check.healthy = check.status(well);
             check.served = check.healthy;
         }
-        Self { checks, propagation, lane: cx.kernel.lane(propagation) }
+        Self { checks, lane: cx.kernel.lane(propagation) }
     }
 
     /// The status that answers follow.
@@ -172,10 +171,16 @@ impl Checks {
         checker.probe = None;
         cx.kernel.schedule_lane(*interval, world::Event::Route53(Event::Probe(number, checker_number)));
         if success == checker.healthy {
-            checker.contradictions = 0;
+            let wavered = std::mem::take(&mut checker.contradictions) > 0;
+            if wavered && check.matters && check.healthy && !check.is_suspicious() {
+                cx.settling(&check.subject);
+            }
             return;
         }
         checker.contradictions += 1;
+        if !success && check.matters && check.healthy {
+            cx.phase(&check.subject, Phase::Detection);
+        }
         if checker.contradictions < probing.failure_threshold {
             return;
         }
@@ -188,6 +193,9 @@ impl Checks {
         }
         let well = *healthy * 100 > HEALTHY_SHARE_PERCENT * u32::from(probing.checkers);
         let why = format!("{healthy} of {} checkers report healthy", probing.checkers);
+        if success && check.matters && check.healthy && !check.is_suspicious() {
+            cx.settling(&check.subject);
+        }
         self.observed(usize::from(number), well, &why, cx);
     }
 
@@ -202,9 +210,8 @@ impl Checks {
         check.tally.changes += 1;
         let now = cx.kernel.now();
         cx.shared.observer.log(now, LogKind::Health, &check.subject, format!("{}: {why}", word(healthy)));
-        if !healthy {
-            let served = now + self.propagation;
-            cx.shared.observer.endpoint_unhealthy(&check.subject, now, served, &check.affects);
+        if check.matters && !healthy {
+            cx.phase(&check.subject, Phase::Routing);
         }
         cx.kernel.schedule_lane(self.lane, world::Event::Route53(Event::StatusServed(number as u16, healthy)));
         for parent in 0..self.checks.len() {
@@ -222,6 +229,9 @@ impl Checks {
     pub(super) fn status_served(&mut self, number: u16, healthy: bool, cx: &mut Cx<'_>) {
         let check = &mut self.checks[usize::from(number)];
         check.served = healthy;
+        if !healthy {
+            cx.led_away(&check.subject);
+        }
         let what = format!("new answers take it as {}", word(healthy));
         cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &check.subject, what);
     }
@@ -260,7 +270,7 @@ impl Checks {
 }
 
 impl Check {
-    fn new(settings: &HealthCheck, affects: Vec<RouteId>, cx: &mut Cx<'_>) -> Self {
+    fn new(settings: &HealthCheck, matters: bool, cx: &mut Cx<'_>) -> Self {
         let subject = format!("route53.{}", settings.name);
         let (watch, detail) = match &settings.source {
             Source::Endpoint(probing) => {
@@ -290,11 +300,17 @@ impl Check {
             served: true,
             status_metric: metrics.register_as(named("HealthCheckStatus"), "count", Kind::Level, PERIOD),
             detail_metric: metrics.register_as(named(detail.0), detail.1, Kind::Level, PERIOD),
-            affects,
+            matters,
             tally: Tally::default(),
             since_start: Tally::default(),
             subject,
         }
+    }
+
+    /// Whether any checker has reason to think that something is wrong.
+    fn is_suspicious(&self) -> bool {
+        let Watch::Checkers { checkers, .. } = &self.watch else { return false };
+        checkers.iter().any(|checker| !checker.healthy || checker.contradictions > 0)
     }
 
     /// Its status if what it watches is well, or not. A disabled check does not look (API:route53, HealthCheckConfig).

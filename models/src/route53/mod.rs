@@ -22,7 +22,7 @@ mod usage;
 
 use std::collections::BTreeMap;
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{IncidentKind, LogKind, Phase};
 use sim_core::random::Source as _;
 use sim_core::{SimDuration, SimTime};
 
@@ -265,6 +265,8 @@ pub enum Event {
     TargetServed(AlbId, bool),
     /// A change of a record (its number) is accepted.
     Changed(u16),
+    /// All name servers have it.
+    ChangeServed(u16),
 }
 
 /// In [`Request::state`] during a lookup, and in caches: there is no answer. Otherwise the number of what the name resolves to in
@@ -311,11 +313,11 @@ impl Route53 {
         let zone = Zone::new(settings, |component, purpose| streams.key(component, purpose));
         let residual = streams.key("route53.resolvers", "residual TTL");
         let half = |rtt: SimDuration| SimDuration::from_nanos(rtt.as_nanos() / 2);
-        let affected = |check: usize| {
-            let asking = |source: &&Population| source.asks.is_some_and(|record| zone.depends_on(record, check));
-            sources.iter().filter(asking).flat_map(|source| source.routes.iter().copied()).collect()
+        let matters = |check: usize| {
+            let asks = |source: &Population| source.asks.is_some_and(|record| zone.depends_on(record, check));
+            sources.iter().any(|source| asks(source) && !source.routes.is_empty())
         };
-        let checks = Checks::new(&settings.health_checks, settings.propagation, affected, cx);
+        let checks = Checks::new(&settings.health_checks, settings.propagation, matters, cx);
         let mut resolvers = ResolverCaches::new(&settings.resolvers, zone.len(), places);
         resolvers.fill(residual, |record, resolver, place| {
             let question = Question { resolver, number: 0, place, now: SimTime::ZERO };
@@ -373,6 +375,11 @@ impl Route53 {
             Event::StatusServed(check, healthy) => self.checks.status_served(check, healthy, cx),
             Event::TargetServed(alb, healthy) => self.zone.set_alb(alb, healthy),
             Event::Changed(number) => self.changed(number, cx),
+            Event::ChangeServed(number) => {
+                let subject = self.subject_of(number);
+                cx.settling(&subject);
+                cx.is_over(IncidentKind::Change, &subject);
+            }
         }
     }
 
@@ -382,10 +389,16 @@ impl Route53 {
     }
 
     fn changed(&mut self, number: u16, cx: &mut Cx<'_>) {
-        let change = &self.changes[usize::from(number)];
-        let (now, subject) = (cx.kernel.now(), format!("route53.{}", change.upsert.name));
+        let (now, subject) = (cx.kernel.now(), self.subject_of(number));
         let known = now + self.change_propagation;
         cx.shared.observer.log_span(now, Some(known), LogKind::Deployment, &subject, "ChangeResourceRecordSets");
+        cx.begins(IncidentKind::Change, &subject, "ChangeResourceRecordSets");
+        cx.phase(&subject, Phase::Routing);
+        cx.kernel.schedule_at(known, world::Event::Route53(Event::ChangeServed(number)));
+    }
+
+    fn subject_of(&self, change: u16) -> String {
+        format!("route53.{}", self.changes[usize::from(change)].upsert.name)
     }
 
     /// A probe is answered; its frame has been taken off. Route 53 removes the request.

@@ -32,6 +32,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
             metric_delay: secs(60),
             high_resolution_metric_delay: secs(10),
             spans: Spans::default(),
+            objective: None,
         },
         network: Network { region_rtt: SimDuration::ZERO },
         places: vec!["here".into()],

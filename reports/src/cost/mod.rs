@@ -397,6 +397,8 @@ mod tests {
             log: vec![],
             log_dropped: 0,
             downtime: vec![],
+            objective: None,
+            ledger: Default::default(),
             counters: vec![],
             tables: vec![],
             usage: vec![],

@@ -1,14 +1,15 @@
 //! From observations to figures: first of each replication, as plain numbers, then estimates over all.
 
-use sim_core::SimTime;
-use sim_core::observations::{DowntimeWindow, Observations, RouteObservations, StationObservations};
+use sim_core::observations::{DowntimeWindow, Objective, Observations, Phase, RouteObservations, StationObservations};
 use sim_core::tally::Histogram;
+use sim_core::{SimDuration, SimTime};
 
+use super::budget::Minutes;
 use super::interval::Level;
+use super::ledger;
 use crate::cost::{self, Pricing};
-use crate::model::{
-    DnsFailover, Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures,
-};
+use crate::model::ledger::{ErrorBudget, Uptime};
+use crate::model::{Downtime, Estimate, Figures, Latency, LatencyEstimate, Requests, Route, Station, StationFigures};
 use crate::named::Named;
 
 /// A percentile is weak if fewer operations a replication than this lie beyond it.
@@ -18,26 +19,42 @@ type Raw = Figures<f64, f64>;
 
 /// The figures of one replication.
 pub(super) fn of_replication(observations: &Observations, pricing: &Pricing) -> Raw {
-    let measured_s = observations.horizon.since(observations.warm_up).as_secs_f64();
     let mut routes = Named::new();
     for route in &observations.routes {
         let windows: Vec<_> = observations.downtime.iter().filter(|window| window.route == route.name).collect();
         let down = downtime(&windows, observations.warm_up);
-        routes.entry(&route.name, || of_routes(&[route], down, measured_s));
+        let objective = observations.objective.as_ref().and_then(|it| it.of_route(&route.name));
+        routes.entry(&route.name, || of_routes(observations, &[route], down, objective));
     }
     let all_routes: Vec<_> = observations.routes.iter().collect();
     let all_windows: Vec<_> = observations.downtime.iter().collect();
-    let total = of_routes(&all_routes, downtime(&all_windows, observations.warm_up), measured_s);
+    let objective = observations.objective.as_ref().and_then(Objective::of_all);
+    let total = of_routes(observations, &all_routes, downtime(&all_windows, observations.warm_up), objective);
     let mut stations = Named::new();
     for station in &observations.stations {
         stations.entry(&station.name, || of_station(station));
     }
     let cost = cost::figures(observations, pricing);
-    Figures { total, routes, stations, counters: counters(observations), cost }
+    let ledger = ledger::of_replication(observations);
+    Figures { total, routes, stations, counters: counters(observations), cost, ledger }
 }
 
 /// The figures of all given routes together.
-fn of_routes(routes: &[&RouteObservations], downtime: Downtime<f64>, measured_s: f64) -> Route<f64, f64> {
+fn of_routes(
+    observations: &Observations,
+    routes: &[&RouteObservations],
+    downtime: Downtime<f64>,
+    objective: Option<(f64, SimDuration)>,
+) -> Route<f64, f64> {
+    let measured_s = observations.horizon.since(observations.warm_up).as_secs_f64();
+    let minutes = Minutes::of(observations, routes);
+    let (uptime, error_budget) = (minutes.uptime(downtime.total_s, measured_s), minutes.budget(objective));
+    let route = counted(routes, downtime, measured_s);
+    Route { uptime, error_budget, ..route }
+}
+
+/// The same without what needs to be known by minute.
+fn counted(routes: &[&RouteObservations], downtime: Downtime<f64>, measured_s: f64) -> Route<f64, f64> {
     let total = |count: fn(&RouteObservations) -> u64| routes.iter().map(|route| count(route)).sum::<u64>() as f64;
     let failed_of = |route: &RouteObservations| route.failed.iter().map(|(_, count)| *count).sum::<u64>();
     let requests = Requests {
@@ -62,6 +79,8 @@ fn of_routes(routes: &[&RouteObservations], downtime: Downtime<f64>, measured_s:
         requests,
         errors,
         downtime,
+        uptime: Uptime::filled(f64::NAN),
+        error_budget: ErrorBudget::filled(f64::NAN),
     }
 }
 
@@ -109,36 +128,33 @@ fn of_station(station: &StationObservations) -> Station<f64> {
     }
 }
 
-/// The parts of a window that a failover of DNS ended.
-pub(super) fn dns_failover(window: &DowntimeWindow) -> Option<DnsFailover> {
-    let failover = window.dns_failover.as_ref()?;
-    let served = failover.served.min(window.until);
-    Some(DnsFailover {
-        check: failover.check.clone(),
-        detection_s: failover.detected.since(window.from).as_secs_f64(),
-        propagation_s: served.since(failover.detected).as_secs_f64(),
-        residual_ttl_s: window.until.since(served).as_secs_f64(),
-    })
-}
-
 fn downtime(windows: &[&DowntimeWindow], warm_up: SimTime) -> Downtime<f64> {
     let mut counted: Vec<_> = windows.iter().filter(|window| window.until > warm_up).collect();
     counted.sort_by_key(|window| (window.from, window.until));
-    let mut covered = 0;
+    let mut down = Downtime::filled(0.0);
     let mut end = warm_up;
     for window in &counted {
-        covered += window.until.since(window.from.max(end)).as_nanos();
+        // What windows of several routes share counts once.
+        let from = window.from.max(end);
+        down.total_s += window.until.since(from).as_secs_f64();
+        for span in &window.phases {
+            *phase_of(&mut down, span.phase) += span.until.since(span.from.max(from)).as_secs_f64();
+        }
         end = end.max(window.until);
     }
-    let parts: Vec<DnsFailover> = counted.iter().filter_map(|window| dns_failover(window)).collect();
-    let mean = |of: fn(&DnsFailover) -> f64| parts.iter().map(of).sum::<f64>() / parts.len() as f64;
-    Downtime {
-        detection_s: mean(|it| it.detection_s),
-        propagation_s: mean(|it| it.propagation_s),
-        residual_ttl_s: mean(|it| it.residual_ttl_s),
-        total_s: SimTime::from_nanos(covered).as_secs_f64(),
-        windows: counted.len() as f64,
-        lost: counted.iter().map(|window| window.lost).sum::<u64>() as f64,
+    down.windows = counted.len() as f64;
+    down.lost = counted.iter().map(|window| window.lost).sum::<u64>() as f64;
+    down
+}
+
+fn phase_of(down: &mut Downtime<f64>, phase: Option<Phase>) -> &mut f64 {
+    match phase {
+        Some(Phase::Detection) => &mut down.detection_s,
+        Some(Phase::Decision) => &mut down.decision_s,
+        Some(Phase::Routing) => &mut down.routing_s,
+        Some(Phase::Recovery) => &mut down.recovery_s,
+        Some(Phase::WarmUp) => &mut down.warm_up_s,
+        None => &mut down.no_phase_s,
     }
 }
 
@@ -175,13 +191,14 @@ pub(super) fn align(all: &mut [Raw]) {
 
 /// A replication in which nothing was observed.
 pub(super) fn nothing() -> Raw {
-    let down = Downtime::filled(0.0);
-    let total = of_routes(&[], down, 0.0);
-    Figures { total, routes: Named::new(), stations: Named::new(), counters: Named::new(), cost: Named::new() }
+    let total = counted(&[], Downtime::filled(0.0), 0.0);
+    let (routes, stations, counters) = (Named::new(), Named::new(), Named::new());
+    Figures { total, routes, stations, counters, cost: Named::new(), ledger: ledger::nothing() }
 }
 
 /// Adds the names that `names` lacks at their ends.
 fn complete(names: &mut Raw, other: &Raw) {
+    ledger::complete(&mut names.ledger, &other.ledger);
     for cause in other.total.errors.iter().map(|(cause, _)| cause) {
         names.total.errors.entry(cause, || 0.0);
     }
@@ -210,8 +227,9 @@ fn blank(names: &Raw) -> Raw {
     let zero = |errors: &Named<f64>| errors.iter().map(|(cause, _)| (cause.to_owned(), 0.0)).collect();
     let mut raw = nothing();
     raw.total.errors = zero(&names.total.errors);
+    raw.ledger = ledger::under(&names.ledger, &raw.ledger);
     for (name, route) in names.routes.iter() {
-        let blank = of_routes(&[], Downtime::filled(0.0), 0.0);
+        let blank = counted(&[], Downtime::filled(0.0), 0.0);
         raw.routes.entry(name, || Route { errors: zero(&route.errors), ..blank });
     }
     for (name, station) in names.stations.iter() {
@@ -234,6 +252,7 @@ fn fill(own: &mut Raw, blank: &Raw) {
     }
     numbers(&mut own.total.errors, &blank.total.errors);
     numbers(&mut own.cost, &blank.cost);
+    own.ledger = ledger::under(&blank.ledger, &own.ledger);
     let routes = blank.routes.iter().map(|(name, none)| {
         let mut route = own.routes.get(name).unwrap_or(none).clone();
         numbers(&mut route.errors, &none.errors);
@@ -285,7 +304,8 @@ pub(super) fn over(all: &[Raw], observations: &[Observations], level: Level) -> 
         let values = all.iter().filter_map(|raw| raw.cost.get(name).copied());
         (name.to_owned(), level.estimate(&values.collect::<Vec<_>>()))
     });
-    Figures { total, routes, stations, counters, cost: cost.collect() }
+    let ledger = ledger::over(&all.iter().map(|raw| &raw.ledger).collect::<Vec<_>>(), level);
+    Figures { total, routes, stations, counters, cost: cost.collect(), ledger }
 }
 
 /// Gives the figures of one long run the intervals of its batches: the run's own value, and half the Student interval of the mean over
@@ -329,6 +349,7 @@ fn take_intervals(route: &mut Route<Estimate, LatencyEstimate>, each: &Route<Est
     // What is under way at the end is no sum.
     route.requests.in_flight.half_width = None;
     route.downtime.take_half_widths(&each.downtime, number);
+    route.uptime.take_half_widths(&each.uptime, 1.0);
     for (cause, count) in route.errors.iter_mut() {
         count.half_width = each.errors.get(cause).and_then(|each| each.half_width).map(|half| half * number);
     }
@@ -358,6 +379,8 @@ fn route(all: &[&Route<f64, f64>], observed: &[&RouteObservations], level: Level
     };
     let requests: Vec<_> = all.iter().map(|route| &route.requests).collect();
     let down: Vec<_> = all.iter().map(|route| &route.downtime).collect();
+    let uptime: Vec<_> = all.iter().map(|route| &route.uptime).collect();
+    let budget: Vec<_> = all.iter().map(|route| &route.error_budget).collect();
     let mut errors: Named<Estimate> = Named::new();
     for (cause, _) in all.first().map(|route| &route.errors).into_iter().flat_map(Named::iter) {
         let values: Vec<_> = all.iter().map(|route| route.errors.get(cause).copied().unwrap_or(0.0)).collect();
@@ -381,6 +404,8 @@ fn route(all: &[&Route<f64, f64>], observed: &[&RouteObservations], level: Level
         ),
         errors,
         downtime: Downtime::gather(&down, |values| level.estimate(values)),
+        uptime: Uptime::gather(&uptime, |values| level.estimate(values)),
+        error_budget: ErrorBudget::gather(&budget, |values| level.estimate(values)),
     }
 }
 
@@ -416,5 +441,6 @@ pub(super) fn skeleton() -> Figures<Estimate, LatencyEstimate> {
     raw.stations.entry(any, || Station { resource: String::new(), utilisation_peak_at_s: 0.0, figures });
     raw.counters.entry(any, Named::new).entry(any, || 0.0);
     raw.cost.entry(any, || 0.0);
+    raw.ledger = ledger::skeleton();
     over(&[raw], &[], Level(0.95))
 }

@@ -1,8 +1,10 @@
 //! Estimates from the observations of all replications.
 
 mod bottleneck;
+mod budget;
 mod figures;
 mod interval;
+mod ledger;
 mod series;
 mod tables;
 mod trust;
@@ -74,6 +76,8 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
         tables: tables::over(all, level),
         bill: cost::over(all, &experiment.pricing, level),
         downtime_windows: first.map(windows).unwrap_or_default(),
+        ledger_windows: first.map(ledger::report).unwrap_or_default(),
+        later_ledgers: all.iter().skip(1).map(ledger::report).collect(),
         events: first.map(events).unwrap_or_default(),
         later_events: all.iter().skip(1).flat_map(events).collect(),
         events_dropped: all.iter().map(|one| one.log_dropped).sum(),
@@ -139,7 +143,7 @@ fn windows(observations: &Observations) -> Vec<Window> {
         started: window.started,
         cause: window.cause.clone(),
         blamed_on: window.blamed_on.clone(),
-        dns_failover: figures::dns_failover(window),
+        phases: ledger::spans(&window.phases),
         in_warm_up: window.until <= observations.warm_up,
     };
     windows.into_iter().map(window).collect()

@@ -3,14 +3,25 @@
 use sim_core::math::ln;
 
 use super::chart::Axis;
-use crate::format::{Unit, number, span};
+use crate::format::{Unit, clock, number, span};
+
+/// Round steps of time, in seconds.
+const STEPS: [f64; 17] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0,
+    86_400.0,
+];
+
+/// Round instants between two of a run, with their labels.
+pub(super) fn time_between(from: f64, until: f64) -> Vec<(f64, String)> {
+    let length = until - from;
+    let step = STEPS.into_iter().find(|step| length / step <= 9.0).unwrap_or(length / 9.0);
+    let first = (from / step).ceil();
+    let all = (0..).map(|index| (first + f64::from(index)) * step).take_while(|at| *at <= until);
+    all.map(|at| (at, clock(at))).collect()
+}
 
 /// Simulated time from 0 to `end` seconds.
 pub(super) fn time(end: f64) -> Axis {
-    const STEPS: [f64; 17] = [
-        1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0,
-        86_400.0,
-    ];
     let end = if end > 0.0 { end } else { 1.0 };
     if end <= 10.0 {
         let ticks = linear_ticks(0.0, end, 10);

@@ -236,6 +236,48 @@ pub(super) fn strip(values: &[f64], size: (i32, i32)) -> String {
     })
 }
 
+/// A stretch of time in a colour.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) colour: RGBColor,
+    pub(super) from: f64,
+    pub(super) until: f64,
+}
+
+/// Stretches of time as a strip on a pale ground. The shortest are as wide as a line, so that nothing is lost from sight.
+pub(super) fn spans(spans: &[Span], within: (f64, f64), size: (i32, i32)) -> String {
+    let least = (within.1 - within.0) / f64::from(size.0) * 1.5;
+    draw(size, |root| {
+        let mut chart = ChartBuilder::on(root).build_cartesian_2d(within.0..within.1, 0.0..1.0)?;
+        let ground = [(within.0, 0.48), (within.1, 0.52)];
+        chart.draw_series([Rectangle::new(ground, GRID.filled())])?;
+        for span in spans {
+            let until = span.until.max(span.from + least).min(within.1);
+            chart.draw_series([Rectangle::new([(span.from, 0.0), (until, 1.0)], span.colour.filled())])?;
+        }
+        Ok(())
+    })
+}
+
+/// The axis of such strips alone.
+pub(super) fn ticks(ticks: &[(f64, String)], within: (f64, f64), size: (i32, i32)) -> String {
+    draw(size, |root| {
+        let mut chart = ChartBuilder::on(root).build_cartesian_2d(within.0..within.1, 0.0..1.0)?;
+        chart
+            .draw_series([PathElement::new(vec![(within.0, 1.0), (within.1, 1.0)], AXIS.stroke_width(FINE as u32))])?;
+        for (at, label) in ticks {
+            chart.draw_series([PathElement::new(vec![(*at, 1.0), (*at, 0.75)], AXIS.stroke_width(FINE as u32))])?;
+            let (x, y) = chart.backend_coord(&(*at, 0.65));
+            let style = ("sans-serif", f64::from(12 * FINE)).into_font().color(&INK);
+            // At the ends the labels stay inside.
+            let margin = (label.len() as i32) * 3 * FINE + FINE;
+            let x = x.clamp(margin, size.0 * FINE - margin);
+            root.draw(&Text::new(label.clone(), (x, y), style.pos(Pos::new(HPos::Center, VPos::Top))))?;
+        }
+        Ok(())
+    })
+}
+
 /// An interval beside zero, as small as a word: a dot for the value, a bar for what it may be, a line for zero. `reach` is the end of the
 /// scale on both sides.
 pub(super) fn whisker(value: f64, half_width: f64, reach: f64, size: (i32, i32)) -> String {

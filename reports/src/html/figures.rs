@@ -1,10 +1,12 @@
 //! The report's figures.
 
 mod overlay;
+mod strips;
 
 use plotters::style::RGBColor;
 
 pub(super) use overlay::overlaid;
+pub(super) use strips::{Strip, Strips, strips};
 
 use super::axes;
 use super::chart::{Area, Axis, Band, Chart, Line, PALETTE, css};

@@ -7,6 +7,7 @@ mod compare;
 mod curve;
 mod figures;
 mod find;
+mod ledger;
 mod sweep;
 
 use minijinja::syntax::SyntaxConfig;
@@ -76,6 +77,7 @@ impl Report {
             figures => figures,
             errors => self.errors_view(),
             downtime => self.downtime_view(),
+            ledger => ledger::view(self),
             stations => self.figures.stations.iter().map(|(name, it)| station_view(name, it)).collect::<Vec<_>>(),
             bill => self.bill.as_ref().map(crate::cost::CostReport::view),
             tables => self.tables.iter().map(table_view).collect::<Vec<_>>(),
@@ -202,12 +204,7 @@ impl Report {
                 started => plain(Unit::Count, one.started as f64),
                 cause => one.cause.clone(),
                 blamed_on => one.blamed_on.as_deref().unwrap_or(NONE),
-                dns_failover => one.dns_failover.as_ref().map(|it| context! {
-                    check => it.check.clone(),
-                    detection => span(it.detection_s),
-                    propagation => span(it.propagation_s),
-                    residual_ttl => span(it.residual_ttl_s),
-                }),
+                phases => ledger::phases(&one.phases),
                 in_warm_up => one.in_warm_up,
             }
         };

@@ -2,8 +2,9 @@
 
 use reports::{Expectation, Experiment};
 use sim_core::observations::{
-    Audit, AuditCheck, Counter, DowntimeWindow, LogEntry, LogKind, Observations, RouteObservations, Series,
-    SeriesGroup, StationObservations, Table,
+    Audit, AuditCheck, Counter, DowntimeWindow, Incident, IncidentKind, Ledger, LogEntry, LogKind, Lost, Minute,
+    Objective, Observations, Outage, Phase, PhaseSpan, RouteObservations, Series, SeriesGroup, StationObservations,
+    Table, Witness,
 };
 use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
@@ -35,6 +36,14 @@ pub fn histogram(dice: &mut Dice, count: u64, seconds: f64) -> Histogram {
     histogram
 }
 
+/// Two hours of even traffic from the tenth minute on, all failures in the minutes from 1:10 on.
+fn minutes(ended: u64, failed: u64) -> Vec<Minute> {
+    let share = |all: u64, parts: u64| u32::try_from(all / parts).expect("few");
+    let failed = |minute: usize| if (70..72).contains(&minute) { share(failed, 2) } else { 0 };
+    let minute = |minute| Minute { ended: if minute < 10 { 0 } else { share(ended, 110) }, failed: failed(minute) };
+    (0..120).map(minute).collect()
+}
+
 pub fn route(name: &str, dice: &mut Dice, count: u64, seconds: f64, failed: &[(&str, u64)]) -> RouteObservations {
     let count = count + (dice.share() * 40.0) as u64;
     let failed: Vec<_> =
@@ -48,6 +57,7 @@ pub fn route(name: &str, dice: &mut Dice, count: u64, seconds: f64, failed: &[(&
         attempts: count + lost * 2,
         latency: histogram(dice, count, seconds),
         latency_failed: histogram(dice, lost, seconds * 30.0),
+        minutes: minutes(count + lost, lost),
         failed,
     }
 }
@@ -135,6 +145,66 @@ fn entry(at: u64, until: Option<u64>, kind: LogKind, subject: &str, what: &str) 
     LogEntry { at: SimTime::from_secs(at), until, kind, subject: subject.to_owned(), what: what.to_owned() }
 }
 
+/// A failover from 1:10:00 to 1:11:41 and some seconds, told by the database and a load balancer, and a rolling update.
+fn ledger(jitter: u64) -> Ledger {
+    let at = SimTime::from_secs;
+    let span = |phase, from, until| PhaseSpan { phase, from: at(from), until: at(until) };
+    let lost = |incident, phase, cause: &str, count| Lost {
+        incident,
+        phase,
+        route: "shoppers /checkout".into(),
+        cause: cause.into(),
+        count,
+    };
+    let database = vec![
+        span(Some(Phase::Detection), 4200, 4210),
+        span(Some(Phase::Recovery), 4210, 4230),
+        span(Some(Phase::Routing), 4230, 4235),
+        span(Some(Phase::WarmUp), 4235, 4301 + jitter),
+    ];
+    let outage =
+        |witness, who: &str, from, until| Outage { witness, who: who.into(), from: at(from), until: at(until) };
+    Ledger {
+        incidents: vec![
+            Incident {
+                kind: IncidentKind::Deployment,
+                subject: "ecs.web".into(),
+                what: "rolling update to revision 2".into(),
+                begins: at(2400),
+                ends: Some(at(3100)),
+                as_before: true,
+                phases: vec![span(None, 2400, 3100)],
+                parts: vec![],
+            },
+            Incident {
+                kind: IncidentKind::Fault,
+                subject: "aurora.orders".into(),
+                what: "aws:rds:failover-db-cluster".into(),
+                begins: at(4200),
+                ends: Some(at(4301 + jitter)),
+                as_before: true,
+                phases: database.clone(),
+                parts: vec![("aurora.orders".into(), database)],
+            },
+        ],
+        lost: vec![
+            lost(None, None, "throttled", 4),
+            lost(Some(1), Some(Phase::Detection), "timeout", 100),
+            lost(Some(1), Some(Phase::Recovery), "timeout", 110 + jitter),
+            lost(Some(1), Some(Phase::WarmUp), "502 bad gateway", 31),
+        ],
+        outages: vec![
+            outage(Witness::Probe, "probe.orders", 4201, 4235),
+            outage(Witness::Component, "aurora.orders writer", 4200, 4230),
+        ],
+        watched: vec![
+            (Witness::Probe, "probe.orders".into()),
+            (Witness::Component, "aurora.orders writer".into()),
+            (Witness::Component, "ecs.web".into()),
+        ],
+    }
+}
+
 pub fn observations(replication: u32) -> Observations {
     let mut dice = Dice::new(u64::from(replication) + 11);
     let at = SimTime::from_secs;
@@ -146,7 +216,7 @@ pub fn observations(replication: u32) -> Observations {
         started: lost + 40,
         cause: cause.to_owned(),
         blamed_on: Some("failover of aurora.orders at 1:10:00".to_owned()),
-        dns_failover: None,
+        phases: vec![],
     };
     let jitter = u64::from(replication % 4);
     Observations {
@@ -185,6 +255,12 @@ pub fn observations(replication: u32) -> Observations {
             window("shoppers /checkout", 4206, 4301 + jitter, 245 + jitter, "timeout"),
             window("shoppers /", 4207, 4290, 220, "timeout"),
         ],
+        objective: Some(Objective {
+            availability: Some(0.999),
+            routes: vec![("shoppers /checkout".into(), 0.99)],
+            period: SimDuration::from_secs(30 * 86_400),
+        }),
+        ledger: ledger(jitter),
         counters: vec![
             Counter { subject: "cloudfront.edge".into(), name: "hits".into(), value: 36_000.0 + dice.share() * 100.0 },
             Counter { subject: "cloudfront.edge".into(), name: "misses".into(), value: 4_000.0 },
@@ -262,6 +338,8 @@ pub fn nothing(replication: u32) -> Observations {
         series: vec![],
         log: vec![],
         downtime: vec![],
+        objective: None,
+        ledger: Ledger::default(),
         counters: vec![],
         tables: vec![],
         usage: vec![],
@@ -281,5 +359,6 @@ fn route_of_nothing() -> RouteObservations {
         attempts: 0,
         latency: Histogram::new(),
         latency_failed: Histogram::new(),
+        minutes: vec![],
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod nlb;
 pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod run;
+pub(crate) mod slo;
 pub(crate) mod station;
 pub(crate) mod sweep;
 pub(crate) mod timeline;
@@ -88,6 +89,8 @@ table! {
         default([], "none") maintenance: Vec<aurora::Maintenance>,
         /// What goes wrong: [[fault]], once for each.
         default([], "none") fault: Vec<timeline::Fault>,
+        /// What share of operations is to end well, and over which time.
+        optional("no objective", "no objective") slo: slo::Slo,
         /// What the results must be like: [[expect]], once for each. A run that misses one ends with exit code 99.
         default([], "none") expect: Vec<timeline::Expect>,
         /// What `stormglass sweep` and `stormglass find` vary.
@@ -240,6 +243,8 @@ mod tests {
             run::Run,
             run::Precision,
             run::Variant,
+            slo::Slo,
+            slo::OfRoute,
             station::Station,
             station::Breakdown,
             station::Then,

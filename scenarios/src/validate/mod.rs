@@ -24,6 +24,7 @@ pub(crate) mod route53;
 mod rules;
 pub(crate) mod run;
 mod scaling;
+mod slo;
 mod station;
 mod timeline;
 pub(crate) mod traffic;
@@ -395,6 +396,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
     let cost = check.cost(base_dir);
+    run.objective = check.objective(&sources);
     check.variants();
     check.match_paths(&mut cloudfront, &mut albs, &mut ecs, &mut ec2);
     check.refused_methods(&sources, &cloudfront);

@@ -61,6 +61,7 @@ impl Check<'_> {
                 "",
             ),
             spans: Spans::default(),
+            objective: None,
         }
     }
 

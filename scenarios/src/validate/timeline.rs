@@ -10,6 +10,7 @@ use sim_core::{SimDuration, SimTime};
 use super::bounds::show;
 use super::deploy::Behind;
 use super::elasticache::of_caches;
+use super::slo::fits;
 use super::traffic::Sources;
 use super::{BROKEN, Check, Section};
 use crate::Expectation;
@@ -295,19 +296,21 @@ impl Check<'_> {
             }
         }
         if let Some(route) = route {
-            let fits = |name: &String| {
-                *name == route.value || name.strip_suffix(route.as_str()).is_some_and(|before| before.ends_with(' '))
-            };
-            if !sources.route_names.iter().any(fits) {
-                let names = sources.route_names.iter().map(String::as_str);
-                let paths = sources.route_names.iter().filter_map(|name| name.split_once(' ').map(|(_, path)| path));
-                let near = nearest(route, paths.chain(names));
-                let label = near.first().map_or("no such route".into(), |near| format!("did you mean `{near}`?"));
-                let error = Diagnostic::error(route.span, format!("no route is called `{}`", route.value), label);
-                self.note(error.help(Self::route_advice(sources)));
-            }
+            self.route_known(route, sources);
         }
         known
+    }
+
+    /// Checks that a route is there.
+    pub(super) fn route_known(&mut self, route: &Sp<String>, sources: &Sources) {
+        if !sources.route_names.iter().any(|name| fits(name, route)) {
+            let names = sources.route_names.iter().map(String::as_str);
+            let paths = sources.route_names.iter().filter_map(|name| name.split_once(' ').map(|(_, path)| path));
+            let near = nearest(route, paths.chain(names));
+            let label = near.first().map_or("no such route".into(), |near| format!("did you mean `{near}`?"));
+            let error = Diagnostic::error(route.span, format!("no route is called `{}`", route.value), label);
+            self.note(error.help(Self::route_advice(sources)));
+        }
     }
 
     fn expectation(&mut self, expect: &raw::Expect, sources: &Sources) -> Expectation {

@@ -14,6 +14,7 @@ fn run() -> Run {
         metric_delay: SimDuration::from_secs(60),
         high_resolution_metric_delay: SimDuration::from_secs(10),
         spans: crate::architecture::Spans::default(),
+        objective: None,
     }
 }
 
