@@ -9,8 +9,8 @@ use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 
 use crate::{
-    alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs,
-    elasticache, global_accelerator, route53, station, timeline, waf,
+    alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs, elasticache,
+    global_accelerator, route53, station, timeline, waf,
 };
 
 /// A whole scenario, ready to run.

@@ -3,10 +3,10 @@
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
 
-use crate::{aurora, elasticache};
 use crate::deployment::Deployment;
 use crate::ids::*;
 use crate::world::{Control, Cx};
+use crate::{aurora, elasticache};
 
 /// Something that goes wrong.
 #[derive(Clone, Debug)]

@@ -32,8 +32,8 @@ use crate::timeline::{FaultAction, Timeline};
 use crate::usage;
 use crate::waf::Waf;
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, elasticache, global_accelerator,
-    route53, station, timeline,
+    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, elasticache,
+    global_accelerator, route53, station, timeline,
 };
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and

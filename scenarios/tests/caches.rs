@@ -111,8 +111,7 @@ fn faults_strike_nodes_by_name_and_zone() {
     };
     let node = "action = \"stormglass:cache-node-failure\"\ncache_node_id = \"0001-002\"";
     assert_eq!(fault(node), Fault::Node { node: Some(1) });
-    let power =
-        "action = \"aws:elasticache:replicationgroup-interrupt-az-power\"\navailability_zone = \"b\"\nduration = \"1m\"";
+    let power = "action = \"aws:elasticache:replicationgroup-interrupt-az-power\"\navailability_zone = \"b\"\nduration = \"1m\"";
     assert_eq!(fault(power), Fault::Power { zone: "b".into() });
     let cut = "action = \"aws:network:disrupt-connectivity\"\nduration = \"1m\"";
     assert_eq!(fault(cut), Fault::Unreachable);

@@ -3,8 +3,8 @@
 use sim_core::station::LruCache;
 use sim_core::{SimDuration, SimTime};
 
-use crate::flights::Flights;
 use super::invalidation::Applied;
+use crate::flights::Flights;
 use crate::request::{Outcome, Request};
 
 /// Least room a copy takes, bytes: its headers and bookkeeping. Bounds the number of copies of bodiless answers.

@@ -24,11 +24,11 @@ use crate::flights::Flights;
 use crate::ids::*;
 use crate::request::*;
 use crate::world::{self, Cx};
+pub use clients::MAX_NODES;
 use clients::{Clients, Link};
 use dataset::{Dataset, Seen, Written};
 use figures::{Books, Count, Published, Shown};
 use node::{Node, Reach};
-pub use clients::MAX_NODES;
 pub use settings::*;
 
 /// Slots of a cluster (Redis cluster specification).

@@ -241,7 +241,10 @@ impl Stage {
             },
             |message, cx| (on_message.borrow_mut())(message, cx),
         );
-        std::mem::take(&mut self.answers).into_iter().map(|(client, took, outcome)| (client, took, outcome.cause)).collect()
+        std::mem::take(&mut self.answers)
+            .into_iter()
+            .map(|(client, took, outcome)| (client, took, outcome.cause))
+            .collect()
     }
 
     fn counter(&mut self, name: &str) -> f64 {

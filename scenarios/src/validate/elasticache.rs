@@ -1,7 +1,8 @@
 //! Caches of ElastiCache: nodes, items, what calls do with them, and what is planned and goes wrong.
 
 use models::elasticache::{
-    Change, Client, Collapsing, Command, Failover, Fault, Item, KeyOf, MAX_NODES, PLAIN_ITEM, Planned, Policy, Settings, Use, What,
+    Change, Client, Collapsing, Command, Failover, Fault, Item, KeyOf, MAX_NODES, PLAIN_ITEM, Planned, Policy,
+    Settings, Use, What,
 };
 use models::ids::*;
 use models::timeline::FaultAction;
@@ -158,7 +159,9 @@ impl Check<'_> {
             (None, None) => {
                 let title = format!("the memory of node type `{}` is not known", node_type.value);
                 let label = advice(node_type, NODE_TYPES.iter().map(|(name, _)| *name));
-                self.note(Diagnostic::error(node_type.span, title, label).help("for a type not in the table give maxmemory"));
+                self.note(
+                    Diagnostic::error(node_type.span, title, label).help("for a type not in the table give maxmemory"),
+                );
                 u64::MAX
             }
         };
@@ -173,7 +176,8 @@ impl Check<'_> {
 
     /// Keys of items are held one by one: they must fit into this machine's memory.
     fn items_fit(&mut self, group: &raw::ReplicationGroup, memory: u64, node_groups: u16) {
-        let each = |item: &raw::Item| item.size.as_ref().map_or(1.0, |size| size.0.mean()) + group.item_overhead.0 as f64;
+        let each =
+            |item: &raw::Item| item.size.as_ref().map_or(1.0, |size| size.0.mean()) + group.item_overhead.0 as f64;
         let smallest = group.items.iter().map(|(_, _, item)| each(item)).fold(f64::INFINITY, f64::min);
         let fit = memory as f64 * f64::from(node_groups) / smallest.max(1.0);
         let keys: f64 = group.items.iter().map(|(_, _, item)| self.distinct_keys(item)).sum();
@@ -264,7 +268,13 @@ impl Check<'_> {
     }
 
     /// A call of one command: "session.get".
-    pub(super) fn cache_command(&mut self, from: Endpoint, cache: ElastiCacheId, name: Option<&Sp<String>>, span: crate::tree::Span) -> u16 {
+    pub(super) fn cache_command(
+        &mut self,
+        from: Endpoint,
+        cache: ElastiCacheId,
+        name: Option<&Sp<String>>,
+        span: crate::tree::Span,
+    ) -> u16 {
         let Some(group) = &self.doc.elasticache.entries[cache.index()].1 else { return 0 };
         let advised = || {
             let items: Vec<&str> = group.items.names().collect();
@@ -291,7 +301,12 @@ impl Check<'_> {
     }
 
     /// A call that looks into a cache first: where it goes, and what it asks there.
-    pub(super) fn look_aside(&mut self, from: Endpoint, cache: &Sp<String>, what: What) -> Option<(ElastiCacheId, u16)> {
+    pub(super) fn look_aside(
+        &mut self,
+        from: Endpoint,
+        cache: &Sp<String>,
+        what: What,
+    ) -> Option<(ElastiCacheId, u16)> {
         let (found, rest) = self.endpoint_and_rest(cache, &[Section::ElastiCache], Some(from), "`cache`");
         let Endpoint::ElastiCache(id) = found else { return None };
         let group = self.doc.elasticache.entries[id.index()].1.as_ref()?;

@@ -393,8 +393,8 @@ fn of_databases(action: Action) -> bool {
 /// Whether an action lasts, and must say how long.
 fn lasts(action: Action) -> bool {
     use Action::{
-        CacheNodeFailure, DbInstanceFailure, FailoverDbCluster, RebootDbInstances, RebootInstances, StopInstances, StopTask,
-        TerminateInstances,
+        CacheNodeFailure, DbInstanceFailure, FailoverDbCluster, RebootDbInstances, RebootInstances, StopInstances,
+        StopTask, TerminateInstances,
     };
     !matches!(
         action,
