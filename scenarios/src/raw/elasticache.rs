@@ -2,7 +2,6 @@
 
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::{SizeDist, TimeDist};
-use crate::raw::dynamodb::Keys;
 use crate::raw::station::Renewal;
 use crate::units::{Bytes, Share, Time};
 
@@ -122,6 +121,16 @@ table! {
         default("ask_store", "assumption: a cache is not relied on") on_error: Sp<OnError>,
         /// What a `get` that finds nothing is to its caller.
         default("ok", "assumption") on_miss: Sp<OnMiss>,
+    }
+}
+
+table! {
+    /// Keys that are drawn for each call.
+    Keys as "keys of a cache's item" {
+        /// How many there are.
+        default(1000000, "assumption: many") count: Sp<u64>,
+        /// Exponent of their popularity (Zipf's law): 0 = all alike.
+        default(0.0, "assumption: all alike") zipf: Sp<f64>,
     }
 }
 

@@ -221,6 +221,7 @@ mod tests {
             elasticache::Client,
             elasticache::Failover,
             elasticache::Item,
+            elasticache::Keys,
             rds::Database,
             rds::Replica,
             rds::Failover,

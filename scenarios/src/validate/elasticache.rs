@@ -95,9 +95,6 @@ impl Check<'_> {
             self.error(group.availability_zones.span, "a cache is in some zone", "such as [\"a\"]");
         }
         self.part_names(&group.items, "items");
-        if group.items.len() == 0 {
-            self.error(group.span, "this cache keeps nothing", "add [elasticache.NAME.items.THING]");
-        }
         let items = group.items.iter().map(|(_, name, item)| self.item(name, item, replicas)).collect();
         self.items_fit(group, memory, node_groups);
         Settings {
