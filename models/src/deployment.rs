@@ -10,7 +10,6 @@
 use sim_core::distribution::Distribution;
 use sim_core::{SimDuration, SimTime};
 
-use crate::cloudwatch::Condition;
 use crate::ids::*;
 
 /// A new revision of a service.
@@ -29,7 +28,7 @@ pub struct Deployment {
     /// Rolling updates: gives up after so many failed tasks.
     pub circuit_breaker: Option<CircuitBreaker>,
     /// Any of these makes the deployment fail.
-    pub alarms: Vec<Alarm>,
+    pub alarms: Vec<AlarmId>,
     /// Writes to a database that stop while the deployment begins.
     pub database_change: Option<DatabaseChange>,
 }
@@ -141,19 +140,6 @@ impl CircuitBreaker {
             ThresholdType::Count => self.value.max(1),
         }
     }
-}
-
-/// An alarm that makes a deployment fail.
-#[derive(Clone, Debug)]
-pub struct Alarm {
-    /// As shown.
-    pub name: String,
-    /// Full name of its metric.
-    pub metric: String,
-    /// What the metric is divided by, in percent (metric math `100 * FILL(m1, 0) / m2`).
-    pub per: Option<String>,
-    /// When it goes off.
-    pub condition: Condition,
 }
 
 /// A change of a database's schema that stands in the way of writes.

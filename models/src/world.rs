@@ -469,7 +469,7 @@ impl Models {
             Control::Deploying(target, deploying) => self.autoscaling.deploying(target, deploying),
             Control::Deploy(ecs, number) => {
                 let deployment = self.timeline.deployment(number);
-                self.ecs[ecs.index()].deploy(deployment, cx);
+                self.ecs[ecs.index()].deploy(deployment, &self.alarms, cx);
             }
             Control::Fault(number, begins) => {
                 let fault = self.timeline.fault(number);
@@ -520,10 +520,11 @@ impl Models {
         visit(&mut self.alarms, cx);
     }
 
-    /// Alarms look at what was published, and scaling at the alarms.
+    /// Alarms look at what was published, and deployments and scaling at the alarms.
     fn evaluate_alarms(&mut self, fine: bool, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         self.alarms.evaluate(fine, cx);
+        self.ecs.iter_mut().for_each(|service| service.look_at_alarms(&self.alarms, cx));
         self.autoscaling.act(&self.alarms, cx);
     }
 
@@ -633,10 +634,6 @@ impl World for Models {
                 self.each_observed(kernel, |it, cx| it.publish_fine(cx));
             }
             Event::CloudWatch(cloudwatch::Event::Evaluate) => {
-                let age = self.metric_delays[0].as_nanos();
-                let readable =
-                    SimTime::from_nanos(cx.now().as_nanos().saturating_sub(age)).floor_to(cloudwatch::PERIOD);
-                self.ecs.iter_mut().for_each(|service| service.look_at_alarms(readable, cx));
                 self.evaluate_alarms(false, kernel);
             }
             Event::CloudWatch(cloudwatch::Event::EvaluateFine) => {

@@ -211,6 +211,28 @@ fn an_alarm_that_is_in_alarm_when_the_deployment_begins_is_left_out() {
 }
 
 #[test]
+fn alarms_of_the_scenario_watch_over_deployments_by_their_names_as_those_written_there_do() {
+    let revision = "revision = { error_rate = \"10%\" }\n";
+    let own = "alarms = [{ alarm_name = \"errors\", metric_name = \"ErrorRate\", threshold = 2 }]\n";
+    let named = "alarms = [\"either\"]\n";
+    let alarms = "[alarm.errors]\nmetric_name = \"ErrorRate\"\ndimension = \"alb.front\"\nthreshold = 2\n\
+                  comparison_operator = \"GreaterThanOrEqualToThreshold\"\n\
+                  [alarm.slow]\nmetric_name = \"TargetResponseTime\"\nthreshold = 5\n\
+                  [alarm.either]\nalarm_rule = \"ALARM(errors) OR ALARM(slow)\"\n";
+    let one = run(&deploy(&format!("{own}{revision}")), &[]);
+    let other = run(&format!("{}{alarms}", deploy(&format!("{named}{revision}"))), &[]);
+    assert_eq!(time(&one, "failed: alarm errors"), time(&other, "failed: alarm either"));
+    for name in ["rolled_back", "new_revision_requests", "new_revision_errors", "duration_s"] {
+        assert_eq!(total(&one, name), total(&other, name), "{name}");
+    }
+    // The good revision bakes as long as the slowest of the alarms that the composite one looks at needs.
+    let good = run(&format!("{}{alarms}", deploy(named)), &["alarm.slow.evaluation_periods=3"]);
+    assert_eq!((times(&good, "bakes for 300 s").len(), total(&good, "completed")), (1, 1.0));
+    refused(&deploy("alarms = [\"eror\"]"), "the alarm `eror` does not exist");
+    refused(&deploy("alarms = [{ metric_name = \"CPUUtilisation\", threshold = 1 }]"), "did you mean `CPUUtilization`?");
+}
+
+#[test]
 fn a_rollback_restores_what_was_completed_last() {
     let two = format!(
         "{}{}",
@@ -469,7 +491,7 @@ fn stages_and_alarms_are_in_the_log() {
         &[],
     );
     let kinds = |kind: LogKind| seen.log.iter().filter(|entry| entry.kind == kind).count();
-    assert!(kinds(LogKind::Deployment) == 6 && kinds(LogKind::Lifecycle) > 8 && kinds(LogKind::Alarm) == 1);
+    assert!(kinds(LogKind::Deployment) == 6 && kinds(LogKind::Lifecycle) > 8 && kinds(LogKind::Alarm) == 2);
 }
 
 // ---------------------------------------------------------------- what is refused

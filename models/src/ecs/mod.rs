@@ -7,7 +7,6 @@ mod figures;
 mod launch;
 mod rollout;
 mod scheduler;
-mod watch;
 
 use sim_core::distribution::Distribution;
 use sim_core::observations::SeriesGroup;

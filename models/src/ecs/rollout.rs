@@ -6,8 +6,8 @@
 use sim_core::observations::LogKind;
 use sim_core::random::{Draws, Source};
 
-use super::watch::Watch;
 use super::*;
+use crate::cloudwatch::{AlarmState, Alarms};
 use crate::deployment::{ALL, Action, Deployment, Hook, Plan, Strategy};
 
 /// How far a deployment is.
@@ -45,7 +45,10 @@ pub(super) struct Rollout {
     failed_tasks: u32,
     /// Whether a task of the new revision has ever been RUNNING.
     reached_running: bool,
-    watches: Vec<Watch>,
+    /// Those that may end it: one that is in ALARM when it begins says nothing about it (ECS guide, deployment-alarm-failure).
+    alarms: Vec<AlarmId>,
+    /// How long a rolling update bakes: until the slowest of its alarms has judged it.
+    bake: SimDuration,
     /// Rolling updates with alarms: when these have seen enough of the new revision.
     baked_at: Option<SimTime>,
     /// The fewest healthy tasks with production traffic.
@@ -109,12 +112,13 @@ impl Rollout {
 
 impl Ecs {
     /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
-    pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
+    pub fn deploy(&mut self, deployment: &Deployment, alarms: &Alarms, cx: &mut Cx<'_>) {
         let stable = self.supersede(cx);
         self.revisions.push(deployment.revision.clone());
         let revision = (self.revisions.len() - 1) as u16;
         self.deployments += 1;
-        let watches = deployment.alarms.iter().filter_map(|alarm| Watch::new(alarm, cx)).collect();
+        let quiet = |id: &AlarmId| alarms.state(*id) != AlarmState::Alarm;
+        let bake = deployment.alarms.iter().map(|&id| alarms.judges_within(id)).max();
         self.rollout = Some(Rollout {
             number: self.deployments,
             deployment: Box::new(deployment.clone()),
@@ -128,7 +132,8 @@ impl Ecs {
             verdict: None,
             failed_tasks: 0,
             reached_running: false,
-            watches,
+            alarms: deployment.alarms.iter().copied().filter(quiet).collect(),
+            bake: bake.unwrap_or_default(),
             baked_at: None,
             least: u32::MAX,
             begun: self.usage(cx.now()),
@@ -366,7 +371,10 @@ impl Ecs {
     fn has_baked(&mut self, cx: &mut Cx<'_>) -> bool {
         let now = cx.now();
         let Some(rollout) = &mut self.rollout else { return false };
-        let Some(longest) = rollout.watches.iter().map(Watch::evaluation).max() else { return true };
+        let longest = rollout.bake;
+        if longest.is_zero() {
+            return true;
+        }
         match rollout.baked_at {
             Some(at) => now >= at,
             None => {
@@ -435,20 +443,12 @@ impl Ecs {
         }
     }
 
-    /// CloudWatch has evaluated alarms on periods that end by `readable`.
-    pub fn look_at_alarms(&mut self, readable: SimTime, cx: &mut Cx<'_>) {
-        let Some(rollout) = self.rollout.as_mut().filter(|it| it.phase == Phase::Going && !it.cleaning) else { return };
-        let mut gone_off = None;
-        for watch in &mut rollout.watches {
-            if let Some(what) = watch.look(readable, cx) {
-                cx.shared.observer.log(cx.kernel.now(), LogKind::Alarm, &self.name, what);
-            }
-            if gone_off.is_none() && watch.objects() {
-                gone_off = Some(format!("alarm {}", watch.name()));
-            }
-        }
-        if let Some(why) = gone_off {
-            self.fail(&why, cx);
+    /// CloudWatch has evaluated alarms.
+    pub fn look_at_alarms(&mut self, alarms: &Alarms, cx: &mut Cx<'_>) {
+        let Some(rollout) = self.rollout.as_ref().filter(|it| it.phase == Phase::Going && !it.cleaning) else { return };
+        let gone_off = rollout.alarms.iter().find(|&&id| alarms.state(id) == AlarmState::Alarm);
+        if let Some(&id) = gone_off {
+            self.fail(&format!("alarm {}", alarms.name(id)), cx);
         }
     }
 

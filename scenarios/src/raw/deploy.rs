@@ -1,8 +1,13 @@
 //! Deployments: a revision, a strategy, and what watches over it.
 
-use crate::decode::{Sp, choice, table};
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::decode::{Decode, Decoder, Sp, choice, table};
 use crate::distributions::TimeDist;
 use crate::raw::cloudwatch::{Comparison, MissingData};
+use crate::tree::{Node, Value};
 use crate::units::{Share, Time};
 
 table! {
@@ -33,8 +38,9 @@ table! {
         optional("reroutes traffic at once (CONTINUE_DEPLOYMENT)", "API:codedeploy (deploymentReadyOption)") ready: Ready,
         /// rolling: gives up after so many failed tasks.
         optional("no circuit breaker", "API:ecs (deploymentCircuitBreaker)") deployment_circuit_breaker: CircuitBreaker,
-        /// Any of these makes the deployment fail. One that is in ALARM at the start is left out.
-        default([], "API:ecs (alarms); CodeDeploy guide, at most 10") alarms: Sp<Vec<Alarm>>,
+        /// Any of these makes the deployment fail: names of alarms of [alarm], or alarms written here. One that is in ALARM at the
+        /// start is left out.
+        default([], "API:ecs (alarms); CodeDeploy guide, at most 10") alarms: Sp<Vec<Watch>>,
         /// Whether a deployment that fails is undone. Otherwise what there is stays as it is.
         optional("true", "API:ecs (rollback, no default) as the console presets it; blue_green, linear and canary always go back") rollback: Sp<bool>,
         /// A change of a database's schema that comes with the revision.
@@ -177,13 +183,46 @@ choice! {
     } not []
 }
 
+/// An alarm that makes a deployment fail: one of the scenario's by its name, or one of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Watch {
+    Named(Sp<String>),
+    Own(Box<Alarm>),
+}
+
+impl Decode for Watch {
+    fn decode(node: &Node, d: &mut Decoder) -> Option<Self> {
+        match &node.value {
+            Value::String(text) => Some(Self::Named(Sp { value: text.clone(), span: node.span })),
+            Value::Table(_) => Alarm::decode(node, d).map(|alarm| Self::Own(Box::new(alarm))),
+            _ => d.wrong_kind(node, "the name of an alarm, or a table with `metric_name`"),
+        }
+    }
+}
+
+impl JsonSchema for Watch {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Watch".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [{ "type": "string" }, generator.subschema_for::<Alarm>()],
+            "x-type": "the name of an alarm, or a table",
+        })
+    }
+}
+
 table! {
     /// An alarm that makes a deployment fail.
     Alarm as "an alarm of a deployment" {
         /// Its name.
         optional("its metric", "no name") alarm_name: Sp<String>,
-        /// The metric.
-        required metric_name: Sp<AlarmMetric>,
+        /// The metric, of the service or its load balancer: "ErrorRate" (percent of the targets' answers that are 5xx),
+        /// "HTTPCode_Target_5XX_Count", "TargetResponseTime", "CPUUtilization", ...
+        required metric_name: Sp<String>,
         /// Only of this target group of the service's load balancer: the green one of `web` is called `web-green` unless the scenario
         /// names another.
         optional("the whole load balancer", "API:cloudwatch (Dimensions)") target_group: Sp<String>,
@@ -198,22 +237,6 @@ table! {
         /// What a minute without data counts for.
         default("missing", "API:cloudwatch (TreatMissingData)") treat_missing_data: Sp<MissingData>,
     }
-}
-
-choice! {
-    /// A metric of a deployment's alarm.
-    AlarmMetric {
-        /// Percent of answers of targets that are 5xx: metric math 100 * FILL(HTTPCode_Target_5XX_Count, 0) / RequestCount.
-        ErrorRate = "ErrorRate",
-        /// `AWS/ApplicationELB HTTPCode_Target_5XX_Count`, per minute.
-        Target5xx = "HTTPCode_Target_5XX_Count",
-        /// `AWS/ApplicationELB HTTPCode_ELB_5XX_Count`, per minute.
-        Elb5xx = "HTTPCode_ELB_5XX_Count",
-        /// `AWS/ApplicationELB TargetResponseTime`, average in seconds.
-        TargetResponseTime = "TargetResponseTime",
-        /// `AWS/ECS CPUUtilization`, percent.
-        Cpu = "CPUUtilization",
-    } not ["MemoryUtilization", "UnHealthyHostCount", "HealthyHostCount", "HTTPCode_Target_4XX_Count"]
 }
 
 table! {

@@ -2,9 +2,8 @@
 
 use models::alb;
 use models::architecture::Run;
-use models::cloudwatch::PERIOD;
 use models::deployment::{
-    Action, Alarm, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan,
+    Action, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan,
     Ready, Revision, Schedule, Strategy, ThresholdType, WarmUp,
 };
 use models::ids::*;
@@ -12,7 +11,7 @@ use sim_core::SimDuration;
 
 use super::alb::Registration;
 use super::bounds::show;
-use super::cloudwatch::Given;
+use super::cloudwatch::OwnAlarm;
 use super::{Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
@@ -31,8 +30,8 @@ pub(super) struct Behind<'a> {
     pub albs: &'a [Option<alb::Settings>],
 }
 
-impl Check<'_> {
-    pub(super) fn deploy(&mut self, deploy: &raw::Deploy, run: &Run, behind: &Behind<'_>) -> Option<Deployment> {
+impl<'a> Check<'a> {
+    pub(super) fn deploy(&mut self, deploy: &'a raw::Deploy, run: &Run, behind: &Behind<'_>) -> Option<Deployment> {
         let at = self.instant(&deploy.at, run, "deployment");
         let service = self.service_of(&deploy.service, "`service`");
         self.deploy_keys(deploy);
@@ -44,15 +43,8 @@ impl Check<'_> {
         let revision = self.revision(&deploy.revision);
         let circuit_breaker =
             deploy.deployment_circuit_breaker.as_ref().map(|breaker| self.deployment_circuit_breaker(breaker));
-        if deploy.alarms.len() > MAX_ALARMS {
-            self.error(deploy.alarms.span, "too many alarms", format!("at most {MAX_ALARMS}"));
-        }
         let groups = service.map(|service| behind.registrations[service.index()].groups.as_slice()).unwrap_or_default();
-        let alarms = deploy
-            .alarms
-            .iter()
-            .filter_map(|alarm| self.deployment_alarm(alarm, service?, groups, behind.albs))
-            .collect();
+        let alarms = self.deployment_alarms(deploy, groups, behind.albs);
         let database_change = deploy.database_change.as_ref().and_then(|change| self.schema_change(change));
         let rollback = deploy.rollback.as_ref().is_none_or(|rollback| rollback.value);
         Some(Deployment {
@@ -238,97 +230,58 @@ impl Check<'_> {
         CircuitBreaker { kind, value, reset_on_healthy_task: breaker.reset_on_healthy_task.value }
     }
 
-    fn deployment_alarm(
+    /// The numbers of the alarms that watch over a deployment.
+    fn deployment_alarms(
         &mut self,
-        alarm: &raw::Alarm,
-        service: EcsId,
+        deploy: &'a raw::Deploy,
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
-    ) -> Option<Alarm> {
-        let condition = self.condition(
-            Given {
-                span: alarm.span,
-                threshold: Some(&alarm.threshold),
-                comparison: alarm.comparison_operator.value,
-                evaluation_periods: &alarm.evaluation_periods,
-                datapoints_to_alarm: alarm.datapoints_to_alarm.as_ref(),
-                missing: alarm.treat_missing_data.value,
-            },
-            PERIOD,
-        );
-        let (metric, per) = self.alarm_metric(alarm, service, groups, albs)?;
-        let name = match &alarm.alarm_name {
-            Some(name) => {
-                self.label(name);
-                name.value.clone()
-            }
-            None => {
-                let (what, unit) = match alarm.metric_name.value {
-                    raw::AlarmMetric::ErrorRate => ("ErrorRate", " %"),
-                    raw::AlarmMetric::Target5xx => ("HTTPCode_Target_5XX_Count", ""),
-                    raw::AlarmMetric::Elb5xx => ("HTTPCode_ELB_5XX_Count", ""),
-                    raw::AlarmMetric::TargetResponseTime => ("TargetResponseTime", " s"),
-                    raw::AlarmMetric::Cpu => ("CPUUtilization", " %"),
-                };
-                let of = alarm.target_group.as_ref().map_or(String::new(), |group| format!(" of {}", group.value));
-                format!("{what}{of} {} {}{unit}", condition.comparison.sign(), alarm.threshold.value)
-            }
-        };
-        Some(Alarm { name, metric, per, condition })
+    ) -> Vec<AlarmId> {
+        if deploy.alarms.len() > MAX_ALARMS {
+            self.error(deploy.alarms.span, "too many alarms", format!("at most {MAX_ALARMS}"));
+        }
+        let doc = self.doc;
+        let mut numbers = Vec::new();
+        for watch in deploy.alarms.iter() {
+            let number = match watch {
+                raw::Watch::Named(name) => self.named(name, &doc.alarm, "the alarm"),
+                raw::Watch::Own(alarm) => {
+                    let dimensions = self.dimensions_of(alarm, &deploy.service, groups, albs);
+                    self.own_alarms.push(OwnAlarm { alarm, of: &deploy.service, dimensions });
+                    Some(doc.alarm.len() + self.own_alarms.len() - 1)
+                }
+            };
+            numbers.extend(number.map(|number| AlarmId(number as u16)));
+        }
+        numbers
     }
 
-    fn alarm_metric(
+    /// Whose metrics an alarm of a deployment may be on: the service's, and its load balancer's or one target group's.
+    fn dimensions_of(
         &mut self,
         alarm: &raw::Alarm,
-        service: EcsId,
+        service: &str,
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
-    ) -> Option<(String, Option<String>)> {
-        use raw::AlarmMetric;
-        let metric = alarm.metric_name.value;
-        if metric == AlarmMetric::Cpu {
+    ) -> Vec<String> {
+        let balancer = groups.first().and_then(|&(alb, _)| albs.get(alb.index())?.as_ref());
+        let Some(balancer) = balancer else {
             if let Some(group) = &alarm.target_group {
-                self.error(group.span, "this metric is the service's, not a target group's", "remove it");
+                self.error(group.span, format!("`{service}` is behind no load balancer"), "remove it");
             }
-            let name = &self.doc.ecs.entries[service.index()].0.value;
-            return Some((format!("AWS/ECS CPUUtilization ecs.{name}"), None));
-        }
-        let Some(&(alb, _)) = groups.first() else {
-            let title = "this metric is a load balancer's, and the service is behind none";
-            self.error(alarm.metric_name.span, title, "no target group has this service as its targets");
-            return None;
+            return vec![service.to_owned()];
         };
-        if alb.index() >= self.doc.alb.len() {
-            let title = "a network load balancer publishes no metric of requests";
-            self.error(alarm.metric_name.span, title, "such as \"CPUUtilization\"");
-            return None;
-        }
-        let all = &albs.get(alb.index())?.as_ref()?.target_groups;
-        let group = match &alarm.target_group {
-            None => None,
-            Some(name) => {
-                let found = all.iter().position(|group| group.name == name.as_str());
-                if found.is_none() {
-                    let names = all.iter().map(|group| group.name.as_str());
-                    self.error(name.span, format!("no target group is called `{}`", name.value), advice(name, names));
-                }
-                // The only one is the whole.
-                found.map(|at| all[at].name.as_str()).filter(|_| all.len() > 1)
-            }
-        };
-        if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
-            self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
-        }
         // By the built settings: green groups that were added stand in no document.
-        let balancer = &albs.get(alb.index())?.as_ref()?.name;
-        let of = group.map_or(format!("alb.{balancer}"), |group| format!("alb.{balancer}/{group}"));
-        let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
-        Some(match metric {
-            AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
-            AlarmMetric::Target5xx => (named("HTTPCode_Target_5XX_Count"), None),
-            AlarmMetric::TargetResponseTime => (named("TargetResponseTime"), None),
-            AlarmMetric::Elb5xx | AlarmMetric::Cpu => (named("HTTPCode_ELB_5XX_Count"), None),
-        })
+        let kind = if balancer.kind == alb::Kind::Network { "nlb" } else { "alb" };
+        let whole = format!("{kind}.{}", balancer.name);
+        let Some(name) = &alarm.target_group else { return vec![service.to_owned(), whole] };
+        let names = || balancer.target_groups.iter().map(|group| group.name.as_str());
+        if !names().any(|known| known == name.as_str()) {
+            self.error(name.span, format!("no target group is called `{}`", name.value), advice(name, names()));
+        }
+        let group = format!("{whole}/{}", name.value);
+        // The only one is the whole.
+        if balancer.target_groups.len() > 1 { vec![group] } else { vec![group, whole] }
     }
 
     fn schema_change(&mut self, change: &raw::DatabaseChange) -> Option<DatabaseChange> {

@@ -70,6 +70,8 @@ pub(crate) struct Check<'a> {
     pub geography: geography::Geography,
     /// Where one part refers to another, for the first time.
     pub references: BTreeMap<(Option<Endpoint>, Endpoint), Span>,
+    /// Alarms that are written in deployments: they are numbered after the others.
+    own_alarms: Vec<cloudwatch::OwnAlarm<'a>>,
 }
 
 /// What a validation gives.
@@ -178,6 +180,7 @@ impl<'a> Check<'a> {
             places: IndexSet::new(),
             geography: geography::Geography::default(),
             references: BTreeMap::new(),
+            own_alarms: Vec::new(),
         }
     }
 
@@ -441,9 +444,9 @@ impl Check<'_> {
         let doc = self.doc;
         let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty())
             || doc.ec2.iter().any(|(_, _, group)| !group.scaling.is_empty());
-        let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0));
+        let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0 || !self.own_alarms.is_empty()));
         let published = asked.map(models::world::published);
-        let alarms = self.alarms(published.as_ref());
+        let alarms = self.all_alarms(published.as_ref());
         let scaling = self.scaling(registrations, run, published.as_ref());
         architecture.map(|built| Architecture { alarms, scaling, ..built })
     }
