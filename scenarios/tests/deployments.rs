@@ -229,7 +229,10 @@ fn alarms_of_the_scenario_watch_over_deployments_by_their_names_as_those_written
     let good = run(&format!("{}{alarms}", deploy(named)), &["alarm.slow.evaluation_periods=3"]);
     assert_eq!((times(&good, "bakes for 300 s").len(), total(&good, "completed")), (1, 1.0));
     refused(&deploy("alarms = [\"eror\"]"), "the alarm `eror` does not exist");
-    refused(&deploy("alarms = [{ metric_name = \"CPUUtilisation\", threshold = 1 }]"), "did you mean `CPUUtilization`?");
+    refused(
+        &deploy("alarms = [{ metric_name = \"CPUUtilisation\", threshold = 1 }]"),
+        "did you mean `CPUUtilization`?",
+    );
 }
 
 #[test]

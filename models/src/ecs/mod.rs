@@ -22,6 +22,7 @@ pub use launch::Fargate;
 
 pub use crate::compute::{Call, Capacity as Task, Concurrency, Handler, Step, StepAction};
 use crate::deployment::Revision;
+use crate::deployment::book::Book;
 use crate::ids::*;
 use crate::observer::{self, Findings};
 use crate::request::*;
@@ -109,6 +110,8 @@ pub enum Event {
     OutOfMemory(TaskKey),
     /// A stage of a deployment (their numbers) has had its time.
     StageOver(u16, u16),
+    /// Somebody stops a deployment, by its number.
+    StopDeployment(u16),
 }
 
 /// Where a task is in its life.
@@ -197,7 +200,7 @@ pub struct Ecs {
     /// The revision that tasks are launched with, but for green ones.
     primary: u16,
     rollout: Option<rollout::Rollout>,
-    book: rollout::Book,
+    book: Book,
     launches: launch::Launches,
     places: Option<capacity::Places>,
     discovery: discovery::Discovery,
@@ -243,7 +246,7 @@ impl Ecs {
             revisions: vec![first],
             primary: 0,
             rollout: None,
-            book: rollout::Book::default(),
+            book: Book::default(),
             launches: launch::Launches::new(),
             places: settings
                 .container_instances
@@ -345,6 +348,7 @@ impl Ecs {
             }
             Event::OutOfMemory(task) => self.out_of_memory(task, cx),
             Event::StageOver(deployment, stage) => self.stage_over(deployment, stage, cx),
+            Event::StopDeployment(deployment) => self.stop_deployment(deployment, cx),
         }
     }
 }

@@ -4,10 +4,11 @@
 //! ([`Plan`]): its stages one after the other, each of them done at once, or when an event or the scheduler's look says so.
 
 use sim_core::observations::LogKind;
-use sim_core::random::{Draws, Source};
+use sim_core::random::Draws;
 
 use super::*;
 use crate::cloudwatch::{AlarmState, Alarms};
+use crate::deployment::book::{Book, Usage};
 use crate::deployment::{ALL, Action, Deployment, Hook, Plan, Strategy};
 
 /// How far a deployment is.
@@ -56,32 +57,11 @@ pub(super) struct Rollout {
     begun: Usage,
 }
 
-/// An instant, and the tasks there were and were wanted up to it, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Usage {
-    at: SimTime,
-    tasks: u128,
-    desired: u128,
-}
-
-/// What came of the deployments of a service.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    begun: u32,
-    completed: u32,
-    rolled_back: u32,
-    failed: u32,
-    duration: SimDuration,
-    least: Option<u32>,
-    /// Nanoseconds of tasks beyond those wanted.
-    extra: i128,
-}
-
 impl Rollout {
     /// The plan, unless it is a rolling update.
     pub(super) fn plan(&self) -> Option<&Plan> {
         match &self.deployment.strategy {
-            Strategy::Rolling => None,
+            Strategy::Rolling | Strategy::Hosts(_) => None,
             Strategy::Shift(plan) => Some(plan),
         }
     }
@@ -139,20 +119,17 @@ impl Ecs {
             begun: self.usage(cx.now()),
         });
         self.book.begun += 1;
-        if let Some(change) = deployment.database_change {
-            cx.control(Control::PauseWrites(change.cluster, change.duration, change.blocks));
-        }
-        let kind = match &deployment.strategy {
-            Strategy::Rolling => "rolling update",
-            Strategy::Shift(plan) => plan.name,
-        };
+        let kind = deployment.strategy.name();
         self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
+        if let Some(after) = deployment.stop_after {
+            cx.kernel.schedule_in(after, self.event(Event::StopDeployment(self.deployments)));
+        }
         cx.control(Control::Deploying(Scalable::Ecs(self.id), true));
         cx.shared.observer.deploying(cx.kernel.now(), true);
         self.note_in_service(cx.now());
         match &deployment.strategy {
-            Strategy::Rolling => self.primary = revision,
             Strategy::Shift(_) => self.run_stages(cx),
+            Strategy::Rolling | Strategy::Hosts(_) => self.primary = revision,
         }
     }
 
@@ -247,20 +224,10 @@ impl Ecs {
         let Some(rollout) = &self.rollout else { return SimDuration::ZERO };
         let key = cx.shared.streams.key(&self.name, "hooks");
         let draws = &mut Draws::new(key, u64::from(rollout.number) << 16 | u64::from(rollout.stage));
-        let takes = hook.duration.sample_duration(draws);
         let error_rate = self.revisions[rollout.revision as usize].error_rate;
-        let fails = draws.chance(hook.failure_rate);
-        let bad = (0..hook.test_requests).filter(|_| draws.chance(error_rate)).count() as u32;
-        let verdict = if takes > hook.timeout {
-            (!hook.continue_on_timeout).then(|| "the hook timed out".to_owned())
-        } else if fails {
-            Some("the hook failed".to_owned())
-        } else {
-            let too_many = f64::from(bad) > hook.max_error_rate * f64::from(hook.test_requests);
-            too_many.then(|| format!("{bad} of {} test requests failed", hook.test_requests))
-        };
+        let (takes, verdict) = hook.verdict(error_rate, draws);
         self.rollout_mut(|rollout| rollout.verdict = verdict);
-        takes.min(hook.timeout)
+        takes
     }
 
     /// A stage has had its time.
@@ -452,6 +419,13 @@ impl Ecs {
         }
     }
 
+    /// Somebody stops a deployment, if it is still under way (StopDeployment, StopServiceDeployment).
+    pub(super) fn stop_deployment(&mut self, number: u16, cx: &mut Cx<'_>) {
+        if self.rollout.as_ref().is_some_and(|rollout| rollout.number == number && !rollout.cleaning) {
+            self.fail("somebody stopped it", cx);
+        }
+    }
+
     /// The deployment has failed: it is undone, or left as it is.
     fn fail(&mut self, why: &str, cx: &mut Cx<'_>) {
         let Some(rollout) = self.rollout.as_mut().filter(|rollout| rollout.phase == Phase::Going) else { return };
@@ -508,47 +482,22 @@ impl Ecs {
     }
 
     fn usage(&self, at: SimTime) -> Usage {
-        Usage { at, tasks: self.extant.integral(at), desired: self.wanted.integral(at) }
+        Usage::up_to(at, &self.extant, &self.wanted)
     }
 
     /// The book with the deployment under way, if there is one, as if it ended now.
     fn book_at(&self, now: SimTime) -> Book {
-        let Book { begun, completed, rolled_back, failed, mut duration, mut least, mut extra } = self.book;
+        let mut book = self.book;
         if let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.phase != Phase::Halted) {
-            let (from, until) = (rollout.begun, self.usage(now));
-            duration += now.since(from.at);
-            least = Some(least.map_or(rollout.least, |least| least.min(rollout.least)));
-            extra += (until.tasks - from.tasks) as i128 - (until.desired - from.desired) as i128;
+            book.enter(rollout.begun, self.usage(now), rollout.least);
         }
-        Book { begun, completed, rolled_back, failed, duration, least, extra }
+        book
     }
 
     /// Hands over what came of the deployments.
     pub(super) fn report_deployments(&self, now: SimTime, findings: &mut Findings) {
-        if self.book.begun == 0 {
-            return;
-        }
-        let book = self.book_at(now);
-        let task_hours = book.extra as f64 / 3.6e12;
-        let task_price = self.settings.task.vcpu * FARGATE_VCPU_HOUR + self.settings.task.gigabytes() * FARGATE_GB_HOUR;
-        let came = 1..self.revisions.len() as u16;
-        let (served, errors) = came
-            .map(|number| self.engine.answered(number))
-            .fold((0, 0), |(served, errors), of| (served + of.served, errors + of.errors));
-        for (name, value) in [
-            ("begun", f64::from(book.begun)),
-            ("completed", f64::from(book.completed)),
-            ("failed", f64::from(book.failed)),
-            ("rolled_back", f64::from(book.rolled_back)),
-            ("duration_s", book.duration.as_secs_f64()),
-            ("in_service_minimum", book.least.map_or(f64::NAN, f64::from)),
-            ("extra_task_hours", task_hours),
-            ("extra_cost_usd", task_hours * task_price),
-            ("new_revision_requests", served as f64),
-            ("new_revision_errors", errors as f64),
-        ] {
-            findings.count(observer::DEPLOYMENTS, name, value);
-        }
+        let price = self.settings.task.vcpu * FARGATE_VCPU_HOUR + self.settings.task.gigabytes() * FARGATE_GB_HOUR;
+        self.book_at(now).report(Some(price), self.engine.answered_since(1), findings);
     }
 }
 

@@ -109,12 +109,7 @@ impl Check<'_> {
             }
             None => {
                 let of = alarm.target_group.as_ref().map_or(String::new(), |group| format!(" of {}", group.value));
-                format!(
-                    "{}{of} {} {}",
-                    alarm.metric_name.value,
-                    condition.comparison.sign(),
-                    alarm.threshold.value
-                )
+                format!("{}{of} {} {}", alarm.metric_name.value, condition.comparison.sign(), alarm.threshold.value)
             }
         };
         let kind = AlarmKind::Metric(MetricAlarm {

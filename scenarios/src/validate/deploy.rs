@@ -3,13 +3,13 @@
 use models::alb;
 use models::architecture::Run;
 use models::deployment::{
-    Action, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan,
-    Ready, Revision, Schedule, Strategy, ThresholdType, WarmUp,
+    Action, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan, Ready,
+    Revision, Schedule, Strategy, ThresholdType, WarmUp,
 };
 use models::ids::*;
 use sim_core::SimDuration;
 
-use super::alb::Registration;
+use super::alb::Registrations;
 use super::bounds::show;
 use super::cloudwatch::OwnAlarm;
 use super::{Check, Section};
@@ -19,31 +19,59 @@ use crate::nearest::{advice, list};
 use crate::raw::deploy as raw;
 use crate::units::{Share, Time};
 
-const DAY: f64 = 86_400.0;
+pub(super) const DAY: f64 = 86_400.0;
 /// CodeDeploy watches at most so many alarms.
 const MAX_ALARMS: usize = 10;
 const MAX_HOOKS: usize = 100;
 
+/// Which hooks there may be.
+pub(super) struct HookKind {
+    pub stages: &'static [&'static str],
+    pub whose: &'static str,
+    /// Whether they can make requests of the new revision.
+    pub tests: bool,
+    /// Seconds it may take, unless it says otherwise, and at most.
+    pub timeout: u64,
+    pub most: f64,
+}
+
+impl HookKind {
+    fn of_services(code_deploy: bool, tests: bool) -> Self {
+        if code_deploy {
+            Self { stages: &CODE_DEPLOY_HOOK_STAGES, whose: "CodeDeploy", tests, timeout: 3600, most: 3600.0 }
+        } else {
+            Self { stages: &ECS_HOOK_STAGES, whose: "ECS", tests, timeout: 86_400, most: 14.0 * DAY }
+        }
+    }
+}
+
 /// Where the services are registered, for looking up what alarms are about.
 pub(super) struct Behind<'a> {
-    pub registrations: &'a [Registration],
+    pub registrations: &'a Registrations,
     pub albs: &'a [Option<alb::Settings>],
 }
 
 impl<'a> Check<'a> {
     pub(super) fn deploy(&mut self, deploy: &'a raw::Deploy, run: &Run, behind: &Behind<'_>) -> Option<Deployment> {
         let at = self.instant(&deploy.at, run, "deployment");
-        let service = self.service_of(&deploy.service, "`service`");
-        self.deploy_keys(deploy);
-        let strategy = match deploy.strategy.value.has_green() {
-            true => Strategy::Shift(self.plan(deploy)),
-            false => Strategy::Rolling,
+        let allowed = [Section::Ecs, Section::Ec2];
+        let service = self.endpoint(&deploy.service, &allowed, None, "`service`").service();
+        let groups = match service.map(ComputeId::get) {
+            Some(Compute::Ecs(id)) => behind.registrations.ecs[id.index()].groups.as_slice(),
+            Some(Compute::Ec2(id)) => behind.registrations.ec2[id.index()].groups.as_slice(),
+            None => &[],
+        };
+        let strategy = match service.map(ComputeId::get) {
+            Some(Compute::Ec2(id)) => Strategy::Hosts(self.host_plan(deploy, id, !groups.is_empty())),
+            _ => {
+                self.deploy_keys(deploy);
+                if deploy.strategy.value.has_green() { Strategy::Shift(self.plan(deploy)) } else { Strategy::Rolling }
+            }
         };
         self.warn_if_too_late(deploy, &strategy, run);
         let revision = self.revision(&deploy.revision);
         let circuit_breaker =
             deploy.deployment_circuit_breaker.as_ref().map(|breaker| self.deployment_circuit_breaker(breaker));
-        let groups = service.map(|service| behind.registrations[service.index()].groups.as_slice()).unwrap_or_default();
         let alarms = self.deployment_alarms(deploy, groups, behind.albs);
         let database_change = deploy.database_change.as_ref().and_then(|change| self.schema_change(change));
         let rollback = deploy.rollback.as_ref().is_none_or(|rollback| rollback.value);
@@ -55,6 +83,7 @@ impl<'a> Check<'a> {
             rollback,
             circuit_breaker,
             alarms,
+            stop_after: deploy.stop_after.as_ref().map(|after| self.time(after, "stop_after", 1.0, 2.0 * DAY, "")),
             database_change,
         })
     }
@@ -63,6 +92,10 @@ impl<'a> Check<'a> {
     fn deploy_keys(&mut self, deploy: &raw::Deploy) {
         use raw::Strategy::*;
         let strategy = deploy.strategy.value;
+        if strategy.is_of_hosts() {
+            let title = "only the instances of EC2 groups are deployed to in this way";
+            self.error(deploy.strategy.span, title, "such as \"rolling\", \"canary\" or \"all_at_once\"");
+        }
         let code_deploy = strategy.is_code_deploy();
         let own_steps = matches!(strategy, Linear | Canary | TimeBasedLinear | TimeBasedCanary);
         let green = strategy.has_green();
@@ -77,6 +110,12 @@ impl<'a> Check<'a> {
             ("ready", deploy.ready.as_ref().map(|it| it.span), code_deploy),
             ("deployment_circuit_breaker", deploy.deployment_circuit_breaker.as_ref().map(|it| it.span), !green),
             ("rollback", deploy.rollback.as_ref().map(|it| it.span), !green || code_deploy),
+            ("deployment_type", deploy.deployment_type.as_ref().map(|it| it.span), false),
+            ("deployment_option", deploy.deployment_option.as_ref().map(|it| it.span), false),
+            ("minimum_healthy_hosts", deploy.minimum_healthy_hosts.as_ref().map(|it| it.span), false),
+            ("download_time", typed(deploy.download_time.span), false),
+            ("install_time", typed(deploy.install_time.span), false),
+            ("original_instances", deploy.original_instances.as_ref().map(|it| it.span), false),
         ];
         for (key, span, fits) in keys {
             if let (Some(span), false) = (span, fits) {
@@ -98,7 +137,7 @@ impl<'a> Check<'a> {
     fn plan(&mut self, deploy: &raw::Deploy) -> Plan {
         let (strategy, tests) = (deploy.strategy.value, deploy.test_listener.value);
         let schedule = self.schedule(deploy);
-        let hooks = self.hooks(deploy);
+        let hooks = self.hooks(deploy, &HookKind::of_services(strategy.is_code_deploy(), tests));
         if strategy.is_code_deploy() {
             let ready = deploy.ready.as_ref().map_or(Ready::AtOnce, |ready| self.ready(ready));
             let hour = SimDuration::from_secs(3600);
@@ -115,7 +154,7 @@ impl<'a> Check<'a> {
         use raw::Strategy::*;
         let minutes = |minutes: u64| SimDuration::from_secs(60 * minutes);
         match deploy.strategy.value {
-            Rolling | BlueGreen | AllAtOnce => Schedule::AllAtOnce,
+            Rolling | BlueGreen | AllAtOnce | OneAtATime | HalfAtATime | MinimumHealthyHosts => Schedule::AllAtOnce,
             Canary5 => Schedule::Canary { first: 100, after: minutes(5) },
             Canary15 => Schedule::Canary { first: 100, after: minutes(15) },
             Linear1 => Schedule::Linear { step: 100, every: minutes(1) },
@@ -154,7 +193,7 @@ impl<'a> Check<'a> {
         exact.clamp(low, 1000.0) as u16
     }
 
-    fn ready(&mut self, ready: &raw::Ready) -> Ready {
+    pub(super) fn ready(&mut self, ready: &raw::Ready) -> Ready {
         let wait = self.time(&ready.wait_time, "wait_time", 60.0, 5.0 * DAY, "CodeDeploy");
         match ready.continued_after.as_ref().map(|after| self.delay_of(after)) {
             Some(after) if after < wait => Ready::After(after),
@@ -166,24 +205,21 @@ impl<'a> Check<'a> {
         self.time(time, "continued_after", 0.0, 5.0 * DAY, "CodeDeploy")
     }
 
-    fn hooks(&mut self, deploy: &raw::Deploy) -> Vec<(&'static str, Hook)> {
+    pub(super) fn hooks(&mut self, deploy: &raw::Deploy, kind: &HookKind) -> Vec<(&'static str, Hook)> {
         if let Some(hook) = deploy.hooks.get(MAX_HOOKS) {
             self.error(hook.span, "too many hooks", format!("at most {MAX_HOOKS}"));
         }
-        deploy.hooks.iter().filter_map(|hook| self.hook(deploy, hook)).collect()
+        deploy.hooks.iter().filter_map(|hook| self.hook(hook, kind)).collect()
     }
 
-    fn hook(&mut self, deploy: &raw::Deploy, hook: &raw::Hook) -> Option<(&'static str, Hook)> {
-        let code_deploy = deploy.strategy.value.is_code_deploy();
-        let stages: &[&'static str] = if code_deploy { &CODE_DEPLOY_HOOK_STAGES } else { &ECS_HOOK_STAGES };
+    fn hook(&mut self, hook: &raw::Hook, kind: &HookKind) -> Option<(&'static str, Hook)> {
+        let HookKind { stages, whose, tests, timeout, most } = *kind;
         let stage = stages.iter().copied().find(|stage| *stage == hook.stage.as_str());
-        let whose = if code_deploy { "CodeDeploy" } else { "ECS" };
         if stage.is_none() {
             let title = format!("no hook of {whose} runs at `{}`", hook.stage.value);
             let error = Diagnostic::error(hook.stage.span, title, advice(&hook.stage, stages.iter().copied()));
             self.note(error.help(format!("stages: {}", list(stages))));
         }
-        let tests = deploy.test_listener.value;
         if stage.is_some_and(|stage| stage.contains("TEST") || stage.contains("Test")) && !tests {
             let title = "without a test listener there is no such stage";
             self.error(hook.stage.span, title, "add test_listener = true");
@@ -192,9 +228,8 @@ impl<'a> Check<'a> {
             let title = "test requests go through the test listener, and there is none";
             self.error(hook.test_requests.span, title, "add test_listener = true");
         }
-        let (default, most) = if code_deploy { (3600, 3600.0) } else { (86_400, 14.0 * DAY) };
-        let timeout = hook.timeout.as_ref();
-        let timeout = timeout.map_or(SimDuration::from_secs(default), |it| self.time(it, "timeout", 1.0, most, whose));
+        let usual = SimDuration::from_secs(timeout);
+        let timeout = hook.timeout.as_ref().map_or(usual, |it| self.time(it, "timeout", 1.0, most, whose));
         let hook = Hook {
             duration: hook.duration.0.clone(),
             failure_rate: self.share(&hook.failure_rate, "failure_rate"),

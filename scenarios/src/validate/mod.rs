@@ -14,6 +14,7 @@ mod ec2;
 mod ecs;
 pub(crate) mod geography;
 mod global_accelerator;
+mod hosts;
 mod maintenance;
 mod nlb;
 mod rds;
@@ -380,8 +381,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         check.replays(&mut sources, &mut run, base_dir);
     }
     check.maintenance_targets();
-    let (deployments, faults) =
-        check.timeline(&run, &deploy::Behind { registrations: &registrations.ecs, albs: &albs });
+    let (deployments, faults) = check.timeline(&run, &deploy::Behind { registrations: &registrations, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
     check.variants();
@@ -444,7 +444,9 @@ impl Check<'_> {
         let doc = self.doc;
         let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty())
             || doc.ec2.iter().any(|(_, _, group)| !group.scaling.is_empty());
-        let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0 || !self.own_alarms.is_empty()));
+        let asked = architecture
+            .as_ref()
+            .filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0 || !self.own_alarms.is_empty()));
         let published = asked.map(models::world::published);
         let alarms = self.all_alarms(published.as_ref());
         let scaling = self.scaling(registrations, run, published.as_ref());
