@@ -528,6 +528,9 @@ fn what_the_page_shows_is_legal() {
         .filter_map(|rest| rest.split("```").next())
         .filter(|it| it.contains("[[deploy]]"))
         .collect();
-    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks.len(), 2);
     assert!(loaded(blocks[0], &["run.duration=60m"]).warnings.is_empty());
+    let group = "[ec2.web]\ninstance_type = \"m5.large\"\ndesired_capacity = 4\nhandler = [{ steps = [] }]\n\
+                 [alarm.errors]\nmetric_name = \"ErrorRate\"\nthreshold = 1\n";
+    loaded(&format!("{}\n{group}", blocks[1]), &["run.duration=60m"]);
 }
