@@ -126,13 +126,43 @@ fn run_runs_one_variant_and_changes_are_part_of_the_file() {
     let json = |more: &[&str]| {
         let output = folder.run(&[&["run", "desk.toml", "--json", "--quiet", "--no-fail"], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        output.stdout
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
     let two = json(&["--variant", "two desks"]);
-    assert!(two == json(&["--set", "station.desk.servers=2"]));
+    assert_eq!(two["figures"], json(&["--set", "station.desk.servers=2"])["figures"]);
     // What the variant sets wins: it is a change of the file with its changes.
-    assert!(two == json(&["--variant", "two desks", "--set", "station.desk.servers=5"]));
-    assert!(json(&["--variant", "base"]) == json(&[]));
+    assert_eq!(two, json(&["--variant", "two desks", "--set", "station.desk.servers=5"]));
+    assert_eq!(json(&["--variant", "base"]), json(&[]));
+    // The report says which it is.
+    assert_eq!(two["scenario"], "desk, variant two desks");
+    assert!(two["description"].as_str().unwrap().starts_with("twice the servers"));
+}
+
+#[test]
+fn a_variant_may_be_expected_to_do_something_else_than_the_file() {
+    let own = format!(
+        "{}[[variant.expect]]\nmetric = \"availability\"\nmin = 1\n\n[[variant.expect]]\nmetric = \"requests.failed\"\nmax = 0\n",
+        variants().replace(", \"expect.0.max\" = \"1us\"", "")
+    );
+    let folder = Folder::with("desk.toml", &own);
+    let judged = |more: &[&str]| {
+        let output = folder.run(&[&["run", "desk.toml", "--json", "--quiet"], more].concat());
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let metrics =
+            report["expectations"].as_array().unwrap().iter().map(|it| it["metric"].as_str().unwrap().to_owned());
+        (output.status.code(), metrics.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        judged(&["--variant", "quick"]),
+        (Some(0), vec!["availability".to_owned(), "requests.failed".to_owned()])
+    );
+    assert_eq!(judged(&["--variant", "two desks"]).1, judged(&[]).1);
+    // What is wrong in one variant's expectations is wrong in the file.
+    let wrong = own.replace("requests.failed", "requests.faild");
+    std::fs::write(folder.path("desk.toml"), wrong).unwrap();
+    let output = folder.run(&["check", "desk.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no figure is called `requests.faild`"), "{}", stderr(&output));
 }
 
 #[test]

@@ -3,14 +3,19 @@
 //! Every strategy but the rolling update is a *plan*: stages in order, each with something to do or to wait for. The strategies of
 //! ECS and CodeDeploy differ in their plans' stages and in nothing else; who runs a plan knows no strategy.
 //!
+//! CodeDeploy on EC2 has instances instead of task sets: what is done on each is in `hosts`.
+//!
 //! Sources: ECS API (DeploymentConfiguration, LinearConfiguration, CanaryConfiguration, DeploymentLifecycleHook), ECS guide
 //! (blue-green-deployment-how-it-works, deployment-circuit-breaker, deployment-alarm-failure), CodeDeploy guide
 //! (deployment-configurations, reference-appspec-file-structure-hooks).
 
+pub(crate) mod book;
+pub mod hosts;
+
 use sim_core::distribution::Distribution;
+use sim_core::random::{Draws, Source as _};
 use sim_core::{SimDuration, SimTime};
 
-use crate::cloudwatch::Condition;
 use crate::ids::*;
 
 /// A new revision of a service.
@@ -18,8 +23,8 @@ use crate::ids::*;
 pub struct Deployment {
     /// When.
     pub at: SimTime,
-    /// Of which service.
-    pub service: EcsId,
+    /// Of which service or group.
+    pub service: ComputeId,
     /// How.
     pub strategy: Strategy,
     /// What is new.
@@ -29,7 +34,9 @@ pub struct Deployment {
     /// Rolling updates: gives up after so many failed tasks.
     pub circuit_breaker: Option<CircuitBreaker>,
     /// Any of these makes the deployment fail.
-    pub alarms: Vec<Alarm>,
+    pub alarms: Vec<AlarmId>,
+    /// Somebody stops it so long after it began, if it still goes on.
+    pub stop_after: Option<SimDuration>,
     /// Writes to a database that stop while the deployment begins.
     pub database_change: Option<DatabaseChange>,
 }
@@ -37,9 +44,18 @@ pub struct Deployment {
 impl Deployment {
     /// Of a revision, with nothing that watches over it.
     #[must_use]
-    pub fn new(at: SimTime, service: EcsId, strategy: Strategy, revision: Revision) -> Self {
-        let (circuit_breaker, alarms, database_change) = (None, Vec::new(), None);
-        Self { at, service, strategy, revision, rollback: true, circuit_breaker, alarms, database_change }
+    pub fn new(at: SimTime, service: ComputeId, strategy: Strategy, revision: Revision) -> Self {
+        Self {
+            at,
+            service,
+            strategy,
+            revision,
+            rollback: true,
+            circuit_breaker: None,
+            alarms: Vec::new(),
+            stop_after: None,
+            database_change: None,
+        }
     }
 }
 
@@ -50,6 +66,20 @@ pub enum Strategy {
     Rolling,
     /// A green task set beside the blue one, and a plan by which traffic goes over to it.
     Shift(Plan),
+    /// CodeDeploy, on the instances of a group.
+    Hosts(hosts::HostPlan),
+}
+
+impl Strategy {
+    /// What it is called in the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rolling => "rolling update",
+            Self::Shift(plan) => plan.name,
+            Self::Hosts(plan) => plan.name(),
+        }
+    }
 }
 
 /// What a revision is like.
@@ -143,19 +173,6 @@ impl CircuitBreaker {
     }
 }
 
-/// An alarm that makes a deployment fail.
-#[derive(Clone, Debug)]
-pub struct Alarm {
-    /// As shown.
-    pub name: String,
-    /// Full name of its metric.
-    pub metric: String,
-    /// What the metric is divided by, in percent (metric math `100 * FILL(m1, 0) / m2`).
-    pub per: Option<String>,
-    /// When it goes off.
-    pub condition: Condition,
-}
-
 /// A change of a database's schema that stands in the way of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseChange {
@@ -222,6 +239,26 @@ pub struct Hook {
     pub timeout: SimDuration,
     /// Whether the deployment goes on when it took too long.
     pub continue_on_timeout: bool,
+}
+
+impl Hook {
+    /// Decides what it says and how long it takes to say it, of a revision with some error rate: why the deployment may not go
+    /// on, or nothing.
+    #[must_use]
+    pub fn verdict(&self, error_rate: f64, draws: &mut Draws) -> (SimDuration, Option<String>) {
+        let takes = self.duration.sample_duration(draws);
+        let fails = draws.chance(self.failure_rate);
+        let bad = (0..self.test_requests).filter(|_| draws.chance(error_rate)).count() as u32;
+        let verdict = if takes > self.timeout {
+            (!self.continue_on_timeout).then(|| "the hook timed out".to_owned())
+        } else if fails {
+            Some("the hook failed".to_owned())
+        } else {
+            let too_many = f64::from(bad) > self.max_error_rate * f64::from(self.test_requests);
+            too_many.then(|| format!("{bad} of {} test requests failed", self.test_requests))
+        };
+        (takes.min(self.timeout), verdict)
+    }
 }
 
 /// By which steps production traffic goes to green.

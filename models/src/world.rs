@@ -121,7 +121,7 @@ pub enum Control {
     /// A canary's probe, sent at this instant, has ended.
     ProbeEnded(CanaryId, SimTime, Outcome),
     /// A deployment of the timeline begins: its number.
-    Deploy(EcsId, u16),
+    Deploy(ComputeId, u16),
     /// A fault of the timeline begins (true) or ends (false): its number.
     Fault(u16, bool),
 }
@@ -505,9 +505,15 @@ impl Models {
             Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
             Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),
             Control::Deploying(target, deploying) => self.autoscaling.deploying(target, deploying),
-            Control::Deploy(ecs, number) => {
+            Control::Deploy(service, number) => {
                 let deployment = self.timeline.deployment(number);
-                self.ecs[ecs.index()].deploy(deployment, cx);
+                if let Some(change) = deployment.database_change {
+                    cx.control(Control::PauseWrites(change.cluster, change.duration, change.blocks));
+                }
+                match service.get() {
+                    Compute::Ecs(id) => self.ecs[id.index()].deploy(deployment, &self.alarms, cx),
+                    Compute::Ec2(id) => self.groups[id.index()].deploy(deployment, &self.alarms, cx),
+                }
             }
             Control::Fault(number, begins) => {
                 let fault = self.timeline.fault(number);
@@ -563,10 +569,12 @@ impl Models {
         visit(&mut self.alarms, cx);
     }
 
-    /// Alarms look at what was published, and scaling at the alarms.
+    /// Alarms look at what was published, and deployments and scaling at the alarms.
     fn evaluate_alarms(&mut self, fine: bool, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         self.alarms.evaluate(fine, cx);
+        self.ecs.iter_mut().for_each(|service| service.look_at_alarms(&self.alarms, cx));
+        self.groups.iter_mut().for_each(|group| group.look_at_alarms(&self.alarms, cx));
         self.autoscaling.act(&self.alarms, cx);
     }
 
@@ -681,10 +689,6 @@ impl World for Models {
                 self.each_observed(kernel, |it, cx| it.publish_fine(cx));
             }
             Event::CloudWatch(cloudwatch::Event::Evaluate) => {
-                let age = self.metric_delays[0].as_nanos();
-                let readable =
-                    SimTime::from_nanos(cx.now().as_nanos().saturating_sub(age)).floor_to(cloudwatch::PERIOD);
-                self.ecs.iter_mut().for_each(|service| service.look_at_alarms(readable, cx));
                 self.evaluate_alarms(false, kernel);
             }
             Event::CloudWatch(cloudwatch::Event::EvaluateFine) => {

@@ -119,7 +119,7 @@ fn deployments_behind_a_load_balancer_lose_nothing() {
         a.alb[0].target_groups.push(group("green", Algorithm::LeastOutstandingRequests, true));
         a.ecs[0].target_groups.push((AlbId(0), TargetGroupId(1)));
         let revision = Revision { cpu_factor: 2.0, ..Revision::LIKE_BEFORE };
-        a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0), strategy.clone(), revision));
+        a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0).into(), strategy.clone(), revision));
         let seen = run(&a);
         assert!(seen.routes[0].failed.is_empty(), "{strategy:?}: {:?}", seen.routes[0].failed);
         assert!(seen.log.iter().any(|entry| entry.what.contains("completed")), "{strategy:?}: {:#?}", seen.log);

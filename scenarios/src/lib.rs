@@ -235,12 +235,14 @@ fn check(
     }
     let (document, mut ranges) = read(&root, choice, &mut decoder);
     let Some(mut document) = document else { return Err(some(decoder.errors, start)) };
+    let mut varied_by = None;
     if let Some(number) = named {
         let name = &texts[number].text;
         match document.variant.iter().find(|variant| *variant.name == *name) {
             Some(variant) => {
                 let applied = overrides::apply_variant(&mut root, &variant.set);
                 decoder.errors.extend(applied.err().unwrap_or_default());
+                varied_by = Some(variant.clone());
             }
             None if name != BASE => {
                 decoder.error(unknown_variant(&document, name, Span::new(number as u16, 0..name.len())));
@@ -254,13 +256,14 @@ fn check(
         }
         let (varied, its_ranges) = read(&root, choice, &mut decoder);
         (document, ranges) = (varied.unwrap_or(document), its_ranges);
+        document.expect = expected(&document, varied_by.as_ref());
     }
     let mut errors = decoder.errors;
     let mut check = Check::new(&document, options, errors.is_empty());
     let checked = validate(&mut check, options.base_dir);
     errors.append(&mut check.errors);
     if errors.is_empty() && named.is_none() {
-        errors = document.variant.iter().flat_map(|variant| mistakes_of(&variant.set, &root, options)).collect();
+        errors = document.variant.iter().flat_map(|variant| mistakes_of(variant, &root, options)).collect();
     }
     match checked {
         Some(checked) if errors.is_empty() => {
@@ -271,9 +274,12 @@ fn check(
                 format!("{name}:{line}:{column}: {text}")
             });
             Ok(Scenario {
-                name: stem(&file.name),
+                name: varied_by.as_ref().map_or_else(
+                    || stem(&file.name),
+                    |variant| format!("{}, variant {}", stem(&file.name), variant.name.value),
+                ),
                 title: document.title.value.clone(),
-                description: document.description.value.trim().to_string(),
+                description: described(&document, varied_by.as_ref()),
                 replications: *document.run.replications,
                 precision: checked.precision,
                 warm_up_auto: document.run.warm_up.value == WarmUp::Auto,
@@ -310,16 +316,28 @@ fn read(root: &tree::Node, choice: Choice, decoder: &mut Decoder) -> (Option<Doc
 
 /// What is wrong with a variant of a scenario that is sound without it: what is wrong in one is wrong in the file, even if
 /// another is asked for. Logs are not read for it.
-fn mistakes_of(set: &overrides::Changes, root: &tree::Node, options: &LoadOptions<'_>) -> Vec<Diagnostic> {
+fn mistakes_of(variant: &raw::run::Variant, root: &tree::Node, options: &LoadOptions<'_>) -> Vec<Diagnostic> {
     let mut root = root.clone();
-    let errors = overrides::apply_variant(&mut root, set).err().unwrap_or_default();
+    let errors = overrides::apply_variant(&mut root, &variant.set).err().unwrap_or_default();
     let mut decoder = Decoder { errors };
-    if let (Some(document), _) = read(&root, Choice::default(), &mut decoder) {
+    if let (Some(mut document), _) = read(&root, Choice::default(), &mut decoder) {
+        document.expect = expected(&document, Some(variant));
         let mut check = Check::new(&document, options, false);
         let _ = validate(&mut check, None);
         decoder.errors.append(&mut check.errors);
     }
     decoder.errors
+}
+
+/// What is expected of a variant: what it says itself, or what the file does.
+fn expected(document: &Document, variant: Option<&raw::run::Variant>) -> Vec<raw::timeline::Expect> {
+    variant.and_then(|variant| variant.expect.as_ref()).unwrap_or(&document.expect).clone()
+}
+
+/// The description of the file, after that of the variant if one is meant.
+fn described(document: &Document, variant: Option<&raw::run::Variant>) -> String {
+    let parts = [variant.map_or("", |variant| variant.description.value.trim()), document.description.value.trim()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn unknown_variant(document: &Document, name: &str, span: Span) -> Diagnostic {

@@ -24,6 +24,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "credits",
     "deployments",
     "dns-failover",
+    "ec2-deployments",
     "flood",
     "invalidation-storm",
     "mm1",

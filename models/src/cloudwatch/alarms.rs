@@ -17,6 +17,8 @@ pub struct Alarm {
     pub name: String,
     /// What it looks at.
     pub kind: AlarmKind,
+    /// Whose deployment it watches over, where it is written there.
+    pub of_deployment: Option<String>,
 }
 
 /// What an alarm looks at.
@@ -33,6 +35,8 @@ pub enum AlarmKind {
 pub struct MetricAlarm {
     /// Full name of the metric: namespace, name, dimension, as in `AWS/ECS CPUUtilization ecs.web`.
     pub metric: String,
+    /// Full name of the metric that it is divided by, in percent: metric math `100 * FILL(m1, 0) / m2`.
+    pub per: Option<String>,
     /// `Statistic` or `ExtendedStatistic`.
     pub statistic: Statistic,
     /// `Period`.
@@ -90,6 +94,8 @@ pub enum Origin<'a> {
     Scenario,
     /// A scaling policy's: `AlarmHigh`, what is scaled, the policy.
     Policy(&'a str, &'a str, &'a str),
+    /// Of the deployments of a service.
+    Deployment(&'a str),
 }
 
 /// All alarms at work.
@@ -102,11 +108,13 @@ pub struct Alarms {
     fine_delay: SimDuration,
     /// For reading metrics.
     points: Vec<Option<f64>>,
+    divisors: Vec<Option<f64>>,
 }
 
 /// An alarm at work.
 #[derive(Debug)]
 struct Watch {
+    name: String,
     subject: String,
     /// `AlarmHigh of cpu: `, where it is a policy's.
     prefix: String,
@@ -135,6 +143,7 @@ struct Tally {
 enum LooksAt {
     Metric {
         id: MetricId,
+        per: Option<MetricId>,
         settings: MetricAlarm,
         fine: bool,
         resolution: SimDuration,
@@ -154,15 +163,16 @@ impl Alarms {
             delay: run.metric_delay,
             fine_delay: run.high_resolution_metric_delay,
             points: Vec::new(),
+            divisors: Vec::new(),
         };
         for alarm in settings {
+            let origin = alarm.of_deployment.as_deref().map_or(Origin::Scenario, Origin::Deployment);
             match &alarm.kind {
                 AlarmKind::Metric(metric) => {
-                    alarms.add(Origin::Scenario, &alarm.name, metric, cx);
+                    alarms.add(origin, &alarm.name, metric, cx);
                 }
                 AlarmKind::Composite(rule) => {
-                    let subject = format!("alarm.{}", alarm.name);
-                    alarms.push(subject, String::new(), true, LooksAt::Alarms(rule.clone()), cx);
+                    alarms.push(origin, &alarm.name, LooksAt::Alarms(rule.clone()), cx);
                 }
             }
         }
@@ -174,40 +184,48 @@ impl Alarms {
     pub fn add(&mut self, origin: Origin<'_>, name: &str, alarm: &MetricAlarm, cx: &mut Cx<'_>) -> AlarmId {
         let metrics = &mut cx.shared.metrics;
         let id = metrics.find(&alarm.metric).expect("validated: the metric is published");
-        metrics.keep(id, alarm.period.times(alarm.condition.evaluation_range() as u64), alarm.statistic);
+        let per = alarm.per.as_ref().map(|per| metrics.find(per).expect("validated: the metric is published"));
+        for id in [Some(id), per].into_iter().flatten() {
+            metrics.keep(id, alarm.period.times(alarm.condition.evaluation_range() as u64), alarm.statistic);
+        }
         let resolution = metrics.resolution(id);
-        let mut metric_name = metrics.name(id).split(' ').nth(1).unwrap_or_default().to_owned();
+        let short = |id| metrics.name(id).split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut metric_name = short(id);
+        if let Some(per) = per {
+            metric_name = format!("{metric_name} / {}", short(per));
+        }
         if alarm.statistic != metrics.kind(id).usual() {
             metric_name = format!("{metric_name} {}", alarm.statistic.name());
         }
-        let unit = if alarm.statistic == Statistic::SampleCount { "count" } else { metrics.unit(id) };
+        let unit = match alarm.statistic {
+            _ if per.is_some() => "%",
+            Statistic::SampleCount => "count",
+            _ => metrics.unit(id),
+        };
         let looks_at = LooksAt::Metric {
             id,
+            per,
             settings: alarm.clone(),
             fine: resolution < PERIOD,
             resolution,
             name: metric_name,
             unit,
         };
+        self.push(origin, name, looks_at, cx)
+    }
+
+    fn push(&mut self, origin: Origin<'_>, name: &str, looks_at: LooksAt, cx: &mut Cx<'_>) -> AlarmId {
         let (subject, prefix) = match origin {
             Origin::Scenario => (format!("alarm.{name}"), String::new()),
             Origin::Policy(kind, of, policy) => (of.to_owned(), format!("{kind} of {policy}: ")),
+            Origin::Deployment(of) => (of.to_owned(), format!("alarm {name}: ")),
         };
-        self.push(subject, prefix, matches!(origin, Origin::Scenario), looks_at, cx)
-    }
-
-    fn push(
-        &mut self,
-        subject: String,
-        prefix: String,
-        by_scenario: bool,
-        looks_at: LooksAt,
-        cx: &mut Cx<'_>,
-    ) -> AlarmId {
+        let by_scenario = matches!(origin, Origin::Scenario);
         let figure_name =
             if by_scenario { subject.clone() } else { format!("{subject} {}", prefix.trim_end_matches(": ")) };
         self.alarms.push(Watch {
             figure: cx.shared.observer.figures.register(SeriesGroup::Alarm, figure_name, "in ALARM"),
+            name: name.to_owned(),
             subject,
             prefix,
             by_scenario,
@@ -248,6 +266,26 @@ impl Alarms {
     #[must_use]
     pub fn any_fine(&self) -> bool {
         self.alarms.iter().any(|watch| matches!(watch.looks_at, LooksAt::Metric { fine: true, .. }))
+    }
+    /// What an alarm is called.
+    #[must_use]
+    pub fn name(&self, id: AlarmId) -> &str {
+        &self.alarms[id.index()].name
+    }
+    /// How long it takes until an alarm has judged what begins now: the periods of an evaluation, one more for the period in
+    /// which it begins, and one until the last can be read. Of a composite alarm, the longest of those it looks at.
+    #[must_use]
+    pub fn judges_within(&self, id: AlarmId) -> SimDuration {
+        match &self.alarms[id.index()].looks_at {
+            LooksAt::Metric { settings, .. } => {
+                settings.period.times(u64::from(settings.condition.evaluation_periods) + 1) + PERIOD
+            }
+            LooksAt::Alarms(rule) => {
+                let mut looked_at = Vec::new();
+                rule.alarms(&mut looked_at);
+                looked_at.into_iter().map(|id| self.judges_within(id)).max().unwrap_or_default()
+            }
+        }
     }
     /// What an alarm says.
     #[must_use]
@@ -300,7 +338,7 @@ impl Alarms {
         self.alarms.iter_mut().for_each(|watch| watch.acts = false);
         let Some(visible) = now.as_nanos().checked_sub(delay.as_nanos()).map(SimTime::from_nanos) else { return };
         for watch in &mut self.alarms {
-            watch.look(fine, visible, &mut self.points, cx);
+            watch.look(fine, visible, (&mut self.points, &mut self.divisors), cx);
         }
         for &id in &self.composites {
             let LooksAt::Alarms(rule) = &self.alarms[id.index()].looks_at else { continue };
@@ -312,8 +350,14 @@ impl Alarms {
 
 impl Watch {
     /// Evaluates it on the periods that end by `visible`, if it is its turn.
-    fn look(&mut self, fine_tick: bool, visible: SimTime, points: &mut Vec<Option<f64>>, cx: &mut Cx<'_>) {
-        let LooksAt::Metric { id, settings, fine, resolution, .. } = &self.looks_at else { return };
+    fn look(
+        &mut self,
+        fine_tick: bool,
+        visible: SimTime,
+        (points, divisors): (&mut Vec<Option<f64>>, &mut Vec<Option<f64>>),
+        cx: &mut Cx<'_>,
+    ) {
+        let LooksAt::Metric { id, per, settings, fine, resolution, .. } = &self.looks_at else { return };
         let cadence = if settings.period < PERIOD { FINE_CADENCE } else { PERIOD };
         if *fine != fine_tick || visible.floor_to(cadence) != visible {
             return;
@@ -330,6 +374,12 @@ impl Watch {
             }
         }
         metrics.read(*id, *statistic, *period, until, condition.evaluation_range(), points);
+        if let Some(per) = *per {
+            metrics.read(per, *statistic, *period, until, condition.evaluation_range(), divisors);
+            for (point, divisor) in points.iter_mut().zip(divisors) {
+                *point = divisor.filter(|divisor| *divisor > 0.0).map(|of| 100.0 * point.unwrap_or(0.0) / of);
+            }
+        }
         let state = condition.state(points, self.state);
         self.latest = points.iter().rev().copied().flatten().next();
         self.become_state(state, cx);

@@ -7,7 +7,7 @@
 //!
 //! Alarms on periods of a minute and more are evaluated each minute over a sliding window, on shorter ones every 10 s.
 //!
-//! Not modelled: metric math, anomaly detection, percentiles of anything but response times.
+//! Not modelled: metric math but for the share of errors (`100 * FILL(m1, 0) / m2`), anomaly detection, percentiles of anything but response times.
 
 mod alarms;
 mod condition;

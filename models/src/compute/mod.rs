@@ -323,9 +323,10 @@ impl Engine {
         }
     }
 
-    /// What the processes of a program have answered.
-    pub(crate) fn answered(&self, program: u16) -> Answered {
-        self.answered.get(program as usize).copied().unwrap_or_default()
+    /// What the processes of this program and later ones have answered: all requests, and those with the program's own error.
+    pub(crate) fn answered_since(&self, program: usize) -> (u64, u64) {
+        let answered = self.answered.iter().skip(program);
+        answered.fold((0, 0), |(served, errors), of| (served + of.served, errors + of.errors))
     }
 
     /// A new process of so many cores.

@@ -154,11 +154,10 @@ impl Group {
     }
 
     /// What an instance has is lost, and nothing else.
-    fn lose_work(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
+    pub(super) fn lose_work(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.settle_credits(key, now);
-        let vcpu = self.instances[key].process.vcpu();
-        let fresh = self.engine.process(vcpu, self.program());
+        let fresh = self.fresh_process(key);
         let instance = &mut self.instances[key];
         let before = std::mem::replace(&mut instance.process, fresh);
         instance.used_at_period = 0.0;

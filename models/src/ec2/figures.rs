@@ -12,6 +12,8 @@ pub(super) struct Figures {
     desired: FigureId,
     answering: FigureId,
     throttled: Option<FigureId>,
+    /// Instances that answer by revision, once there is more than one.
+    by_revision: Vec<FigureId>,
     cpu: MetricId,
     in_service: MetricId,
     status: MetricId,
@@ -55,6 +57,7 @@ impl Figures {
             desired,
             answering,
             throttled,
+            by_revision: Vec::new(),
             cpu,
             in_service,
             status,
@@ -167,6 +170,15 @@ impl Observed for Group {
             let throttled = |it: &Instance| it.credits.as_ref().is_some_and(credits::Credits::throttled);
             figures.put(figure, now, self.count_of(throttled));
         }
+        if self.revisions.len() > 1 {
+            while self.figures.by_revision.len() < self.revisions.len() {
+                let name = format!("{} rev {}", self.name, self.figures.by_revision.len());
+                self.figures.by_revision.push(figures.register(SeriesGroup::Tasks, name, "count"));
+            }
+            for (revision, &figure) in self.figures.by_revision.iter().enumerate() {
+                figures.put(figure, now, self.count_of(|it| it.revision == revision as u16 && it.power == Power::Up));
+            }
+        }
         self.engine.sample(&self.instances, now, figures);
     }
 
@@ -180,5 +192,6 @@ impl Observed for Group {
         }
         self.paid_for(charged, now, findings);
         self.engine.finish(&self.instances, now, findings);
+        self.report_deployments(now, findings);
     }
 }

@@ -24,11 +24,13 @@ impl Group {
         counts
     }
 
-    /// Where the next instance goes: group and warm pool are spread each by itself.
+    /// Where the next instance goes: group, warm pool and copied group are spread each by itself.
     pub(super) fn emptiest_zone(&self, life: Life) -> u16 {
-        let counts = self.zone_counts(|other| {
-            (other.life == Life::Warmed) == (life == Life::Warmed) && (other.counts() || life == Life::Warmed)
-        });
+        let alike = |other: &Instance| match life {
+            Life::Warmed | Life::Apart => other.life == life,
+            _ => other.counts(),
+        };
+        let counts = self.zone_counts(alike);
         (0..counts.len()).min_by_key(|&zone| (counts[zone], zone)).unwrap_or(0) as u16
     }
 
@@ -43,6 +45,10 @@ impl Group {
     /// Brings the group nearer to what is wanted.
     pub(super) fn look(&mut self, cx: &mut Cx<'_>) {
         self.maintenance_goes_on(cx);
+        self.deployment_goes_on(cx);
+        if self.is_being_replaced() {
+            return;
+        }
         if !self.settings.auto_scaling {
             return self.recover_impaired(cx);
         }

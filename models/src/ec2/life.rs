@@ -8,7 +8,7 @@ impl Group {
         let zone = self.emptiest_zone(life);
         let now = cx.now();
         self.launched += 1;
-        let process = self.engine.process(self.vcpu, self.program());
+        let process = self.engine.process(self.vcpu, self.program(self.stable));
         // An instance of the first minute has been there for a while.
         let fresh = now > SimTime::ZERO;
         let key = self.instances.insert(Instance {
@@ -19,6 +19,8 @@ impl Group {
             power: Power::Off,
             epoch: 0,
             prepared: false,
+            revision: self.stable,
+            failed: false,
             launched: now,
             charged_from: None,
             meter: self.latest_meter(),
@@ -35,6 +37,9 @@ impl Group {
             process,
         });
         self.order.push(key);
+        if self.rollout.is_some() {
+            self.count_instances(now);
+        }
         key
     }
 
@@ -116,6 +121,7 @@ impl Group {
     fn enter_service(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let warm_from = now + self.settings.instance_warmup;
+        self.take_stable_revision(key, now);
         let instance = &mut self.instances[key];
         instance.life = Life::InService;
         (instance.in_service_since, instance.warm_from) = (now, warm_from);
@@ -151,6 +157,7 @@ impl Group {
         self.log(format!("instance {number} answers"), cx);
         self.maintained(key, cx);
         self.tell_settled(cx);
+        self.application_answers(key, cx);
     }
 
     /// A prepared instance takes the state in which the warm pool keeps it.
@@ -192,7 +199,7 @@ impl Group {
         match instance.life {
             Life::Terminating { .. } => self.after_draining(key, cx),
             Life::Standby => self.stop_for_maintenance(key, cx),
-            _ => {}
+            _ => self.traffic_blocked(key, cx),
         }
     }
 
@@ -231,6 +238,7 @@ impl Group {
     /// The program of an instance is over.
     pub(super) fn ended(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         match self.instances[key].life {
+            _ if self.stops_application(key) => self.application_stopped(key, cx),
             Life::Terminating { to_pool: true } => {
                 self.instances[key].life = Life::Warmed;
                 self.lie_down(key, cx);
@@ -246,13 +254,19 @@ impl Group {
         }
     }
 
+    /// An instance's program as it begins.
+    pub(super) fn fresh_process(&mut self, key: TaskKey) -> Process {
+        let instance = &self.instances[key];
+        let (vcpu, program) = (instance.process.vcpu(), self.program(instance.revision));
+        self.engine.process(vcpu, program)
+    }
+
     /// The power of an instance is gone, with what it had. Burstable instances stop using credits.
     pub(super) fn cut_power(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.settle_credits(key, now);
         self.charge_until_now(key, now);
-        let vcpu = self.instances[key].process.vcpu();
-        let fresh = self.engine.process(vcpu, self.program());
+        let fresh = self.fresh_process(key);
         let instance = &mut self.instances[key];
         instance.power = Power::Off;
         instance.epoch += 1;
@@ -292,6 +306,9 @@ impl Group {
         cx.control(Control::TaskGone(self.id.into(), key));
         self.engine.count_servers(&self.instances, now);
         self.tell_whether_down(cx);
+        if self.rollout.is_some() {
+            self.count_instances(now);
+        }
     }
 
     /// The load balancer tells what it thinks of an instance's target.
@@ -301,6 +318,8 @@ impl Group {
         if healthy {
             self.maintained(key, cx);
             self.tell_settled(cx);
+            self.traffic_allowed(key, cx);
         }
+        self.note_in_service();
     }
 }

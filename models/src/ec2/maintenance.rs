@@ -107,7 +107,8 @@ impl Group {
         if self.works.current != Some(key) {
             return;
         }
-        let fresh = self.engine.process(self.vcpu, self.program());
+        let program = self.program(self.instances[key].revision);
+        let fresh = self.engine.process(self.vcpu, program);
         let account = self.settings.credits;
         let (now, meter) = (cx.now(), self.latest_meter());
         let instance = &mut self.instances[key];

@@ -2,11 +2,13 @@
 //!
 //! An instance has two sides: its *power* (off, booting, up, shutting down), which is EC2's, and its *life* in the group (pending,
 //! in service, terminating, in the warm pool, in standby), which is Auto Scaling's. `life` is what becomes of one instance,
-//! `group` what the group wants, `checks` what goes wrong with instances and who notices, `maintenance` planned stops and
+//! `code_deploy` and `course` are deployments, of the group and on one instance; `group` what the group wants, `checks` what goes wrong with instances and who notices, `maintenance` planned stops and
 //! starts, `credits` the CPU credits of burstable types.
 
 pub mod catalog;
 mod checks;
+mod code_deploy;
+mod course;
 pub mod credits;
 mod figures;
 mod group;
@@ -19,9 +21,12 @@ mod usage;
 use sim_core::distribution::Distribution;
 use sim_core::random::Stream;
 use sim_core::slab::Slab;
+use sim_core::tally::Level;
 use sim_core::{SimDuration, SimTime};
 
 use crate::compute::{self, Capacity, Engine, Handler, Host, Process, Program, Work};
+use crate::deployment::Revision;
+use crate::deployment::book::Book;
 use crate::ids::*;
 use crate::request::*;
 use crate::timeline::{FaultAction, InstanceFault};
@@ -193,6 +198,14 @@ pub enum Event {
     Credits(u16, TaskKey),
     /// Planned maintenance number n is due.
     Maintain(u16),
+    /// A lifecycle event on an instance that is deployed to has had its time.
+    Step(u16, TaskKey),
+    /// A wait of a deployment is over.
+    PhaseOver(u16),
+    /// Somebody stops a deployment, by its number.
+    StopDeployment(u16),
+    /// A program that leaks memory has none left.
+    OutOfMemory(u16, TaskKey),
 }
 
 /// EC2's side of an instance.
@@ -224,6 +237,8 @@ enum Life {
     Warmed,
     /// `Standby`: out of the group for maintenance.
     Standby,
+    /// In the copy of the group that is not in service yet, or in the original that is so no longer (blue/green).
+    Apart,
 }
 
 /// What is wrong with an instance.
@@ -248,6 +263,9 @@ struct Instance {
     epoch: u16,
     /// Whether its user data has run.
     prepared: bool,
+    /// What it runs, and whether the last deployment to it failed.
+    revision: u16,
+    failed: bool,
     launched: SimTime,
     /// Since when it is paid for; none while it is stopped. And the number of the meter for its type.
     charged_from: Option<SimTime>,
@@ -324,6 +342,19 @@ pub struct Group {
     meters: Vec<(String, Meter)>,
     /// The instance launched last to even out the zones.
     rebalancing: Option<TaskKey>,
+    revisions: Vec<Revision>,
+    /// The revision of the last deployment that succeeded: what new instances get.
+    stable: u16,
+    rollout: Option<Box<code_deploy::Rollout>>,
+    deployments: u16,
+    /// Tells the events of deployments apart.
+    turns: u16,
+    book: Book,
+    /// Instances there are but for the warm pool, and those wanted.
+    extant: Level,
+    wanted: Level,
+    /// Key of what becomes of each instance with a revision.
+    fates: u64,
     figures: figures::Figures,
 }
 
@@ -355,6 +386,15 @@ impl Group {
             works: maintenance::Works::default(),
             meters: vec![(settings.instance_type.name.clone(), Meter::new(settings.desired_capacity))],
             rebalancing: None,
+            revisions: vec![Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE }],
+            stable: 0,
+            rollout: None,
+            deployments: 0,
+            turns: 0,
+            book: Book::default(),
+            extant: Level::new(),
+            wanted: Level::new(),
+            fates: cx.shared.streams.key(&name, "fates of instances"),
             figures,
             settings: settings.clone(),
             name,
@@ -422,6 +462,14 @@ impl Group {
                 }
             }
             Event::Maintain(number) => self.maintain(number, cx),
+            Event::Step(turn, key) => self.step(turn, key, cx),
+            Event::PhaseOver(turn) => self.phase_over(turn, cx),
+            Event::StopDeployment(number) => self.stop_deployment(number, cx),
+            Event::OutOfMemory(epoch, key) => {
+                if self.is_current(key, epoch) {
+                    self.out_of_memory(key, cx);
+                }
+            }
         }
     }
 
@@ -464,8 +512,10 @@ impl Group {
         self.engine.fault(&mut self.instances, &self.order, action, begins);
     }
 
-    fn program(&self) -> Program {
-        Program { number: 0, error_rate: self.settings.error_rate, cpu_factor: 1.0, warm_up: None }
+    /// What an instance with a revision runs.
+    fn program(&self, revision: u16) -> Program {
+        let is = &self.revisions[revision as usize];
+        Program { number: revision, error_rate: is.error_rate, cpu_factor: is.cpu_factor, warm_up: is.warm_up }
     }
 
     fn log(&self, what: impl Into<String>, cx: &mut Cx<'_>) {

@@ -9,7 +9,6 @@ mod mending;
 mod rollout;
 mod scheduler;
 mod usage;
-mod watch;
 
 use sim_core::distribution::Distribution;
 use sim_core::observations::SeriesGroup;
@@ -25,6 +24,7 @@ pub use launch::Fargate;
 
 pub use crate::compute::{Call, Capacity as Task, Concurrency, Handler, Step, StepAction};
 use crate::deployment::Revision;
+use crate::deployment::book::Book;
 use crate::ids::*;
 use crate::observer::{self, Findings};
 use crate::request::*;
@@ -113,6 +113,8 @@ pub enum Event {
     OutOfMemory(TaskKey),
     /// A stage of a deployment (their numbers) has had its time.
     StageOver(u16, u16),
+    /// Somebody stops a deployment, by its number.
+    StopDeployment(u16),
 }
 
 /// Where a task is in its life.
@@ -204,7 +206,7 @@ pub struct Ecs {
     primary: u16,
     rollout: Option<rollout::Rollout>,
     mending: mending::Mending,
-    book: rollout::Book,
+    book: Book,
     launches: launch::Launches,
     places: Option<capacity::Places>,
     discovery: discovery::Discovery,
@@ -253,7 +255,7 @@ impl Ecs {
             primary: 0,
             rollout: None,
             mending: mending::Mending::default(),
-            book: rollout::Book::default(),
+            book: Book::default(),
             launches: launch::Launches::new(),
             places: settings
                 .container_instances
@@ -358,6 +360,7 @@ impl Ecs {
             }
             Event::OutOfMemory(task) => self.out_of_memory(task, cx),
             Event::StageOver(deployment, stage) => self.stage_over(deployment, stage, cx),
+            Event::StopDeployment(deployment) => self.stop_deployment(deployment, cx),
         }
     }
 }

@@ -4,10 +4,11 @@
 //! ([`Plan`]): its stages one after the other, each of them done at once, or when an event or the scheduler's look says so.
 
 use sim_core::observations::{IncidentKind, LogKind};
-use sim_core::random::{Draws, Source};
+use sim_core::random::Draws;
 
-use super::watch::Watch;
 use super::*;
+use crate::cloudwatch::{AlarmState, Alarms};
+use crate::deployment::book::{Book, Usage};
 use crate::deployment::{ALL, Action, Deployment, Hook, Plan, Strategy};
 
 /// How far a deployment is.
@@ -45,7 +46,10 @@ pub(super) struct Rollout {
     failed_tasks: u32,
     /// Whether a task of the new revision has ever been RUNNING.
     reached_running: bool,
-    watches: Vec<Watch>,
+    /// Those that may end it: one that is in ALARM when it begins says nothing about it (ECS guide, deployment-alarm-failure).
+    alarms: Vec<AlarmId>,
+    /// How long a rolling update bakes: until the slowest of its alarms has judged it.
+    bake: SimDuration,
     /// Rolling updates with alarms: when these have seen enough of the new revision.
     baked_at: Option<SimTime>,
     /// The fewest healthy tasks with production traffic.
@@ -53,32 +57,11 @@ pub(super) struct Rollout {
     begun: Usage,
 }
 
-/// An instant, and the tasks there were and were wanted up to it, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Usage {
-    at: SimTime,
-    tasks: u128,
-    desired: u128,
-}
-
-/// What came of the deployments of a service.
-#[derive(Debug, Default)]
-pub(super) struct Book {
-    begun: u32,
-    completed: u32,
-    rolled_back: u32,
-    failed: u32,
-    duration: SimDuration,
-    least: Option<u32>,
-    /// Nanoseconds of tasks beyond those wanted.
-    extra: i128,
-}
-
 impl Rollout {
     /// The plan, unless it is a rolling update.
     pub(super) fn plan(&self) -> Option<&Plan> {
         match &self.deployment.strategy {
-            Strategy::Rolling => None,
+            Strategy::Rolling | Strategy::Hosts(_) => None,
             Strategy::Shift(plan) => Some(plan),
         }
     }
@@ -109,12 +92,13 @@ impl Rollout {
 
 impl Ecs {
     /// A deployment begins. One that is still under way is superseded: its tasks are old ones now.
-    pub fn deploy(&mut self, deployment: &Deployment, cx: &mut Cx<'_>) {
+    pub fn deploy(&mut self, deployment: &Deployment, alarms: &Alarms, cx: &mut Cx<'_>) {
         let stable = self.supersede(cx);
         self.revisions.push(deployment.revision.clone());
         let revision = (self.revisions.len() - 1) as u16;
         self.deployments += 1;
-        let watches = deployment.alarms.iter().filter_map(|alarm| Watch::new(alarm, cx)).collect();
+        let quiet = |id: &AlarmId| alarms.state(*id) != AlarmState::Alarm;
+        let bake = deployment.alarms.iter().map(|&id| alarms.judges_within(id)).max();
         self.rollout = Some(Rollout {
             number: self.deployments,
             deployment: Box::new(deployment.clone()),
@@ -128,28 +112,26 @@ impl Ecs {
             verdict: None,
             failed_tasks: 0,
             reached_running: false,
-            watches,
+            alarms: deployment.alarms.iter().copied().filter(quiet).collect(),
+            bake: bake.unwrap_or_default(),
             baked_at: None,
             least: u32::MAX,
             begun: self.usage(cx.now()),
         });
         self.book.begun += 1;
-        if let Some(change) = deployment.database_change {
-            cx.control(Control::PauseWrites(change.cluster, change.duration, change.blocks));
-        }
-        let kind = match &deployment.strategy {
-            Strategy::Rolling => "rolling update",
-            Strategy::Shift(plan) => plan.name,
-        };
+        let kind = deployment.strategy.name();
         self.log_deployment(None, format!("{kind} to revision {revision}"), cx);
         cx.begins(IncidentKind::Deployment, &self.name, &format!("{kind} to revision {revision}"));
+        if let Some(after) = deployment.stop_after {
+            cx.kernel.schedule_in(after, self.event(Event::StopDeployment(self.deployments)));
+        }
         cx.control(Control::Deploying(Scalable::Ecs(self.id), true));
         cx.shared.observer.deploying(cx.kernel.now(), true);
         self.meter.deploying(cx.now(), true);
         self.note_in_service(cx.now());
         match &deployment.strategy {
-            Strategy::Rolling => self.primary = revision,
             Strategy::Shift(_) => self.run_stages(cx),
+            Strategy::Rolling | Strategy::Hosts(_) => self.primary = revision,
         }
     }
 
@@ -244,20 +226,10 @@ impl Ecs {
         let Some(rollout) = &self.rollout else { return SimDuration::ZERO };
         let key = cx.shared.streams.key(&self.name, "hooks");
         let draws = &mut Draws::new(key, u64::from(rollout.number) << 16 | u64::from(rollout.stage));
-        let takes = hook.duration.sample_duration(draws);
         let error_rate = self.revisions[rollout.revision as usize].error_rate;
-        let fails = draws.chance(hook.failure_rate);
-        let bad = (0..hook.test_requests).filter(|_| draws.chance(error_rate)).count() as u32;
-        let verdict = if takes > hook.timeout {
-            (!hook.continue_on_timeout).then(|| "the hook timed out".to_owned())
-        } else if fails {
-            Some("the hook failed".to_owned())
-        } else {
-            let too_many = f64::from(bad) > hook.max_error_rate * f64::from(hook.test_requests);
-            too_many.then(|| format!("{bad} of {} test requests failed", hook.test_requests))
-        };
+        let (takes, verdict) = hook.verdict(error_rate, draws);
         self.rollout_mut(|rollout| rollout.verdict = verdict);
-        takes.min(hook.timeout)
+        takes
     }
 
     /// A stage has had its time.
@@ -368,7 +340,10 @@ impl Ecs {
     fn has_baked(&mut self, cx: &mut Cx<'_>) -> bool {
         let now = cx.now();
         let Some(rollout) = &mut self.rollout else { return false };
-        let Some(longest) = rollout.watches.iter().map(Watch::evaluation).max() else { return true };
+        let longest = rollout.bake;
+        if longest.is_zero() {
+            return true;
+        }
         match rollout.baked_at {
             Some(at) => now >= at,
             None => {
@@ -437,20 +412,19 @@ impl Ecs {
         }
     }
 
-    /// CloudWatch has evaluated alarms on periods that end by `readable`.
-    pub fn look_at_alarms(&mut self, readable: SimTime, cx: &mut Cx<'_>) {
-        let Some(rollout) = self.rollout.as_mut().filter(|it| it.phase == Phase::Going && !it.cleaning) else { return };
-        let mut gone_off = None;
-        for watch in &mut rollout.watches {
-            if let Some(what) = watch.look(readable, cx) {
-                cx.shared.observer.log(cx.kernel.now(), LogKind::Alarm, &self.name, what);
-            }
-            if gone_off.is_none() && watch.objects() {
-                gone_off = Some(format!("alarm {}", watch.name()));
-            }
+    /// CloudWatch has evaluated alarms.
+    pub fn look_at_alarms(&mut self, alarms: &Alarms, cx: &mut Cx<'_>) {
+        let Some(rollout) = self.rollout.as_ref().filter(|it| it.phase == Phase::Going && !it.cleaning) else { return };
+        let gone_off = rollout.alarms.iter().find(|&&id| alarms.state(id) == AlarmState::Alarm);
+        if let Some(&id) = gone_off {
+            self.fail(&format!("alarm {}", alarms.name(id)), cx);
         }
-        if let Some(why) = gone_off {
-            self.fail(&why, cx);
+    }
+
+    /// Somebody stops a deployment, if it is still under way (StopDeployment, StopServiceDeployment).
+    pub(super) fn stop_deployment(&mut self, number: u16, cx: &mut Cx<'_>) {
+        if self.rollout.as_ref().is_some_and(|rollout| rollout.number == number && !rollout.cleaning) {
+            self.fail("somebody stopped it", cx);
         }
     }
 
@@ -512,44 +486,20 @@ impl Ecs {
     }
 
     fn usage(&self, at: SimTime) -> Usage {
-        Usage { at, tasks: self.extant.integral(at), desired: self.wanted.integral(at) }
+        Usage::up_to(at, &self.extant, &self.wanted)
     }
 
     /// The book with the deployment under way, if there is one, as if it ended now.
     fn book_at(&self, now: SimTime) -> Book {
-        let Book { begun, completed, rolled_back, failed, mut duration, mut least, mut extra } = self.book;
+        let mut book = self.book;
         if let Some(rollout) = self.rollout.as_ref().filter(|rollout| rollout.phase != Phase::Halted) {
-            let (from, until) = (rollout.begun, self.usage(now));
-            duration += now.since(from.at);
-            least = Some(least.map_or(rollout.least, |least| least.min(rollout.least)));
-            extra += (until.tasks - from.tasks) as i128 - (until.desired - from.desired) as i128;
+            book.enter(rollout.begun, self.usage(now), rollout.least);
         }
-        Book { begun, completed, rolled_back, failed, duration, least, extra }
+        book
     }
 
     /// Hands over what came of the deployments.
     pub(super) fn report_deployments(&self, now: SimTime, findings: &mut Findings) {
-        if self.book.begun == 0 {
-            return;
-        }
-        let book = self.book_at(now);
-        let task_hours = book.extra as f64 / 3.6e12;
-        let came = 1..self.revisions.len() as u16;
-        let (served, errors) = came
-            .map(|number| self.engine.answered(number))
-            .fold((0, 0), |(served, errors), of| (served + of.served, errors + of.errors));
-        for (name, value) in [
-            ("begun", f64::from(book.begun)),
-            ("completed", f64::from(book.completed)),
-            ("failed", f64::from(book.failed)),
-            ("rolled_back", f64::from(book.rolled_back)),
-            ("duration_s", book.duration.as_secs_f64()),
-            ("in_service_minimum", book.least.map_or(f64::NAN, f64::from)),
-            ("extra_task_hours", task_hours),
-            ("new_revision_requests", served as f64),
-            ("new_revision_errors", errors as f64),
-        ] {
-            findings.count(observer::DEPLOYMENTS, name, value);
-        }
+        self.book_at(now).report(self.engine.answered_since(1), findings);
     }
 }

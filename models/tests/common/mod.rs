@@ -150,7 +150,7 @@ pub fn deploying(strategy: Strategy, min: u32, max: u32) -> Architecture {
     a.ecs.push(service(4, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
     a.ecs[0].deployment = DeploymentConfiguration { minimum_healthy_percent: min, maximum_percent: max };
     let revision = Revision { cpu_factor: 2.0, ..Revision::LIKE_BEFORE };
-    a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0), strategy, revision));
+    a.deployments.push(Deployment::new(SimTime::from_secs(100), EcsId(0).into(), strategy, revision));
     a
 }
 

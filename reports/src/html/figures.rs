@@ -80,9 +80,15 @@ pub(super) fn bands(report: &Report) -> (Vec<Band>, Vec<Letter>) {
     let drawn = |event: &&Event| matches!(event.kind, "fault" | "deployment" | "failover");
     let mut events: Vec<&Event> = report.events.iter().filter(drawn).collect();
     events.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
+    // What is over in the instant in which it begins is no band of its own.
+    let lasts = |event: &Event| event.until_s.is_some_and(|until| until > event.at_s);
     let holds = |band: &Event, event: &Event| {
         let until = band.until_s.unwrap_or(band.at_s);
-        band.kind == event.kind && band.subject == event.subject && band.at_s <= event.at_s && event.at_s <= until
+        lasts(band)
+            && band.kind == event.kind
+            && band.subject == event.subject
+            && band.at_s <= event.at_s
+            && event.at_s <= until
     };
     let (mut bands, mut letters) = (Vec::new(), Vec::new());
     if report.warm_up_s > 0.0 {
@@ -92,8 +98,8 @@ pub(super) fn bands(report: &Report) -> (Vec<Band>, Vec<Letter>) {
     let mut marks = 0;
     for event in &events {
         let until = event.until_s.unwrap_or(event.at_s);
-        let lasts = event.until_s.is_some();
-        let is_step = !lasts && events.iter().any(|band| band.until_s.is_some() && holds(band, event));
+        let lasts = lasts(event);
+        let is_step = !lasts && events.iter().any(|band| holds(band, event));
         let letter = if is_step { None } else { names.next() };
         if letter.is_none() {
             marks += 1;

@@ -13,7 +13,8 @@ use crate::units::Time;
 table! {
     /// A CloudWatch alarm: on a metric, or on other alarms.
     Alarm as "[alarm]" {
-        /// What it looks at, by CloudWatch's name: "CPUUtilization", "TargetResponseTime".
+        /// What it looks at, by CloudWatch's name: "CPUUtilization", "TargetResponseTime"; or "ErrorRate", the percentage of
+        /// targets' answers that are 5xx (metric math 100 * FILL(HTTPCode_Target_5XX_Count, 0) / RequestCount).
         optional("needed unless there is an alarm_rule", "API:cloudwatch (PutMetricAlarm, MetricName)") metric_name: Sp<String>,
         /// The metric's namespace: "AWS/ApplicationELB".
         optional("any that has a metric of that name and dimension", "assumption: names are unique in one architecture")

@@ -8,6 +8,7 @@ use sim_core::SimDuration;
 use crate::decode::{Decode, Decoder, Sp, table};
 use crate::diagnostics::Diagnostic;
 use crate::overrides::Changes;
+use crate::raw::timeline::Expect;
 use crate::tree::{Node, Value};
 use crate::units::{Share, Time};
 
@@ -63,6 +64,8 @@ table! {
         /// What it sets, by dotted keys in quotes as after --set: { "deploy.0.strategy" = "blue_green" }. A variant that sets nothing
         /// is the file as it stands, under a name.
         default({}, "the file as it stands") set: Sp<Changes>,
+        /// What is expected of it in place of what the file expects: [[variant.expect]]; expect = [] for nothing.
+        optional("what the file expects", "assumption: a variant does what the file does") expect: Vec<Expect>,
     }
 }
 

@@ -138,10 +138,7 @@ impl<'a> Plan<'a> {
     /// What is run, such as `deployments, variant blue-green`.
     #[must_use]
     pub fn name(&self) -> String {
-        match self.options.variant {
-            Some(variant) => format!("{}, variant {variant}", self.base.name),
-            None => self.base.name.clone(),
-        }
+        self.base.name.clone()
     }
 
     /// A point's values by key.

@@ -15,7 +15,7 @@ use super::bounds::show;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::nearest::{list, nearest};
-use crate::raw::cloudwatch as raw;
+use crate::raw::{cloudwatch as raw, deploy};
 use crate::tree::Span;
 use crate::units::Time;
 
@@ -58,8 +58,88 @@ impl Found {
     }
 }
 
+/// Metric math that alarms know by name: `100 * FILL(HTTPCode_Target_5XX_Count, 0) / RequestCount`.
+const ERROR_RATE: &str = "ErrorRate";
+
+/// An alarm that is written in a deployment.
+pub(super) struct OwnAlarm<'a> {
+    pub alarm: &'a deploy::Alarm,
+    /// Whose deployment.
+    pub of: &'a str,
+    /// Whose metric it may be: the first that publishes it.
+    pub dimensions: Vec<String>,
+}
+
 impl Check<'_> {
-    pub(super) fn alarms(&mut self, published: Option<&Metrics>) -> Vec<Alarm> {
+    /// All alarms: the scenario's, then those that are written in deployments.
+    pub(super) fn all_alarms(&mut self, published: Option<&Metrics>) -> Vec<Alarm> {
+        let mut alarms = self.alarms(published);
+        for own in std::mem::take(&mut self.own_alarms) {
+            alarms.push(self.own_alarm(&own, published));
+        }
+        alarms
+    }
+
+    fn own_alarm(&mut self, own: &OwnAlarm<'_>, published: Option<&Metrics>) -> Alarm {
+        let alarm = own.alarm;
+        let asked = Asked {
+            name: &alarm.metric_name,
+            span: alarm.metric_name.span,
+            namespace: None,
+            dimensions: own.dimensions.clone(),
+            statistic: None,
+            period: None,
+        };
+        let (found, per) = self.metric_or_ratio(&asked, published);
+        let condition = self.condition(
+            Given {
+                span: alarm.span,
+                threshold: Some(&alarm.threshold),
+                comparison: alarm.comparison_operator.value,
+                evaluation_periods: &alarm.evaluation_periods,
+                datapoints_to_alarm: alarm.datapoints_to_alarm.as_ref(),
+                missing: alarm.treat_missing_data.value,
+            },
+            found.period,
+        );
+        let name = match &alarm.alarm_name {
+            Some(name) => {
+                self.label(name);
+                name.value.clone()
+            }
+            None => {
+                let of = alarm.target_group.as_ref().map_or(String::new(), |group| format!(" of {}", group.value));
+                format!("{}{of} {} {}", alarm.metric_name.value, condition.comparison.sign(), alarm.threshold.value)
+            }
+        };
+        let kind = AlarmKind::Metric(MetricAlarm {
+            metric: found.metric,
+            per,
+            statistic: found.statistic,
+            period: found.period,
+            condition,
+            ignore_low_sample_count: false,
+        });
+        Alarm { name, kind, of_deployment: Some(own.of.to_owned()) }
+    }
+
+    /// Looks a metric up, or the two that are divided by each other.
+    fn metric_or_ratio(&mut self, asked: &Asked<'_>, published: Option<&Metrics>) -> (Found, Option<String>) {
+        if asked.name != ERROR_RATE {
+            return (self.metric(asked, published), None);
+        }
+        if let Some(statistic) = asked.statistic {
+            self.error(statistic.span, "an error rate is made of sums", "remove it");
+        }
+        let of = |name| Asked { name, statistic: None, dimensions: asked.dimensions.clone(), ..*asked };
+        let errors = self.metric(&of("HTTPCode_Target_5XX_Count"), published);
+        let of_same = errors.metric.rsplit(' ').next().map(str::to_owned).into_iter().collect();
+        let per = (!errors.metric.is_empty())
+            .then(|| self.metric(&Asked { dimensions: of_same, ..of("RequestCount") }, published).metric);
+        (errors, per)
+    }
+
+    fn alarms(&mut self, published: Option<&Metrics>) -> Vec<Alarm> {
         let doc = self.doc;
         self.part_names(&doc.alarm, "alarm");
         if let Some((name, _)) = doc.alarm.entries.get(MAX_ALARMS) {
@@ -70,7 +150,7 @@ impl Check<'_> {
             let kind = alarm
                 .as_ref()
                 .map_or(AlarmKind::Composite(Rule::Constant(false)), |alarm| self.alarm(alarm, published));
-            alarms.push(Alarm { name: name.value.clone(), kind });
+            alarms.push(Alarm { name: name.value.clone(), kind, of_deployment: None });
         }
         self.circles(&alarms);
         alarms
@@ -99,7 +179,7 @@ impl Check<'_> {
             statistic: alarm.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
             period: Some(Sp { value: alarm.period.0, span: alarm.period.span }),
         };
-        let found = self.metric(&asked, published);
+        let (found, per) = self.metric_or_ratio(&asked, published);
         if alarm.evaluate_low_sample_count_percentile.value == raw::LowSamples::Ignore
             && !matches!(found.statistic, Statistic::Percentile(_))
         {
@@ -119,6 +199,7 @@ impl Check<'_> {
         );
         AlarmKind::Metric(MetricAlarm {
             metric: found.metric,
+            per,
             statistic: found.statistic,
             period: found.period,
             condition,

@@ -2,17 +2,16 @@
 
 use models::alb;
 use models::architecture::Run;
-use models::cloudwatch::PERIOD;
 use models::deployment::{
-    Action, Alarm, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan,
-    Ready, Revision, Schedule, Strategy, ThresholdType, WarmUp,
+    Action, CODE_DEPLOY_HOOK_STAGES, CircuitBreaker, DatabaseChange, Deployment, ECS_HOOK_STAGES, Hook, Plan, Ready,
+    Revision, Schedule, Strategy, ThresholdType, WarmUp,
 };
 use models::ids::*;
 use sim_core::SimDuration;
 
-use super::alb::Registration;
+use super::alb::Registrations;
 use super::bounds::show;
-use super::cloudwatch::Given;
+use super::cloudwatch::OwnAlarm;
 use super::{Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
@@ -20,39 +19,60 @@ use crate::nearest::{advice, list};
 use crate::raw::deploy as raw;
 use crate::units::{Share, Time};
 
-const DAY: f64 = 86_400.0;
+pub(super) const DAY: f64 = 86_400.0;
 /// CodeDeploy watches at most so many alarms.
 const MAX_ALARMS: usize = 10;
 const MAX_HOOKS: usize = 100;
 
+/// Which hooks there may be.
+pub(super) struct HookKind {
+    pub stages: &'static [&'static str],
+    pub whose: &'static str,
+    /// Whether they can make requests of the new revision.
+    pub tests: bool,
+    /// Seconds it may take, unless it says otherwise, and at most.
+    pub timeout: u64,
+    pub most: f64,
+}
+
+impl HookKind {
+    fn of_services(code_deploy: bool, tests: bool) -> Self {
+        if code_deploy {
+            Self { stages: &CODE_DEPLOY_HOOK_STAGES, whose: "CodeDeploy", tests, timeout: 3600, most: 3600.0 }
+        } else {
+            Self { stages: &ECS_HOOK_STAGES, whose: "ECS", tests, timeout: 86_400, most: 14.0 * DAY }
+        }
+    }
+}
+
 /// Where the services are registered, for looking up what alarms are about.
 pub(super) struct Behind<'a> {
-    pub registrations: &'a [Registration],
+    pub registrations: &'a Registrations,
     pub albs: &'a [Option<alb::Settings>],
 }
 
-impl Check<'_> {
-    pub(super) fn deploy(&mut self, deploy: &raw::Deploy, run: &Run, behind: &Behind<'_>) -> Option<Deployment> {
+impl<'a> Check<'a> {
+    pub(super) fn deploy(&mut self, deploy: &'a raw::Deploy, run: &Run, behind: &Behind<'_>) -> Option<Deployment> {
         let at = self.instant(&deploy.at, run, "deployment");
-        let service = self.service_of(&deploy.service, "`service`");
-        self.deploy_keys(deploy);
-        let strategy = match deploy.strategy.value.has_green() {
-            true => Strategy::Shift(self.plan(deploy)),
-            false => Strategy::Rolling,
+        let allowed = [Section::Ecs, Section::Ec2];
+        let service = self.endpoint(&deploy.service, &allowed, None, "`service`").service();
+        let groups = match service.map(ComputeId::get) {
+            Some(Compute::Ecs(id)) => behind.registrations.ecs[id.index()].groups.as_slice(),
+            Some(Compute::Ec2(id)) => behind.registrations.ec2[id.index()].groups.as_slice(),
+            None => &[],
+        };
+        let strategy = match service.map(ComputeId::get) {
+            Some(Compute::Ec2(id)) => Strategy::Hosts(self.host_plan(deploy, id, !groups.is_empty())),
+            _ => {
+                self.deploy_keys(deploy);
+                if deploy.strategy.value.has_green() { Strategy::Shift(self.plan(deploy)) } else { Strategy::Rolling }
+            }
         };
         self.warn_if_too_late(deploy, &strategy, run);
         let revision = self.revision(&deploy.revision);
         let circuit_breaker =
             deploy.deployment_circuit_breaker.as_ref().map(|breaker| self.deployment_circuit_breaker(breaker));
-        if deploy.alarms.len() > MAX_ALARMS {
-            self.error(deploy.alarms.span, "too many alarms", format!("at most {MAX_ALARMS}"));
-        }
-        let groups = service.map(|service| behind.registrations[service.index()].groups.as_slice()).unwrap_or_default();
-        let alarms = deploy
-            .alarms
-            .iter()
-            .filter_map(|alarm| self.deployment_alarm(alarm, service?, groups, behind.albs))
-            .collect();
+        let alarms = self.deployment_alarms(deploy, groups, behind.albs);
         let database_change = deploy.database_change.as_ref().and_then(|change| self.schema_change(change));
         let rollback = deploy.rollback.as_ref().is_none_or(|rollback| rollback.value);
         Some(Deployment {
@@ -63,6 +83,7 @@ impl Check<'_> {
             rollback,
             circuit_breaker,
             alarms,
+            stop_after: deploy.stop_after.as_ref().map(|after| self.time(after, "stop_after", 1.0, 2.0 * DAY, "")),
             database_change,
         })
     }
@@ -71,6 +92,10 @@ impl Check<'_> {
     fn deploy_keys(&mut self, deploy: &raw::Deploy) {
         use raw::Strategy::*;
         let strategy = deploy.strategy.value;
+        if strategy.is_of_hosts() {
+            let title = "only the instances of EC2 groups are deployed to in this way";
+            self.error(deploy.strategy.span, title, "such as \"rolling\", \"canary\" or \"all_at_once\"");
+        }
         let code_deploy = strategy.is_code_deploy();
         let own_steps = matches!(strategy, Linear | Canary | TimeBasedLinear | TimeBasedCanary);
         let green = strategy.has_green();
@@ -85,6 +110,12 @@ impl Check<'_> {
             ("ready", deploy.ready.as_ref().map(|it| it.span), code_deploy),
             ("deployment_circuit_breaker", deploy.deployment_circuit_breaker.as_ref().map(|it| it.span), !green),
             ("rollback", deploy.rollback.as_ref().map(|it| it.span), !green || code_deploy),
+            ("deployment_type", deploy.deployment_type.as_ref().map(|it| it.span), false),
+            ("deployment_option", deploy.deployment_option.as_ref().map(|it| it.span), false),
+            ("minimum_healthy_hosts", deploy.minimum_healthy_hosts.as_ref().map(|it| it.span), false),
+            ("download_time", typed(deploy.download_time.span), false),
+            ("install_time", typed(deploy.install_time.span), false),
+            ("original_instances", deploy.original_instances.as_ref().map(|it| it.span), false),
         ];
         for (key, span, fits) in keys {
             if let (Some(span), false) = (span, fits) {
@@ -106,7 +137,7 @@ impl Check<'_> {
     fn plan(&mut self, deploy: &raw::Deploy) -> Plan {
         let (strategy, tests) = (deploy.strategy.value, deploy.test_listener.value);
         let schedule = self.schedule(deploy);
-        let hooks = self.hooks(deploy);
+        let hooks = self.hooks(deploy, &HookKind::of_services(strategy.is_code_deploy(), tests));
         if strategy.is_code_deploy() {
             let ready = deploy.ready.as_ref().map_or(Ready::AtOnce, |ready| self.ready(ready));
             let hour = SimDuration::from_secs(3600);
@@ -123,7 +154,7 @@ impl Check<'_> {
         use raw::Strategy::*;
         let minutes = |minutes: u64| SimDuration::from_secs(60 * minutes);
         match deploy.strategy.value {
-            Rolling | BlueGreen | AllAtOnce => Schedule::AllAtOnce,
+            Rolling | BlueGreen | AllAtOnce | OneAtATime | HalfAtATime | MinimumHealthyHosts => Schedule::AllAtOnce,
             Canary5 => Schedule::Canary { first: 100, after: minutes(5) },
             Canary15 => Schedule::Canary { first: 100, after: minutes(15) },
             Linear1 => Schedule::Linear { step: 100, every: minutes(1) },
@@ -162,7 +193,7 @@ impl Check<'_> {
         exact.clamp(low, 1000.0) as u16
     }
 
-    fn ready(&mut self, ready: &raw::Ready) -> Ready {
+    pub(super) fn ready(&mut self, ready: &raw::Ready) -> Ready {
         let wait = self.time(&ready.wait_time, "wait_time", 60.0, 5.0 * DAY, "CodeDeploy");
         match ready.continued_after.as_ref().map(|after| self.delay_of(after)) {
             Some(after) if after < wait => Ready::After(after),
@@ -174,24 +205,21 @@ impl Check<'_> {
         self.time(time, "continued_after", 0.0, 5.0 * DAY, "CodeDeploy")
     }
 
-    fn hooks(&mut self, deploy: &raw::Deploy) -> Vec<(&'static str, Hook)> {
+    pub(super) fn hooks(&mut self, deploy: &raw::Deploy, kind: &HookKind) -> Vec<(&'static str, Hook)> {
         if let Some(hook) = deploy.hooks.get(MAX_HOOKS) {
             self.error(hook.span, "too many hooks", format!("at most {MAX_HOOKS}"));
         }
-        deploy.hooks.iter().filter_map(|hook| self.hook(deploy, hook)).collect()
+        deploy.hooks.iter().filter_map(|hook| self.hook(hook, kind)).collect()
     }
 
-    fn hook(&mut self, deploy: &raw::Deploy, hook: &raw::Hook) -> Option<(&'static str, Hook)> {
-        let code_deploy = deploy.strategy.value.is_code_deploy();
-        let stages: &[&'static str] = if code_deploy { &CODE_DEPLOY_HOOK_STAGES } else { &ECS_HOOK_STAGES };
+    fn hook(&mut self, hook: &raw::Hook, kind: &HookKind) -> Option<(&'static str, Hook)> {
+        let HookKind { stages, whose, tests, timeout, most } = *kind;
         let stage = stages.iter().copied().find(|stage| *stage == hook.stage.as_str());
-        let whose = if code_deploy { "CodeDeploy" } else { "ECS" };
         if stage.is_none() {
             let title = format!("no hook of {whose} runs at `{}`", hook.stage.value);
             let error = Diagnostic::error(hook.stage.span, title, advice(&hook.stage, stages.iter().copied()));
             self.note(error.help(format!("stages: {}", list(stages))));
         }
-        let tests = deploy.test_listener.value;
         if stage.is_some_and(|stage| stage.contains("TEST") || stage.contains("Test")) && !tests {
             let title = "without a test listener there is no such stage";
             self.error(hook.stage.span, title, "add test_listener = true");
@@ -200,9 +228,8 @@ impl Check<'_> {
             let title = "test requests go through the test listener, and there is none";
             self.error(hook.test_requests.span, title, "add test_listener = true");
         }
-        let (default, most) = if code_deploy { (3600, 3600.0) } else { (86_400, 14.0 * DAY) };
-        let timeout = hook.timeout.as_ref();
-        let timeout = timeout.map_or(SimDuration::from_secs(default), |it| self.time(it, "timeout", 1.0, most, whose));
+        let usual = SimDuration::from_secs(timeout);
+        let timeout = hook.timeout.as_ref().map_or(usual, |it| self.time(it, "timeout", 1.0, most, whose));
         let hook = Hook {
             duration: hook.duration.0.clone(),
             failure_rate: self.share(&hook.failure_rate, "failure_rate"),
@@ -238,97 +265,58 @@ impl Check<'_> {
         CircuitBreaker { kind, value, reset_on_healthy_task: breaker.reset_on_healthy_task.value }
     }
 
-    fn deployment_alarm(
+    /// The numbers of the alarms that watch over a deployment.
+    fn deployment_alarms(
         &mut self,
-        alarm: &raw::Alarm,
-        service: EcsId,
+        deploy: &'a raw::Deploy,
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
-    ) -> Option<Alarm> {
-        let condition = self.condition(
-            Given {
-                span: alarm.span,
-                threshold: Some(&alarm.threshold),
-                comparison: alarm.comparison_operator.value,
-                evaluation_periods: &alarm.evaluation_periods,
-                datapoints_to_alarm: alarm.datapoints_to_alarm.as_ref(),
-                missing: alarm.treat_missing_data.value,
-            },
-            PERIOD,
-        );
-        let (metric, per) = self.alarm_metric(alarm, service, groups, albs)?;
-        let name = match &alarm.alarm_name {
-            Some(name) => {
-                self.label(name);
-                name.value.clone()
-            }
-            None => {
-                let (what, unit) = match alarm.metric_name.value {
-                    raw::AlarmMetric::ErrorRate => ("ErrorRate", " %"),
-                    raw::AlarmMetric::Target5xx => ("HTTPCode_Target_5XX_Count", ""),
-                    raw::AlarmMetric::Elb5xx => ("HTTPCode_ELB_5XX_Count", ""),
-                    raw::AlarmMetric::TargetResponseTime => ("TargetResponseTime", " s"),
-                    raw::AlarmMetric::Cpu => ("CPUUtilization", " %"),
-                };
-                let of = alarm.target_group.as_ref().map_or(String::new(), |group| format!(" of {}", group.value));
-                format!("{what}{of} {} {}{unit}", condition.comparison.sign(), alarm.threshold.value)
-            }
-        };
-        Some(Alarm { name, metric, per, condition })
+    ) -> Vec<AlarmId> {
+        if deploy.alarms.len() > MAX_ALARMS {
+            self.error(deploy.alarms.span, "too many alarms", format!("at most {MAX_ALARMS}"));
+        }
+        let doc = self.doc;
+        let mut numbers = Vec::new();
+        for watch in deploy.alarms.iter() {
+            let number = match watch {
+                raw::Watch::Named(name) => self.named(name, &doc.alarm, "the alarm"),
+                raw::Watch::Own(alarm) => {
+                    let dimensions = self.dimensions_of(alarm, &deploy.service, groups, albs);
+                    self.own_alarms.push(OwnAlarm { alarm, of: &deploy.service, dimensions });
+                    Some(doc.alarm.len() + self.own_alarms.len() - 1)
+                }
+            };
+            numbers.extend(number.map(|number| AlarmId(number as u16)));
+        }
+        numbers
     }
 
-    fn alarm_metric(
+    /// Whose metrics an alarm of a deployment may be on: the service's, and its load balancer's or one target group's.
+    fn dimensions_of(
         &mut self,
         alarm: &raw::Alarm,
-        service: EcsId,
+        service: &str,
         groups: &[(AlbId, TargetGroupId)],
         albs: &[Option<alb::Settings>],
-    ) -> Option<(String, Option<String>)> {
-        use raw::AlarmMetric;
-        let metric = alarm.metric_name.value;
-        if metric == AlarmMetric::Cpu {
+    ) -> Vec<String> {
+        let balancer = groups.first().and_then(|&(alb, _)| albs.get(alb.index())?.as_ref());
+        let Some(balancer) = balancer else {
             if let Some(group) = &alarm.target_group {
-                self.error(group.span, "this metric is the service's, not a target group's", "remove it");
+                self.error(group.span, format!("`{service}` is behind no load balancer"), "remove it");
             }
-            let name = &self.doc.ecs.entries[service.index()].0.value;
-            return Some((format!("AWS/ECS CPUUtilization ecs.{name}"), None));
-        }
-        let Some(&(alb, _)) = groups.first() else {
-            let title = "this metric is a load balancer's, and the service is behind none";
-            self.error(alarm.metric_name.span, title, "no target group has this service as its targets");
-            return None;
+            return vec![service.to_owned()];
         };
-        if alb.index() >= self.doc.alb.len() {
-            let title = "a network load balancer publishes no metric of requests";
-            self.error(alarm.metric_name.span, title, "such as \"CPUUtilization\"");
-            return None;
-        }
-        let all = &albs.get(alb.index())?.as_ref()?.target_groups;
-        let group = match &alarm.target_group {
-            None => None,
-            Some(name) => {
-                let found = all.iter().position(|group| group.name == name.as_str());
-                if found.is_none() {
-                    let names = all.iter().map(|group| group.name.as_str());
-                    self.error(name.span, format!("no target group is called `{}`", name.value), advice(name, names));
-                }
-                // The only one is the whole.
-                found.map(|at| all[at].name.as_str()).filter(|_| all.len() > 1)
-            }
-        };
-        if let (AlarmMetric::Elb5xx, Some(name)) = (metric, &alarm.target_group) {
-            self.error(name.span, "this metric is the load balancer's, not a target group's", "remove it");
-        }
         // By the built settings: green groups that were added stand in no document.
-        let balancer = &albs.get(alb.index())?.as_ref()?.name;
-        let of = group.map_or(format!("alb.{balancer}"), |group| format!("alb.{balancer}/{group}"));
-        let named = |metric: &str| format!("AWS/ApplicationELB {metric} {of}");
-        Some(match metric {
-            AlarmMetric::ErrorRate => (named("HTTPCode_Target_5XX_Count"), Some(named("RequestCount"))),
-            AlarmMetric::Target5xx => (named("HTTPCode_Target_5XX_Count"), None),
-            AlarmMetric::TargetResponseTime => (named("TargetResponseTime"), None),
-            AlarmMetric::Elb5xx | AlarmMetric::Cpu => (named("HTTPCode_ELB_5XX_Count"), None),
-        })
+        let kind = if balancer.kind == alb::Kind::Network { "nlb" } else { "alb" };
+        let whole = format!("{kind}.{}", balancer.name);
+        let Some(name) = &alarm.target_group else { return vec![service.to_owned(), whole] };
+        let names = || balancer.target_groups.iter().map(|group| group.name.as_str());
+        if !names().any(|known| known == name.as_str()) {
+            self.error(name.span, format!("no target group is called `{}`", name.value), advice(name, names()));
+        }
+        let group = format!("{whole}/{}", name.value);
+        // The only one is the whole.
+        if balancer.target_groups.len() > 1 { vec![group] } else { vec![group, whole] }
     }
 
     fn schema_change(&mut self, change: &raw::DatabaseChange) -> Option<DatabaseChange> {

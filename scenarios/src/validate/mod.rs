@@ -16,6 +16,7 @@ mod ecs;
 mod elasticache;
 pub(crate) mod geography;
 mod global_accelerator;
+mod hosts;
 mod maintenance;
 mod nlb;
 mod rds;
@@ -75,6 +76,8 @@ pub(crate) struct Check<'a> {
     pub references: BTreeMap<(Option<Endpoint>, Endpoint), Span>,
     /// What calls do with each cache, as far as they have been read.
     pub cache_uses: Vec<Vec<models::elasticache::Use>>,
+    /// Alarms that are written in deployments: they are numbered after the others.
+    own_alarms: Vec<cloudwatch::OwnAlarm<'a>>,
 }
 
 /// What a validation gives.
@@ -190,6 +193,7 @@ impl<'a> Check<'a> {
             geography: geography::Geography::default(),
             references: BTreeMap::new(),
             cache_uses: vec![Vec::new(); doc.elasticache.len()],
+            own_alarms: Vec::new(),
         }
     }
 
@@ -391,8 +395,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         check.replays(&mut sources, &mut run, base_dir);
     }
     check.maintenance_targets();
-    let (deployments, faults) =
-        check.timeline(&run, &deploy::Behind { registrations: &registrations.ecs, albs: &albs });
+    let (deployments, faults) = check.timeline(&run, &deploy::Behind { registrations: &registrations, albs: &albs });
     let expectations = check.expectations(&sources);
     let precision = check.precision(&sources);
     let cost = check.cost(base_dir);
@@ -459,9 +462,11 @@ impl Check<'_> {
         let doc = self.doc;
         let scaled = doc.ecs.iter().any(|(_, _, service)| !service.scaling.is_empty())
             || doc.ec2.iter().any(|(_, _, group)| !group.scaling.is_empty());
-        let asked = architecture.as_ref().filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0));
+        let asked = architecture
+            .as_ref()
+            .filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0 || !self.own_alarms.is_empty()));
         let published = asked.map(models::world::published);
-        let alarms = self.alarms(published.as_ref());
+        let alarms = self.all_alarms(published.as_ref());
         let scaling = self.scaling(registrations, run, published.as_ref());
         architecture.map(|built| Architecture { alarms, scaling, ..built })
     }

@@ -356,6 +356,7 @@ impl Check<'_> {
         );
         Trigger::Own(MetricAlarm {
             metric: found.metric,
+            per: None,
             statistic: found.statistic,
             period: found.period,
             condition,

@@ -52,13 +52,6 @@ impl Check<'_> {
         SimTime::ZERO + at.0
     }
 
-    pub(super) fn service_of(&mut self, name: &Sp<String>, what: &str) -> Option<EcsId> {
-        match self.endpoint(name, &[Section::Ecs], None, what) {
-            Endpoint::Ecs(id) => Some(id),
-            _ => None,
-        }
-    }
-
     fn fault(&mut self, fault: &raw::Fault, run: &Run) -> Option<Fault> {
         let at = self.instant(&fault.at, run, "fault");
         let action = self.fault_action(fault);

@@ -31,6 +31,7 @@ fn above(threshold: f64, least: u32, periods: u32) -> Condition {
 fn alarm(metric: &str, statistic: Statistic, seconds: u64, condition: Condition) -> MetricAlarm {
     MetricAlarm {
         metric: metric.to_owned(),
+        per: None,
         statistic,
         period: SimDuration::from_secs(seconds),
         condition,
@@ -39,7 +40,7 @@ fn alarm(metric: &str, statistic: Statistic, seconds: u64, condition: Condition)
 }
 
 fn named(name: &str, kind: AlarmKind) -> Alarm {
-    Alarm { name: name.to_owned(), kind }
+    Alarm { name: name.to_owned(), kind, of_deployment: None }
 }
 
 /// A clock, and one metric of a resolution.
