@@ -63,6 +63,8 @@ pub enum Scalable {
     Ecs(EcsId),
     /// The instances of an EC2 Auto Scaling group.
     Ec2(Ec2Id),
+    /// Provisioned throughput of a DynamoDB table: 0 its read units, 1 its write units, then those of its indexes.
+    Throughput(DynamoDbId, u8),
 }
 
 /// Whatever a request can be offered to.

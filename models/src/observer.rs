@@ -42,6 +42,8 @@ pub struct Findings {
     pub usage: Vec<Usage>,
     /// Laws checked.
     pub checks: Vec<AuditCheck>,
+    /// Figures over time that are only known at the end.
+    pub series: Vec<Series>,
 }
 
 impl Findings {

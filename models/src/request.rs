@@ -77,6 +77,8 @@ pub enum Cause {
     CacheMiss,
     /// The cache had no memory for it and may drop nothing (Redis: OOM).
     CacheFull,
+    /// The condition of a write does not hold (ConditionalCheckFailedException).
+    ConditionFailed,
 }
 
 /// How long it is tried to connect to where packets are lost (ALB guide, troubleshooting: 10 s; taken for all callers).
@@ -86,7 +88,7 @@ impl Cause {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
     /// All of them, in order.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::None,
         Self::ClientTimeout,
         Self::Dns,
@@ -117,6 +119,7 @@ impl Cause {
         Self::CircuitOpen,
         Self::CacheMiss,
         Self::CacheFull,
+        Self::ConditionFailed,
     ];
     /// The name in reports.
     #[must_use]
@@ -152,6 +155,7 @@ impl Cause {
             Self::CircuitOpen => "circuit_open",
             Self::CacheMiss => "cache_miss",
             Self::CacheFull => "cache_full",
+            Self::ConditionFailed => "condition_failed",
         }
     }
 }

@@ -362,6 +362,7 @@ impl Models {
         self.accelerators.iter_mut().for_each(|accelerator| accelerator.start(&mut cx));
         self.auroras.iter_mut().for_each(|cluster| cluster.start(&mut cx));
         self.caches.iter_mut().for_each(|cache| cache.start(&mut cx));
+        self.tables.iter_mut().for_each(|table| table.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
         self.drain(kernel);
@@ -502,6 +503,9 @@ impl Models {
             Control::SetDesiredCount(Scalable::Ec2(group), desired) => {
                 self.groups[group.index()].set_desired_capacity(desired, cx);
             }
+            Control::SetDesiredCount(Scalable::Throughput(table, number), units) => {
+                self.tables[table.index()].scale(number, units, cx);
+            }
             Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
             Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),
             Control::Deploying(target, deploying) => self.autoscaling.deploying(target, deploying),
@@ -626,6 +630,7 @@ impl Models {
         let shared = self.shared;
         let mut books = shared.observer.finish(now, &in_flight, in_flight_in_all, &mut findings);
         findings.tables.extend(self.canaries.beside_users(now, &books.routes, &books.downtime));
+        books.series.append(&mut findings.series);
         books.series.extend(shared.metrics.into_series(architecture.run.duration));
         usage::complete(&mut findings.usage, architecture, now);
         let batches = self.batches.map(|batches| batches.finish(now, &findings, books.batches, &books.downtime));

@@ -599,6 +599,8 @@ pub enum Group {
     Metric,
     /// Alarms: share of the bin in ALARM.
     Alarm,
+    /// Rows of maps over time.
+    Heat,
 }
 
 impl Group {
@@ -613,6 +615,7 @@ impl Group {
             Self::CacheHits => "cache_hits",
             Self::Metric => "metric",
             Self::Alarm => "alarm",
+            Self::Heat => "heat",
         }
     }
 }

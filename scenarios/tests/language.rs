@@ -135,8 +135,8 @@ fn calls_name_operations_and_have_the_retries_of_their_sdk() {
     let StepAction::Calls(first) = &steps[0].action else { panic!("calls") };
     assert_eq!((first[0].to, first[0].operation), (Endpoint::DynamoDb(DynamoDbId(0)), 1));
     assert_eq!((first[0].retry.max_attempts, first[0].retry.jitter), (10, Jitter::None));
-    assert_eq!(scenario.architecture.dynamodb[0].operations[1].read_units, 2.0);
-    assert_eq!(scenario.architecture.dynamodb[0].read_capacity_units, 12_000.0);
+    assert_eq!(scenario.architecture.dynamodb[0].operations[1].units, [2.0, 0.0]);
+    assert_eq!(scenario.architecture.dynamodb[0].throughput.units, [12_000.0, 4000.0]);
     let StepAction::Calls(second) = &steps[1].action else { panic!("calls") };
     assert_eq!((steps[1].probability, second.len()), (0.25, 2));
     assert_eq!((second[0].operation, second[0].required, second[0].retry.max_attempts), (1, false, 1));

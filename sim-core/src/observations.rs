@@ -150,6 +150,8 @@ pub enum SeriesGroup {
     Metric,
     /// Alarms: the share of the bin in which each was in ALARM, 0..=1; nothing while it has too little data.
     Alarm,
+    /// Rows of maps over time, named `map partition 01`, `map other partitions, each`: how much each part of a whole has to do.
+    Heat,
 }
 
 /// A figure over time in equal bins from the start of the run. A bin with nothing to say holds NaN.

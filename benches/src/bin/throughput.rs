@@ -37,6 +37,51 @@ fn simulate(architecture: &Architecture, replication: u32) -> u64 {
     seen.routes.iter().map(|route| route.started).sum()
 }
 
+/// A table of a thousand partitions and a million keys, asked by one service: each request makes twenty calls at once.
+const TABLE: &str = r#"
+[run]
+duration = "5s"
+
+[[traffic]]
+name = "callers"
+to = "ecs.api"
+rate = "20000/s"
+
+[ecs.api]
+cpu = "4 vCPU"
+workers = 100000
+
+[[ecs.api.handler]]
+steps = [{ calls = [CALLS] }]
+
+[dynamodb.items]
+read_capacity_units = 1_500_000
+write_capacity_units = 500_000
+read_quota = 2e6
+write_quota = 2e6
+
+[dynamodb.items.operations]
+get = { operation = "GetItem", item_size = "4KB", keys = { zipf = 0.9 } }
+put = { operation = "PutItem", keys = { zipf = 0.9 } }
+"#;
+
+/// Operations of that table.
+fn table_operations(architecture: &Architecture, replication: u32) -> u64 {
+    let seen = models::simulate(architecture, 1, replication);
+    let table = seen.stations.iter().find(|station| station.name == "dynamodb.items");
+    table.expect("the table is a station").completions
+}
+
+fn table() -> Architecture {
+    let call = |operation: &str| format!(r#"{{ to = "dynamodb.items.{operation}", retry_mode = "none" }}"#);
+    let calls = [call("get"), call("put")].join(", ");
+    let text = TABLE.replace("CALLS", &vec![calls; 10].join(", "));
+    match scenarios::load(&Source { name: "table.toml".to_owned(), text }, &[], None) {
+        Ok(scenario) => scenario.architecture,
+        Err(diagnostics) => panic!("{}", diagnostics.render(false)),
+    }
+}
+
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
@@ -56,6 +101,12 @@ fn main() {
         let architecture = load(name, overrides);
         let (best, median) = rates(|round| simulate(&architecture, round));
         println!("{title:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
+    }
+    let name = "table-of-a-million-keys (operations)";
+    if name.contains(&filter) {
+        let architecture = table();
+        let (best, median) = rates(|round| table_operations(&architecture, round));
+        println!("{name:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
     }
     let found = stormglass_benches::bare_metal::three_tier(1_000_000, 1);
     println!(

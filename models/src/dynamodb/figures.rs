@@ -1,36 +1,41 @@
 //! What a table tells the observer: CloudWatch metrics, units and throttles in total, how uneven its partitions are, the audit.
 
 use sim_core::observations::{SeriesGroup, StationObservations};
-use sim_core::tally::StationTally;
 use sim_core::{SimDuration, SimTime};
 
-use super::capacity::{Capacity, Kind, Limit};
-use super::{Operation, Settings, Table};
+use super::capacity::{Hit, Kind, Limit};
+use super::global::Global;
+use super::store::Store;
+use super::streams::Consumer;
+use super::{Operation, Table, heat};
 use crate::cloudwatch;
 use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};
 use crate::world::Cx;
 
-/// What is counted.
-#[derive(Debug)]
+/// What is counted of a throughput.
+#[derive(Debug, Default)]
 pub(super) struct Books {
-    /// Operations that are being answered.
-    tally: StationTally,
-    /// Accepted and throttled operations since the warm-up, by operation.
-    operations: Vec<[u64; 2]>,
-    /// Throttled operations since the warm-up, by [`Limit::ALL`].
-    throttled: [u64; Limit::ALL.len()],
-    /// When the warm-up was over.
+    /// Throttles since the warm-up, by [`Limit`] and [`Kind`].
+    throttled: [[u64; 2]; Limit::ALL.len()],
+    /// What found units since then, by [`Kind`].
+    accepted: [u64; 2],
+    /// When the warm-up was over, and the units there can have been until then, by [`Kind`].
     pub(super) counted_from: SimTime,
-    /// Units consumed since then, by partition and [`Kind`].
-    consumed: Vec<[f64; 2]>,
-    /// Units consumed and the most that one operation cost, by [`Kind`], since the start of the run.
+    entitled_before: [f64; 2],
+    /// Units there can have been by the last datapoints.
+    entitled_published: [f64; 2],
+    /// Units consumed and the most that were taken at once, by [`Kind`], since the start of the run.
     consumed_in_all: [f64; 2],
     largest: [f64; 2],
     /// Units consumed in the busiest minute since the warm-up, and when it began.
     pub(super) busiest: [(f64, SimTime); 2],
-    /// Units consumed since the bin of the figures began.
+    /// Units consumed since the bin of the figures began; since the throughput last looked back.
     bin: [f64; 2],
+    pub(super) minute: [f64; 2],
+    /// Splits of hot partitions, and those that would have been in vain.
+    pub(super) splits: u64,
+    pub(super) splits_refused: u64,
     period: Period,
 }
 
@@ -39,169 +44,167 @@ pub(super) struct Books {
 struct Period {
     consumed: [f64; 2],
     throttle_events: [u64; 2],
-    throttled: u64,
-    answered: u64,
-    latency: SimDuration,
 }
 
 impl Books {
-    pub(super) fn new(settings: &Settings, partitions: usize) -> Self {
-        Self {
-            tally: StationTally::new(0),
-            operations: vec![[0; 2]; settings.operations.len()],
-            throttled: [0; Limit::ALL.len()],
-            counted_from: SimTime::ZERO,
-            consumed: vec![[0.0; 2]; partitions],
-            consumed_in_all: [0.0; 2],
-            largest: [0.0; 2],
-            busiest: [(0.0, SimTime::ZERO); 2],
-            bin: [0.0; 2],
-            period: Period::default(),
+    #[inline]
+    pub(super) fn consume(&mut self, units: [f64; 2]) {
+        for (kind, units) in units.into_iter().enumerate().filter(|(_, units)| *units > 0.0) {
+            self.accepted[kind] += 1;
+            self.consumed_in_all[kind] += units;
+            self.largest[kind] = self.largest[kind].max(units);
+            self.period.consumed[kind] += units;
+            self.bin[kind] += units;
+            self.minute[kind] += units;
         }
     }
 
-    /// An operation came and was accepted, or hit a limit.
-    pub(super) fn offer(&mut self, now: SimTime, number: u16, units: [f64; 2], partition: usize, hit: Option<Limit>) {
-        self.tally.join_served(now);
-        self.operations[number as usize][usize::from(hit.is_some())] += 1;
-        match hit {
-            None => {
-                for kind in Kind::ALL.map(|kind| kind as usize) {
-                    self.consumed[partition][kind] += units[kind];
-                    self.consumed_in_all[kind] += units[kind];
-                    self.largest[kind] = self.largest[kind].max(units[kind]);
-                    self.period.consumed[kind] += units[kind];
-                    self.bin[kind] += units[kind];
-                }
-            }
-            Some(limit) => {
-                let number = Limit::ALL.iter().position(|it| *it == limit).expect("all limits are in the list");
-                self.throttled[number] += 1;
-                self.period.throttle_events[limit.kind() as usize] += 1;
-                self.period.throttled += 1;
-            }
-        }
+    pub(super) fn throttle(&mut self, (limit, kind): Hit) {
+        self.throttled[limit as usize][kind as usize] += 1;
+        self.period.throttle_events[kind as usize] += 1;
     }
 
-    /// It is answered.
-    pub(super) fn answer(&mut self, now: SimTime, joined: SimTime, accepted: bool) {
-        self.tally.leave(now, joined);
-        if accepted {
-            self.period.answered += 1;
-            self.period.latency += now - joined;
-        }
+    fn throttled_of(&self, kind: Kind) -> u64 {
+        self.throttled.iter().map(|by_kind| by_kind[kind as usize]).sum()
     }
 }
 
-/// A table's metrics.
+/// A throughput's metrics.
 #[derive(Debug)]
 pub(super) struct Published {
     pub(super) consumed: [MetricId; 2],
     throttle_events: [MetricId; 2],
+    /// Of throughput that is scaled: what is provisioned, and how much of it is used.
+    scaled: [Option<[MetricId; 2]>; 2],
+}
+
+impl Published {
+    pub(super) fn new(name: &str, scaled: [bool; 2], cx: &mut Cx<'_>) -> Self {
+        let mut metric = |metric: &str, unit| cx.shared.metrics.register(format!("AWS/DynamoDB {metric} {name}"), unit);
+        Self {
+            consumed: Kind::ALL.map(|kind| metric(&format!("Consumed{}CapacityUnits", kind.name()), "count")),
+            throttle_events: Kind::ALL.map(|kind| metric(&format!("{}ThrottleEvents", kind.name()), "count")),
+            scaled: Kind::ALL.map(|kind| {
+                let utilization = utilization_metric(kind as usize);
+                scaled[kind as usize].then(|| {
+                    [metric(&format!("Provisioned{}CapacityUnits", kind.name()), "units/s"), metric(utilization, "%")]
+                })
+            }),
+        }
+    }
+}
+
+/// The metric that auto scaling tracks, by reads and writes (Application Auto Scaling's names).
+#[must_use]
+pub fn utilization_metric(kind: usize) -> &'static str {
+    ["DynamoDBReadCapacityUtilization", "DynamoDBWriteCapacityUtilization"][kind]
+}
+
+/// Metrics of a table's operations.
+#[derive(Debug)]
+pub(super) struct Requests {
     throttled_requests: MetricId,
     latency: MetricId,
 }
 
-impl Published {
+impl Requests {
     pub(super) fn new(name: &str, cx: &mut Cx<'_>) -> Self {
         let mut metric = |metric: &str, unit| cx.shared.metrics.register(format!("AWS/DynamoDB {metric} {name}"), unit);
         Self {
-            consumed: ["ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"].map(|it| metric(it, "count")),
-            throttle_events: ["ReadThrottleEvents", "WriteThrottleEvents"].map(|it| metric(it, "count")),
             throttled_requests: metric("ThrottledRequests", "count"),
             latency: metric("SuccessfulRequestLatency", "ms"),
         }
     }
 }
 
-impl Observed for Table {
-    fn publish(&mut self, cx: &mut Cx<'_>) {
-        let start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
-        let period = std::mem::take(&mut self.books.period);
-        let mut publish = |metric, value| cx.shared.metrics.publish(metric, start, value);
-        for kind in Kind::ALL.map(|kind| kind as usize) {
-            publish(self.published.consumed[kind], period.consumed[kind]);
-            // The minute in which the warm-up ended is published whole, and belongs to neither side of it.
-            if start >= self.books.counted_from && period.consumed[kind] > self.books.busiest[kind].0 {
-                self.books.busiest[kind] = (period.consumed[kind], start);
-            }
-            publish(self.published.throttle_events[kind], period.throttle_events[kind] as f64);
-        }
-        publish(self.published.throttled_requests, period.throttled as f64);
-        if period.answered > 0 {
-            publish(self.published.latency, period.latency.as_secs_f64() * 1e3 / period.answered as f64);
-        }
-    }
-
-    fn warm_up_over(&mut self, now: SimTime) {
-        let books = &mut self.books;
-        books.tally.reset(now);
-        books.operations.fill([0; 2]);
-        books.throttled.fill(0);
-        books.consumed.fill([0.0; 2]);
-        (books.counted_from, books.busiest) = (now, [(0.0, now); 2]);
-    }
-
-    fn sample(&mut self, now: SimTime, figures: &mut Figures) {
-        let seconds = figures.bin().as_secs_f64();
-        let bin = std::mem::take(&mut self.books.bin);
-        for kind in Kind::ALL.map(|kind| kind as usize) {
-            figures.put(self.figures[kind], now, bin[kind] / seconds / self.capacity.provisioned[kind]);
-        }
-    }
-
-    fn finish(&mut self, now: SimTime, findings: &mut Findings) {
-        let books = &self.books;
-        findings.stations.push(books.tally.observe(&self.name, "none", now));
-        for check in books.tally.check(now) {
-            // Any number of operations are worked on at once: nothing is there to be busy.
-            if !check.law.starts_with("utilisation") {
-                findings.check(format!("{}: {}", self.name, check.law), check.holds, check.found);
-            }
-        }
-        findings.stations.extend(Kind::ALL.map(|kind| self.observe(kind, now)));
-        for kind in Kind::ALL {
-            let most = self.capacity.most(kind, now) + books.largest[kind as usize];
-            let consumed = books.consumed_in_all[kind as usize];
-            findings.check(
-                format!("{}: {} consumed <= burst + provisioned over time", self.name, UNITS[kind as usize]),
-                consumed <= most * (1.0 + 1e-9),
-                format!("{consumed} <= {most}"),
-            );
-        }
-        self.count(findings);
-        self.paid_for(now, findings);
-    }
+/// What a minute's datapoints of operations are made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Answers {
+    pub(super) throttled: u64,
+    pub(super) answered: u64,
+    pub(super) latency: SimDuration,
 }
 
 const UNITS: [&str; 2] = ["read units", "write units"];
 
-impl Table {
+impl Store {
     /// The figures over time of the capacity in use: above 1 while burst capacity is drawn on.
     pub(super) fn register_figures(name: &str, cx: &mut Cx<'_>) -> [FigureId; 2] {
         let figures = &mut cx.shared.observer.figures;
         ["RCU", "WCU"].map(|what| figures.register(SeriesGroup::Utilisation, format!("{name} {what}"), "ratio"))
     }
 
+    pub(super) fn publish(&mut self, cx: &mut Cx<'_>) {
+        let start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
+        let period = std::mem::take(&mut self.books.period);
+        let entitled = Kind::ALL.map(|kind| self.capacity.entitled(kind, cx.now()));
+        let mut publish = |metric, value| cx.shared.metrics.publish(metric, start, value);
+        for kind in Kind::ALL.map(|kind| kind as usize) {
+            let consumed = period.consumed[kind];
+            publish(self.published.consumed[kind], consumed);
+            // The minute in which the warm-up ended is published whole, and belongs to neither side of it.
+            if start >= self.books.counted_from && consumed > self.books.busiest[kind].0 {
+                self.books.busiest[kind] = (consumed, start);
+            }
+            publish(self.published.throttle_events[kind], period.throttle_events[kind] as f64);
+            if let Some([provisioned, utilization]) = self.published.scaled[kind] {
+                publish(provisioned, self.capacity.units[kind]);
+                // Nothing consumed is no datapoint: auto scaling then does nothing (guide, AutoScaling).
+                if consumed > 0.0 {
+                    let share = consumed / (entitled[kind] - self.books.entitled_published[kind]);
+                    publish(utilization, 100.0 * share);
+                }
+            }
+        }
+        self.books.entitled_published = entitled;
+    }
+
+    pub(super) fn warm_up_over(&mut self, now: SimTime) {
+        let entitled_before = Kind::ALL.map(|kind| self.capacity.entitled(kind, now));
+        let books = &mut self.books;
+        books.throttled = Default::default();
+        books.accepted = [0; 2];
+        (books.splits, books.splits_refused) = (0, 0);
+        (books.counted_from, books.entitled_before, books.busiest) = (now, entitled_before, [(0.0, now); 2]);
+        self.refused_decreases = 0;
+        self.capacity.partitions.warm_up_over();
+    }
+
+    pub(super) fn sample(&mut self, now: SimTime, figures: &mut Figures) {
+        let seconds = figures.bin().as_secs_f64();
+        let bin = std::mem::take(&mut self.books.bin);
+        for kind in Kind::ALL.map(|kind| kind as usize) {
+            figures.put(self.figures[kind], now, bin[kind] / seconds / self.capacity.units[kind]);
+        }
+        self.capacity.partitions.end_bin(figures.bin());
+    }
+
+    /// Units there can have been since the warm-up, beside what was kept for bursts.
+    pub(super) fn entitled(&self, kind: Kind, now: SimTime) -> f64 {
+        self.capacity.entitled(kind, now) - self.books.entitled_before[kind as usize]
+    }
+
+    pub(super) fn consumed(&self, kind: Kind) -> f64 {
+        self.capacity.partitions.all.iter().map(|partition| partition.consumed[kind as usize]).sum()
+    }
+
     /// Capacity as a station whose servers are units: nobody waits for them, what finds none is lost. Its utilisation is above 1
     /// where burst capacity was drawn on.
     fn observe(&self, kind: Kind, now: SimTime) -> StationObservations {
-        let Self { name, books, capacity, operations, .. } = self;
+        let Self { name, books, .. } = self;
         let number = kind as usize;
-        let provisioned = capacity.provisioned[number];
-        let consumed: f64 = books.consumed.iter().map(|units| units[number]).sum();
-        let utilisation = consumed / provisioned / (now - books.counted_from).as_secs_f64();
+        let seconds = (now - books.counted_from).as_secs_f64();
+        let entitled = self.entitled(kind, now);
+        let utilisation = self.consumed(kind) / entitled;
         let (busiest, at) = books.busiest[number];
-        let busiest = busiest / provisioned / cloudwatch::PERIOD.as_secs_f64();
+        let busiest = busiest * seconds / entitled / cloudwatch::PERIOD.as_secs_f64();
         // No whole minute was counted, or all alike: some minute is as busy as the whole.
         let (peak, at) = if busiest < utilisation { (utilisation, books.counted_from) } else { (busiest, at) };
-        let of_kind = operations.iter().zip(&books.operations).filter(|(operation, _)| operation.units()[number] > 0.0);
-        let (accepted, throttled) =
-            of_kind.fold((0, 0), |(a, t), (_, [accepted, throttled])| (a + accepted, t + throttled));
+        let (accepted, throttled) = (books.accepted[number], books.throttled_of(kind));
         StationObservations {
             name: format!("{name} {}", ["RCU", "WCU"][number]),
             resource: "unit".to_owned(),
-            servers: provisioned,
+            servers: entitled / seconds,
             utilisation,
             utilisation_peak: peak,
             utilisation_peak_at: at,
@@ -216,30 +219,110 @@ impl Table {
         }
     }
 
-    fn count(&self, findings: &mut Findings) {
-        let Self { name, books, capacity, operations, .. } = self;
-        findings.count(name, "partitions", capacity.partitions() as f64);
-        for kind in Kind::ALL.map(|kind| kind as usize) {
-            let consumed: f64 = books.consumed.iter().map(|units| units[kind]).sum();
-            findings.count(name, &format!("{} consumed", UNITS[kind]), consumed);
+    /// `of`: what it is the throughput of, in DynamoDB's reasons.
+    pub(super) fn finish(&self, of: &str, now: SimTime, bin: SimDuration, findings: &mut Findings) {
+        let Self { name, books, capacity, .. } = self;
+        findings.stations.extend(Kind::ALL.map(|kind| self.observe(kind, now)));
+        for kind in Kind::ALL {
+            let number = kind as usize;
+            let came = capacity.kept[number] + capacity.entitled(kind, now);
+            let most = came + capacity.owed(kind, now) + books.largest[number];
+            let consumed = books.consumed_in_all[number];
+            findings.check(
+                format!("{name}: {} consumed <= burst + provisioned over time", UNITS[number]),
+                consumed <= most * (1.0 + 1e-9),
+                format!("{consumed} <= {most}"),
+            );
+        }
+        findings.count(name, "partitions", capacity.partitions.len() as f64);
+        for kind in Kind::ALL {
+            let number = kind as usize;
+            let consumed = self.consumed(kind);
+            findings.count(name, &format!("{} consumed", UNITS[number]), consumed);
             if consumed > 0.0 {
-                let hottest = books.consumed.iter().map(|units| units[kind]).fold(0.0, f64::max);
-                findings.count(name, &format!("hottest partition's share of {}", UNITS[kind]), hottest / consumed);
+                let partitions = capacity.partitions.all.iter();
+                let hottest = partitions.map(|it| it.consumed[number]).fold(0.0, f64::max);
+                findings.count(name, &format!("hottest partition's share of {}", UNITS[number]), hottest / consumed);
             }
         }
-        for (limit, throttled) in Limit::ALL.iter().zip(books.throttled).filter(|(_, throttled)| *throttled > 0) {
-            findings.count(name, limit.name(), throttled as f64);
+        for limit in [Limit::Provisioned, Limit::Growth, Limit::MaxOnDemand, Limit::Quota, Limit::Partition] {
+            for kind in Kind::ALL {
+                let throttled = books.throttled[limit as usize][kind as usize];
+                if throttled > 0 {
+                    findings.count(name, &format!("{of}{}{}", kind.name(), limit.name()), throttled as f64);
+                }
+            }
         }
-        for (Operation { name: operation, .. }, [accepted, throttled]) in operations.iter().zip(&books.operations) {
-            findings.count(name, &format!("{operation} accepted"), *accepted as f64);
-            findings.count(name, &format!("{operation} throttled"), *throttled as f64);
+        let rare = [
+            ("hot partitions split", books.splits),
+            ("hot partitions not split", books.splits_refused),
+            ("decreases of capacity refused", self.refused_decreases),
+        ];
+        for (what, count) in rare.into_iter().filter(|(_, count)| *count > 0) {
+            findings.count(name, what, count as f64);
         }
+        self.paid_for(now, findings);
+        findings.series.extend(heat::map(name, &capacity.partitions, bin));
     }
 }
 
-impl Capacity {
-    /// The most that can have been consumed by `now`: what was kept at the start and what came since.
-    fn most(&self, kind: Kind, now: SimTime) -> f64 {
-        self.provisioned[kind as usize] * (self.seconds_kept + now.as_secs_f64())
+impl Observed for Table {
+    fn publish(&mut self, cx: &mut Cx<'_>) {
+        self.stores().for_each(|store| store.publish(cx));
+        let start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
+        self.consumers.iter_mut().for_each(|consumer| consumer.publish(start, cx));
+        let answers = std::mem::take(&mut self.answers);
+        cx.shared.metrics.publish(self.requests.throttled_requests, start, answers.throttled as f64);
+        if answers.answered > 0 {
+            let mean = answers.latency.as_secs_f64() * 1e3 / answers.answered as f64;
+            cx.shared.metrics.publish(self.requests.latency, start, mean);
+        }
+    }
+
+    fn warm_up_over(&mut self, now: SimTime) {
+        self.tally.reset(now);
+        self.fates.fill([0; 3]);
+        (self.unprocessed, self.expired_counted) = (0, 0);
+        self.store.warm_up_over(now);
+        self.indexes.iter_mut().for_each(|index| index.warm_up_over(now));
+        self.consumers.iter_mut().for_each(Consumer::warm_up_over);
+        self.global.iter_mut().for_each(Global::warm_up_over);
+    }
+
+    fn sample(&mut self, now: SimTime, figures: &mut Figures) {
+        self.bin = figures.bin();
+        self.stores().for_each(|store| store.sample(now, figures));
+    }
+
+    fn finish(&mut self, now: SimTime, findings: &mut Findings) {
+        findings.stations.push(self.tally.observe(&self.name, "none", now));
+        for check in self.tally.check(now) {
+            // Any number of operations are worked on at once: nothing is there to be busy.
+            if !check.law.starts_with("utilisation") {
+                findings.check(format!("{}: {}", self.name, check.law), check.holds, check.found);
+            }
+        }
+        self.store.finish("Table", now, self.bin, findings);
+        for (Operation { name: operation, .. }, [accepted, throttled, failed]) in
+            self.operations.iter().zip(&self.fates)
+        {
+            findings.count(&self.name, &format!("{operation} accepted"), *accepted as f64);
+            findings.count(&self.name, &format!("{operation} throttled"), *throttled as f64);
+            if *failed > 0 {
+                findings.count(&self.name, &format!("{operation} condition failed"), *failed as f64);
+            }
+        }
+        for index in &self.indexes {
+            index.store.finish("Index", now, self.bin, findings);
+            index.count(findings);
+        }
+        self.consumers.iter().for_each(|consumer| consumer.count(findings));
+        self.global.iter().for_each(|global| global.count(&self.name, findings));
+        if self.expirations_per_second > 0.0 {
+            findings.count(&self.name, "items deleted by time to live", self.expired_counted as f64);
+        }
+        if self.unprocessed > 0 {
+            findings.count(&self.name, "unprocessed items of batches", self.unprocessed as f64);
+        }
     }
 }

@@ -15,6 +15,7 @@ impl From<SeriesGroup> for Group {
             SeriesGroup::CacheHits => Self::CacheHits,
             SeriesGroup::Metric => Self::Metric,
             SeriesGroup::Alarm => Self::Alarm,
+            SeriesGroup::Heat => Self::Heat,
         }
     }
 }

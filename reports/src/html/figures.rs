@@ -1,5 +1,6 @@
 //! The report's figures.
 
+mod heat;
 mod overlay;
 mod strips;
 
@@ -62,6 +63,7 @@ pub(super) fn all(report: &Report) -> Vec<Figure> {
     figures.extend(tasks(report, &bands));
     figures.extend(utilisation(report, &bands));
     figures.extend(cache_hits(report, &bands));
+    figures.extend(heat::maps(report));
     figures.extend(distribution(report));
     figures
 }

@@ -8,6 +8,7 @@ mod curve;
 mod figures;
 mod find;
 mod ledger;
+mod shades;
 mod sweep;
 
 use minijinja::syntax::SyntaxConfig;

@@ -6,6 +6,7 @@ use plotters::style::RGBColor;
 use super::chart::{Area, Chart, Label, Line, PALETTE, css};
 use super::curve::{Curve, Dot, Scale, axis, below, extent, figure};
 use super::figures::{Figure, Key};
+use super::shades::{self, shade};
 use crate::format::{Parts, Unit, parts, plain};
 use crate::sweep::{Bound, Factor, Plan, Record};
 
@@ -120,24 +121,6 @@ fn curve(plan: &Plan, factor: &Factor, records: &[Record], metric: &str) -> Opti
     Curve { metric, factor, dots, bounds, joined: factor.amounts.is_some(), mark: None }.draw()
 }
 
-/// From pale to dark: five colours of ColorBrewer's YlGnBu, which colour-blind readers can tell apart.
-const SHADES: [RGBColor; 5] = [
-    RGBColor(0xFF, 0xFF, 0xCC),
-    RGBColor(0xA1, 0xDA, 0xB4),
-    RGBColor(0x41, 0xB6, 0xC4),
-    RGBColor(0x2C, 0x7F, 0xB8),
-    RGBColor(0x25, 0x34, 0x94),
-];
-
-/// The colour of a share from 0 to 1.
-fn shade(share: f64) -> RGBColor {
-    let at = share.clamp(0.0, 1.0) * (SHADES.len() - 1) as f64;
-    let index = (at as usize).min(SHADES.len() - 2);
-    let (from, to, part) = (SHADES[index], SHADES[index + 1], at - index as f64);
-    let mix = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * part).round() as u8;
-    RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
-}
-
 fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], metric: &str) -> Option<Figure> {
     let unit = Unit::of_path(metric);
     let values = || records.iter().filter_map(|record| record.figure(metric).value);
@@ -166,16 +149,15 @@ fn heat_map(plan: &Plan, rows: &Factor, columns: &Factor, records: &[Record], me
             labels.push(Label { at: (x, y), text: plain(unit, value), light });
         }
     }
-    let key = |n: usize| {
-        let share = n as f64 / (SHADES.len() - 1) as f64;
+    let key = |(share, colour): (f64, RGBColor)| {
         let place = low + (high - low) * share;
         let value = match scale {
             Scale::Linear => place,
             Scale::Logarithmic => sim_core::math::exp(place * std::f64::consts::LN_10),
         };
-        Key { colour: css(shade(share)), name: plain(unit, value) }
+        Key { colour: css(colour), name: plain(unit, value) }
     };
-    let legend = if high > low { (0..SHADES.len()).map(key).collect() } else { Vec::new() };
+    let legend = if high > low { shades::steps().map(key).collect() } else { Vec::new() };
     let x = axis(columns, &side_by_side(columns), Some(0.5), below(columns));
     let y = axis(rows, &side_by_side(rows), Some(0.5), BESIDE);
     let svg = Chart { size: (470, 300), x, y, bands: vec![], areas, lines }.svg_with(&labels);

@@ -90,6 +90,7 @@ impl Check<'_> {
             };
             self.scaled(&scaled, run, published, &mut settings);
         }
+        self.table_scaling(run, &mut settings);
         if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
@@ -145,7 +146,7 @@ impl Check<'_> {
         }
         self.distinct(scaled.scheduled.iter().map(|action| &action.name), "scheduled actions");
         for action in scaled.scheduled {
-            let action = self.scheduled_action(scaled.id, action, run);
+            let action = self.scheduled_action(scaled.id, action, MAX_TASKS, run);
             settings.scheduled.push(action);
         }
     }
@@ -174,9 +175,15 @@ impl Check<'_> {
         (low, high.max(low))
     }
 
-    fn scheduled_action(&mut self, target: Scalable, action: &raw::ScheduledAction, run: &Run) -> ScheduledAction {
+    pub(super) fn scheduled_action(
+        &mut self,
+        target: Scalable,
+        action: &raw::ScheduledAction,
+        most: u32,
+        run: &Run,
+    ) -> ScheduledAction {
         self.label(&action.name);
-        let mut bound = |bound: &Option<Sp<u32>>, what| bound.as_ref().map(|it| self.count(it, what, 0, MAX_TASKS));
+        let mut bound = |bound: &Option<Sp<u32>>, what| bound.as_ref().map(|it| self.count(it, what, 0, most));
         let (min, max) = (bound(&action.min_capacity, "min_capacity"), bound(&action.max_capacity, "max_capacity"));
         match (min, max) {
             (None, None) => {

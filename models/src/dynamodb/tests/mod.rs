@@ -1,33 +1,77 @@
 //! A table that is asked what and when it is told to.
 
-use sim_core::random::Stream;
 use sim_core::{SimDuration, SimTime};
 
-use super::capacity::{Kind, Limit, partitions};
+use super::capacity::{Capacity, Kind, Limit};
+use super::partitions::partitions;
 use super::*;
 use crate::cloudwatch::{PERIOD, Statistic};
 use crate::observer::{Findings, Observed};
 use crate::world::bench::Bench;
 use crate::world::{Event as WorldEvent, Message};
 
+mod behind;
+mod uneven;
+
 const READ: [f64; 2] = [1.0, 0.0];
 const WRITE: [f64; 2] = [0.0, 1.0];
 
 fn operation(name: &str, units: [f64; 2], keys: u64, zipf: f64) -> Operation {
-    Operation { name: name.to_owned(), read_units: units[0], write_units: units[1], keys, zipf }
+    Operation {
+        name: name.to_owned(),
+        units,
+        parts: 1,
+        atomic: false,
+        pages: 1,
+        last_page_units: units,
+        scans: false,
+        missing: 0.0,
+        missing_units: [0.5, 0.0],
+        condition_fails: 0.0,
+        grows_gb: 0.0,
+        keys: KeySettings::zipf(keys, zipf),
+        index: None,
+        index_writes: Vec::new(),
+    }
 }
 
-/// A table of one partition with 100 read and 100 write units.
+const NO_SPLITS: SplitSettings = SplitSettings {
+    for_heat: false,
+    isolates: false,
+    threshold: 0.9,
+    sustained: SimDuration::from_secs(60),
+    takes: SimDuration::from_secs(300),
+};
+
+/// One partition with 100 read and 100 write units.
+fn throughput() -> ThroughputSettings {
+    ThroughputSettings {
+        billing: Billing::Provisioned,
+        units: [100.0; 2],
+        warm: [0.0; 2],
+        quota: [40_000.0; 2],
+        burst_seconds: 300.0,
+        size_gb: 1.0,
+        sharing: Sharing::Whole,
+        splits: NO_SPLITS,
+        whole_collections: false,
+        scaled: [false; 2],
+    }
+}
+
+/// A table of that.
 fn settings() -> Settings {
     Settings {
         name: "cart".to_owned(),
-        read_capacity_units: 100.0,
-        write_capacity_units: 100.0,
-        size_gb: 1.0,
-        adaptive_capacity: true,
-        burst_seconds: 300.0,
+        keys_of: "cart".to_owned(),
+        throughput: throughput(),
+        update_takes: SimDuration::from_secs(30),
         operations: vec![operation("get", READ, 1, 0.0), operation("put", WRITE, 1, 0.0)],
         latency: Distribution::constant(0.004).unwrap(),
+        indexes: Vec::new(),
+        consumers: Vec::new(),
+        expirations_per_second: 0.0,
+        global: None,
     }
 }
 
@@ -54,21 +98,21 @@ fn accepted_by_second(
 
 #[test]
 fn partitions_of_5000_rcu_and_2000_wcu_are_4_and_of_8000_rcu_5_at_least() {
-    assert_eq!(partitions(5000.0, 2000.0, 0.0), 4);
+    assert_eq!(partitions([5000.0, 2000.0], 0.0), 4);
     // The guide's table had 4 partitions before and doubled to 8; a new one fits into 5.
-    assert_eq!(partitions(8000.0, 2000.0, 0.0), 5);
+    assert_eq!(partitions([8000.0, 2000.0], 0.0), 5);
 }
 
 #[test]
 fn partitions_of_10000_rcu_4000_wcu_and_95_gb_are_10() {
-    assert_eq!(partitions(10_000.0, 4000.0, 95.0), 10);
-    assert_eq!(partitions(10_000.0, 4000.0, 10.0), 8);
-    assert_eq!(partitions(1.0, 1.0, 0.0), 1);
+    assert_eq!(partitions([10_000.0, 4000.0], 95.0), 10);
+    assert_eq!(partitions([10_000.0, 4000.0], 10.0), 8);
+    assert_eq!(partitions([1.0, 1.0], 0.0), 1);
 }
 
 #[test]
 fn burst_of_100_wcu_lasts_200_s_at_250_a_second() {
-    let mut capacity = Capacity::new(&settings());
+    let mut capacity = Capacity::new(&throughput());
     let accepted = accepted_by_second(&mut capacity, 0..260, 250, WRITE);
     for second in [0, 60, 120, 180, 198] {
         assert_eq!(accepted[second], 250, "second {second}");
@@ -81,7 +125,7 @@ fn burst_of_100_wcu_lasts_200_s_at_250_a_second() {
 
 #[test]
 fn burst_is_whole_again_500_s_after_demand_falls_to_40() {
-    let mut capacity = Capacity::new(&settings());
+    let mut capacity = Capacity::new(&throughput());
     accepted_by_second(&mut capacity, 0..260, 250, WRITE);
     accepted_by_second(&mut capacity, 260..760, 40, WRITE);
     // Were it not, it would run dry before another 200 s at 250 are over.
@@ -92,32 +136,32 @@ fn burst_is_whole_again_500_s_after_demand_falls_to_40() {
 
 #[test]
 fn a_partition_takes_1000_writes_and_3000_reads_a_second_whatever_the_table_has() {
-    let settings = Settings { read_capacity_units: 2000.0, write_capacity_units: 300.0, ..settings() };
+    let settings = ThroughputSettings { units: [2000.0, 300.0], ..throughput() };
     let mut capacity = Capacity::new(&settings);
-    assert_eq!(capacity.partitions(), 1);
+    assert_eq!(capacity.partitions.len(), 1);
     // The first second also finds the limit's own second, kept from before.
     assert_eq!(accepted_by_second(&mut capacity, 1..4, 7000, WRITE)[1..], [1000, 1000]);
     assert_eq!(accepted_by_second(&mut capacity, 1..4, 7000, READ)[1..], [3000, 3000]);
     assert_eq!(capacity.take(at_millis(4000), 0, WRITE), None);
-    assert_eq!(capacity.take(at_millis(4000), 0, WRITE), Some(Limit::Partition(Kind::Write)));
+    assert_eq!(capacity.take(at_millis(4000), 0, WRITE), Some((Limit::Partition, Kind::Write)));
 }
 
 #[test]
 fn without_adaptive_capacity_a_hot_partition_has_its_even_share() {
-    let settings = Settings { size_gb: 40.0, burst_seconds: 0.0, adaptive_capacity: false, ..settings() };
+    let settings = ThroughputSettings { size_gb: 40.0, burst_seconds: 0.0, sharing: Sharing::Even, ..throughput() };
     let mut even = Capacity::new(&settings);
-    let mut adaptive = Capacity::new(&Settings { adaptive_capacity: true, ..settings });
-    assert_eq!(even.partitions(), 4);
+    let mut adaptive = Capacity::new(&ThroughputSettings { sharing: Sharing::Whole, ..settings });
+    assert_eq!(even.partitions.len(), 4);
     assert_eq!(accepted_by_second(&mut even, 1..4, 200, WRITE)[1..], [25, 25]);
     assert_eq!(accepted_by_second(&mut adaptive, 1..4, 200, WRITE)[1..], [100, 100]);
-    assert_eq!(even.take(at_millis(3999), 0, WRITE), Some(Limit::Partition(Kind::Write)));
-    assert_eq!(adaptive.take(at_millis(3999), 0, WRITE), Some(Limit::Table(Kind::Write)));
-    assert_eq!(even.take(at_millis(3999), 1, WRITE), None, "the other partitions have theirs");
+    assert_eq!(even.take(at_millis(3999), 0, WRITE), Some((Limit::Partition, Kind::Write)));
+    assert_eq!(adaptive.take(at_millis(3999), 0, WRITE), Some((Limit::Provisioned, Kind::Write)));
+    assert_eq!(even.take(at_millis(3999), 1 << 62, WRITE), None, "the other partitions have theirs");
 }
 
 #[test]
 fn a_minutes_60_writes_a_second_do_not_cover_3600_in_one() {
-    let settings = Settings { write_capacity_units: 60.0, burst_seconds: 0.0, ..settings() };
+    let settings = ThroughputSettings { units: [100.0, 60.0], burst_seconds: 0.0, ..throughput() };
     let mut capacity = Capacity::new(&settings);
     let accepted = accepted_by_second(&mut capacity, 0..1, 3600, WRITE);
     assert_eq!(accepted, [119], "the second's 60 and those that come during it");
@@ -125,55 +169,20 @@ fn a_minutes_60_writes_a_second_do_not_cover_3600_in_one() {
 
 #[test]
 fn an_operation_larger_than_the_bucket_passes_when_it_is_full_and_is_paid_for() {
-    let settings = Settings { read_capacity_units: 5.0, burst_seconds: 0.0, ..settings() };
+    let settings = ThroughputSettings { units: [5.0, 100.0], burst_seconds: 0.0, ..throughput() };
     let mut capacity = Capacity::new(&settings);
     let scan = [128.0, 0.0];
     assert_eq!(capacity.take(SimTime::ZERO, 0, scan), None);
-    assert_eq!(capacity.take(at_millis(24_700), 0, READ), Some(Limit::Table(Kind::Read)));
+    assert_eq!(capacity.take(at_millis(24_700), 0, READ), Some((Limit::Provisioned, Kind::Read)));
     assert_eq!(capacity.take(at_millis(24_900), 0, READ), None, "123 units of debt and one more at 5 a second");
 }
 
 #[test]
 fn reads_and_writes_have_capacities_of_their_own() {
-    let mut capacity = Capacity::new(&Settings { burst_seconds: 0.0, ..settings() });
+    let mut capacity = Capacity::new(&ThroughputSettings { burst_seconds: 0.0, ..throughput() });
     assert_eq!(accepted_by_second(&mut capacity, 0..1, 1000, WRITE).len(), 1);
-    assert_eq!(capacity.take(at_millis(999), 0, WRITE), Some(Limit::Table(Kind::Write)));
+    assert_eq!(capacity.take(at_millis(999), 0, WRITE), Some((Limit::Provisioned, Kind::Write)));
     assert_eq!(capacity.take(at_millis(999), 0, READ), None);
-}
-
-#[test]
-fn popular_keys_make_a_hot_partition_by_zipfs_law() {
-    // Ten keys of exponent 1 on very many partitions: the first has 1 / H(10) of all requests.
-    let keys = Keys::new(10, 1.0, 100_000, 7);
-    let mut stream = Stream::from_key(1);
-    let mut counts = std::collections::BTreeMap::new();
-    let draws = 100_000;
-    (0..draws).for_each(|_| *counts.entry(keys.partition(&mut stream)).or_insert(0) += 1);
-    let mut counts: Vec<f64> = counts.into_values().map(|count| f64::from(count) / f64::from(draws)).collect();
-    counts.sort_by(|a, b| b.total_cmp(a));
-    let harmonic: f64 = (1..=10).map(|k| 1.0 / f64::from(k)).sum();
-    assert_eq!(counts.len(), 10);
-    for (rank, share) in counts.iter().enumerate() {
-        let expected = 1.0 / harmonic / (rank + 1) as f64;
-        let standard_error = (expected / f64::from(draws)).sqrt();
-        assert!((share - expected).abs() < 4.0 * standard_error, "rank {rank}: {share} for {expected}");
-    }
-}
-
-#[test]
-fn keys_beyond_the_head_count_as_much_as_one_by_one() {
-    for (zipf, count) in [(0.0, 50_000_u32), (0.7, 200_000), (1.0, 40_000), (1.3, 100_000)] {
-        let exact: f64 = (1..=count).map(|k| sim_core::math::exp(-zipf * sim_core::math::ln(f64::from(k)))).sum();
-        let found: f64 = super::keys::shares(u64::from(count), zipf, 3, 5).iter().sum();
-        assert!((found / exact - 1.0).abs() < 1e-7, "exponent {zipf}: {found} for {exact}");
-    }
-}
-
-#[test]
-fn replications_hash_keys_to_other_partitions() {
-    let place = |hash| Keys::new(1, 0.0, 1000, hash).partition(&mut Stream::from_key(1));
-    assert_ne!(place(1), place(2));
-    assert_eq!(place(3), place(3));
 }
 
 /// Offers `count` operations a second for ten seconds; returns answers (milliseconds after asking, outcome) and findings.
@@ -221,7 +230,7 @@ fn counter(findings: &Findings, name: &str) -> f64 {
 
 #[test]
 fn throttled_operations_fail_with_400_and_are_counted_by_reason() {
-    let settings = Settings { burst_seconds: 0.0, ..settings() };
+    let settings = Settings { throughput: ThroughputSettings { burst_seconds: 0.0, ..throughput() }, ..settings() };
     let (answers, findings) = ask(&settings, 1, 150);
     let throttled: Vec<_> = answers.iter().filter(|(_, outcome)| !outcome.is_ok()).collect();
     assert_eq!(answers.len(), 1500);
@@ -248,7 +257,7 @@ fn a_table_within_its_units_throttles_nothing() {
 fn the_minute_in_which_the_warm_up_ends_is_published_whole_and_is_no_busiest_one() {
     let mut bench = Bench::new();
     let mut table = Table::new(DynamoDbId(0), &settings(), &mut bench.cx());
-    let written = table.published.consumed[Kind::Write as usize];
+    let written = table.store.published.consumed[Kind::Write as usize];
     bench.shared.metrics.keep(written, PERIOD, Statistic::Sum);
     let minute = |number: u64| SimTime::from_secs(60 * number);
     let published_by = |until: SimTime, bench: &mut Bench, table: &mut Table| {
@@ -259,14 +268,15 @@ fn the_minute_in_which_the_warm_up_ends_is_published_whole_and_is_no_busiest_one
         points[0]
     };
     let write = |at: u64, units: f64, table: &mut Table| {
-        table.books.offer(SimTime::from_secs(at), 1, [0.0, units], 0, None);
+        table.store.capacity.owe(SimTime::from_secs(at), 0, [0.0, units]);
+        table.store.books.consume([0.0, units]);
     };
     write(10, 40.0, &mut table);
     table.warm_up_over(SimTime::from_secs(30));
     write(50, 5.0, &mut table);
     assert_eq!(published_by(minute(1), &mut bench, &mut table), Some(45.0));
-    assert_eq!(table.books.busiest[Kind::Write as usize].0, 0.0);
+    assert_eq!(table.store.books.busiest[Kind::Write as usize].0, 0.0);
     write(70, 7.0, &mut table);
     assert_eq!(published_by(minute(2), &mut bench, &mut table), Some(7.0));
-    assert_eq!(table.books.busiest[Kind::Write as usize], (7.0, minute(1)));
+    assert_eq!(table.store.books.busiest[Kind::Write as usize], (7.0, minute(1)));
 }

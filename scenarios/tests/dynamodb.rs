@@ -1,0 +1,213 @@
+//! DynamoDB tables through the language: eras, auto scaling, global tables, and what a table cannot have.
+
+use models::dynamodb::{Billing, Sharing};
+use scenarios::{Scenario, Source, load};
+use sim_core::SimDuration;
+use sim_core::observations::Observations;
+
+const TABLE: &str = r#"
+[run]
+duration = "10m"
+
+[network]
+region_rtt = "0s"
+
+[[traffic]]
+name = "users"
+to = "ecs.api"
+rate = "15/s"
+arrivals = "deterministic"
+
+[ecs.api]
+cpu = "4 vCPU"
+workers = 100
+
+[[ecs.api.handler]]
+steps = [{ call = { to = "dynamodb.t.put", retry_mode = "none" } }]
+
+[dynamodb.t]
+read_capacity_units = 10
+write_capacity_units = 200
+operations.put = { operation = "PutItem", item_size = "10KB", keys = {} }
+"#;
+
+fn loaded(text: &str) -> Result<Scenario, String> {
+    load(&Source { name: "table.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
+}
+
+fn with(line: &str) -> Result<Scenario, String> {
+    loaded(&TABLE.replace("write_capacity_units = 200", &format!("write_capacity_units = 200\n{line}")))
+}
+
+fn table(line: &str) -> models::dynamodb::Settings {
+    with(line).unwrap_or_else(|wrong| panic!("{wrong}")).architecture.dynamodb.swap_remove(0)
+}
+
+fn simulated(text: &str) -> Observations {
+    let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let broken = seen.audit.checks.iter().find(|law| !law.holds);
+    assert!(broken.is_none(), "{broken:?}");
+    seen
+}
+
+fn total(seen: &Observations, subject: &str, name: &str) -> f64 {
+    let found = seen.counters.iter().find(|counter| counter.subject == subject && counter.name == name);
+    found.unwrap_or_else(|| panic!("no {subject} {name} in {:?}", seen.counters)).value
+}
+
+#[test]
+fn eras_set_what_is_done_about_uneven_keys_and_keys_of_their_own_set_it_apart() {
+    let of = |line: &str| {
+        let throughput = table(line).throughput;
+        (throughput.sharing, throughput.splits.isolates, throughput.splits.for_heat)
+    };
+    assert_eq!(of(""), (Sharing::Whole, true, true));
+    assert_eq!(of("era = \"2020\""), (Sharing::Whole, true, false));
+    assert_eq!(of("era = \"2018\""), (Sharing::After(SimDuration::from_secs(600)), false, false));
+    assert_eq!(of("era = \"2016\""), (Sharing::Even, false, false));
+    assert_eq!(of("era = \"2016\"\nsplit_for_heat = true\nadaptive_capacity = true"), (Sharing::Whole, false, true));
+    assert_eq!(of("stream_specification = {}"), (Sharing::Whole, false, true));
+}
+
+#[test]
+fn on_demand_begins_with_its_warm_throughput_and_keeps_no_burst() {
+    let on_demand = TABLE.replace(
+        "read_capacity_units = 10\nwrite_capacity_units = 200",
+        "billing_mode = \"PAY_PER_REQUEST\"\nwarm_throughput = { write_units_per_second = 9000 }",
+    );
+    let scenario = loaded(&on_demand).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let throughput = &scenario.architecture.dynamodb[0].throughput;
+    assert_eq!((throughput.units, throughput.burst_seconds), ([12_000.0, 9000.0], 0.0));
+    assert!(
+        matches!(throughput.billing, Billing::OnDemand { doubling, .. } if doubling == SimDuration::from_secs(1800))
+    );
+}
+
+#[test]
+fn two_hundred_units_of_which_150_are_consumed_become_215() {
+    let scaled = TABLE
+        .replace("write_capacity_units = 200", "write_capacity_units = 200\nauto_scaling.write.max_capacity = 1000");
+    let seen = simulated(&scaled);
+    let first = seen.log.iter().find(|entry| entry.what.contains("auto scaling")).expect("a change");
+    assert!(first.what.starts_with("200 -> 215 WCU"), "{}", first.what);
+    // Two minutes above the target, a minute until that is known, half a minute for the change.
+    assert_eq!(first.at.as_secs_f64(), 210.0);
+    assert_eq!(seen.log.iter().filter(|entry| entry.what.contains("auto scaling")).count(), 1, "69.8 % is well");
+}
+
+#[test]
+fn an_index_and_local_indexes_cost_what_they_hold() {
+    let indexed = table(
+        "local_secondary_indexes = { by_price = { projected_size = \"2KB\" } }\n\
+         global_secondary_indexes = { by_day = { read_capacity_units = 5, write_capacity_units = 50, projected_size = \"3KB\", keys = { calendar = \"24h\" } } }",
+    );
+    assert_eq!(indexed.operations[0].units, [0.0, 12.0]);
+    assert_eq!(indexed.operations[0].index_writes[0].units, 3.0);
+    assert!(indexed.throughput.whole_collections && !indexed.indexes[0].throughput.whole_collections);
+}
+
+const GLOBAL: &str = r#"
+[run]
+duration = "200s"
+
+[network]
+region_rtt = "0s"
+
+[[traffic]]
+name = "east"
+to = "ecs.east"
+rate = "50/s"
+
+[[traffic]]
+name = "west"
+to = "ecs.west"
+rate = "50/s"
+
+[ecs.east]
+cpu = "4 vCPU"
+workers = 100
+handler = [{ steps = [{ call = { to = "dynamodb.east.put", retry_mode = "none" } }] }]
+
+[ecs.west]
+cpu = "4 vCPU"
+workers = 100
+handler = [{ steps = [{ call = { to = "dynamodb.west.put", retry_mode = "none" } }] }]
+
+[dynamodb.east]
+read_capacity_units = 10
+write_capacity_units = 150
+operations.put = { operation = "PutItem", keys = { count = KEYS } }
+
+[dynamodb.west]
+replica_of = "dynamodb.east"
+read_capacity_units = 10
+write_capacity_units = 150
+operations.put = { operation = "PutItem", keys = { count = KEYS } }
+"#;
+
+#[test]
+fn writes_of_a_global_table_go_to_both_regions_and_the_last_one_wins() {
+    let seen = simulated(&GLOBAL.replace("KEYS", "1000000"));
+    for (here, there) in [("dynamodb.east", "dynamodb.west"), ("dynamodb.west", "dynamodb.east")] {
+        let came = total(&seen, here, "replicated writes");
+        let made = total(&seen, there, "put accepted");
+        assert!(made - came <= 150.0 && came <= made, "{came} of {made}");
+        let consumed = total(&seen, here, "write units consumed");
+        assert!((consumed - came - total(&seen, here, "put accepted")).abs() <= 3.0);
+        let lag = total(&seen, here, "mean replication lag s");
+        // Lognormal of median 0.8 s and p99 2.5 s: sigma 0.49, mean 0.9 s.
+        assert!((0.87..0.93).contains(&lag), "{lag}");
+        assert_eq!(total(&seen, here, "replicated writes that lost to a newer one"), 0.0);
+    }
+}
+
+#[test]
+fn writes_of_one_item_in_two_regions_lose_to_the_other_within_the_lag() {
+    let seen = simulated(&GLOBAL.replace("KEYS", "500"));
+    let lost = |table: &str| total(&seen, table, "replicated writes that lost to a newer one");
+    // Each write meets one of the other Region on its way with 50/s x 0.9 s / 500 keys = 9 %.
+    let share = lost("dynamodb.east") / total(&seen, "dynamodb.east", "replicated writes");
+    assert!((0.075..0.1).contains(&share), "{share}");
+    assert!(lost("dynamodb.west") > 0.0);
+}
+
+#[test]
+fn a_replica_with_too_few_units_falls_behind() {
+    let text = GLOBAL.replace("KEYS", "1000000");
+    let at = text.rfind("write_capacity_units = 150").expect("the replica's");
+    let text = format!("{}write_capacity_units = 60\nburst_capacity = \"0s\"{}", &text[..at], &text[at + 26..]);
+    let seen = simulated(&text);
+    let lag = total(&seen, "dynamodb.west", "longest replication lag s");
+    assert!(lag > 60.0, "{lag}");
+    assert!(total(&seen, "dynamodb.east", "longest replication lag s") < 10.0);
+}
+
+#[test]
+fn what_a_table_cannot_have_is_refused_with_its_reason() {
+    let told = |line: &str, reason: &str| {
+        let wrong = with(line).map(|scenario| scenario.title).expect_err(line);
+        assert!(wrong.contains(reason), "{line}: {wrong}");
+    };
+    told("warm_throughput = { write_units_per_second = 100 }", "warm throughput can only be raised");
+    told("on_demand_throughput = { max_read_request_units = 5 }", "a provisioned table has no on-demand throughput");
+    told("auto_scaling.write = { min_capacity = 300, max_capacity = 400 }", "outside of min_capacity..max_capacity");
+    told("era = \"2016\"\nadaptive_delay = \"5m\"", "there is nothing to wait for");
+    told("split_threshold = \"0%\"", "every partition would be hot");
+    told("stream_specification = { consumers = { a = {}, b = {}, c = {} } }", "at most two read a shard");
+    told("global_secondary_indexes = { by_day = {} }", "a provisioned table lacks `read_capacity_units`");
+    told("replica_of = \"dynamodb.t\"", "no replica of itself");
+    told("replica_of = \"ecs.api\"", "cannot be");
+    told("dax = {}", "not modelled");
+    let told = |from: &str, to: &str, reason: &str| {
+        let wrong = loaded(&TABLE.replace(from, to)).map(|scenario| scenario.title).expect_err(to);
+        assert!(wrong.contains(reason), "{to}: {wrong}");
+    };
+    told("keys = {}", "keys = { hot = [\"60%\", \"50%\"] }", "more than all requests");
+    told("keys = {}", "missing_items = \"5%\"", "`missing_items` is for GetItem");
+    told("keys = {}", "index_name = \"by_day\"", "only Query and Scan ask an index");
+    let query = "operations.put = { operation = \"Query\", index_name = \"by_day\" }";
+    told("operations.put = { operation = \"PutItem\", item_size = \"10KB\", keys = {} }", query, "no index `by_day`");
+    let large = "keys = { sort_keys = 10_000_000 } }\nlocal_secondary_indexes = { by_price = {} }";
+    told("keys = {} }", large, "at most 10 GB");
+}
