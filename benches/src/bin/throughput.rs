@@ -1,11 +1,15 @@
 //! How many requests a second the simulator serves: library scenarios against a loop written by hand for the same model, in
 //! turn in one run, on one core. `cargo run --release -p stormglass-benches --bin throughput`.
+//!
+//! Last comes a day of twenty services that scale (`benches/scenarios/fleet.toml`), once and only where it is asked for by its name, as it
+//! takes minutes: `... --bin throughput fleet`. Its requests are operations and calls between services together.
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::Instant;
 
 use models::Architecture;
 use scenarios::{Override, Source};
+use sim_core::SimDuration;
 
 const ROUNDS: usize = 5;
 
@@ -82,8 +86,27 @@ fn table() -> Architecture {
     }
 }
 
+/// The fleet for so long: operations, requests in all, events and the time it took.
+fn fleet(hours: u64) {
+    let architecture = stormglass_benches::fleet(SimDuration::from_secs(3600 * hours));
+    let begin = Instant::now();
+    let seen = models::simulate(&architecture, 1, 0);
+    let took = begin.elapsed().as_secs_f64();
+    let operations: u64 = seen.routes.iter().map(|route| route.started).sum();
+    let requests = stormglass_benches::requests(&seen);
+    println!(
+        "fleet, {hours} h: {operations} operations, {requests} requests, {} events in {took:.1} s: {:.0} operations/s, {:.0} requests/s",
+        seen.events,
+        operations as f64 / took,
+        requests as f64 / took
+    );
+}
+
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
+    if filter == "fleet" {
+        return fleet(std::env::args().nth(2).and_then(|hours| hours.parse().ok()).unwrap_or(24));
+    }
     println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
     let (loop_best, loop_median) =
         rates(|round| stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed);
