@@ -57,6 +57,8 @@ pub struct Architecture {
     pub elasticache: Vec<elasticache::Settings>,
     /// Plain stations.
     pub stations: Vec<station::Settings>,
+    /// Metrics that alarms and policies reckon from others.
+    pub metric_math: Vec<cloudwatch::MathMetric>,
     /// Alarms, by [`crate::ids::AlarmId`].
     pub alarms: Vec<cloudwatch::Alarm>,
     /// Scaling policies and scheduled actions.

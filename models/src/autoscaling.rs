@@ -182,21 +182,50 @@ pub struct ScheduledAction {
     pub name: String,
     /// What it scales.
     pub target: Scalable,
-    /// When, for the first time.
-    pub at: SimTime,
-    /// How often again, if at all.
-    pub every: Option<SimDuration>,
+    /// When.
+    pub times: Times,
     /// `MinCapacity` from then on, if it changes.
     pub min_capacity: Option<u32>,
     /// `MaxCapacity` from then on, if it changes.
     pub max_capacity: Option<u32>,
+    /// `DesiredCapacity` then, if it changes (EC2 Auto Scaling only).
+    pub desired: Option<u32>,
+}
+
+/// When a scheduled action is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// At these instants, in order of time: what a calendar says.
+    Listed(Vec<SimTime>),
+    /// At an instant, and from then on at a rate until another.
+    Every {
+        /// The first time.
+        first: SimTime,
+        /// How often again.
+        every: SimDuration,
+        /// Not after this.
+        until: SimTime,
+    },
+}
+
+impl Times {
+    /// The time of this number, counted from 0, if there is one.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<SimTime> {
+        match self {
+            Self::Listed(times) => times.get(number as usize).copied(),
+            Self::Every { first, every, until } => {
+                Some(*first + every.times(number.into())).filter(|time| time <= until)
+            }
+        }
+    }
 }
 
 /// What happens to scaling by itself.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A scheduled action (its number) is due.
-    Scheduled(u16),
+    /// A scheduled action (its number) is due, for this time (counted from 0).
+    Scheduled(u16, u32),
 }
 
 /// All of it at work.
@@ -267,18 +296,23 @@ impl AutoScaling {
 
     /// Schedules its actions.
     pub fn start(&self, cx: &mut Cx<'_>) {
-        for (number, action) in self.scheduled.iter().enumerate() {
-            cx.kernel.schedule_at(action.at, world::Event::AutoScaling(Event::Scheduled(number as u16)));
+        for number in 0..self.scheduled.len() as u16 {
+            self.schedule(number, 0, cx);
+        }
+    }
+
+    /// Schedules a scheduled action for one of its times, if it has that many.
+    fn schedule(&self, number: u16, time: u32, cx: &mut Cx<'_>) {
+        if let Some(at) = self.scheduled[usize::from(number)].times.get(time) {
+            cx.kernel.schedule_at(at, world::Event::AutoScaling(Event::Scheduled(number, time)));
         }
     }
 
     /// Handles one of its events.
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
-        let Event::Scheduled(number) = event;
+        let Event::Scheduled(number, time) = event;
+        self.schedule(number, time + 1, cx);
         let action = &self.scheduled[usize::from(number)];
-        if let Some(every) = action.every {
-            cx.kernel.schedule_in(every, world::Event::AutoScaling(event));
-        }
         if let Some(target) = self.targets.iter_mut().find(|target| target.id == action.target) {
             target.schedule_says(action, cx);
         }
@@ -502,7 +536,12 @@ impl Scaled {
         let what = format!("scheduled action {}: {} to {}", action.name, self.min, self.max);
         cx.shared.observer.log(cx.kernel.now(), LogKind::Scaling, &self.name, what);
         self.capped = false;
-        self.go_inside(cx);
+        match action.desired.map(|desired| desired.clamp(self.min, self.max)) {
+            Some(desired) if desired != self.desired => {
+                self.set(desired, &format!("scheduled action {}", action.name), cx)
+            }
+            _ => self.go_inside(cx),
+        }
     }
 
     /// A capacity outside of the bounds is brought inside.

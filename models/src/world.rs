@@ -278,8 +278,12 @@ pub fn simulate(architecture: &Architecture, seed: u64, replication: u32) -> Obs
 /// The metrics that the services of an architecture publish, whatever alarms look at them; nothing is run.
 #[must_use]
 pub fn published(architecture: &Architecture) -> Metrics {
-    let unwatched =
-        Architecture { alarms: Vec::new(), scaling: autoscaling::Settings::default(), ..architecture.clone() };
+    let unwatched = Architecture {
+        metric_math: Vec::new(),
+        alarms: Vec::new(),
+        scaling: autoscaling::Settings::default(),
+        ..architecture.clone()
+    };
     Models::new(&unwatched, 0, 0, &mut Kernel::new()).shared.metrics
 }
 
@@ -317,7 +321,7 @@ impl Models {
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
             canaries: Canaries::new(&architecture.canaries, &mut cx),
             // They look for metrics, which the services above have registered.
-            alarms: Alarms::new(&architecture.alarms, &architecture.run, &mut cx),
+            alarms: Alarms::new(&architecture.metric_math, &architecture.alarms, &architecture.run, &mut cx),
             autoscaling: AutoScaling::default(),
             timeline: Timeline::new(&architecture.deployments, &architecture.faults),
             batches: Batches::new(&architecture.run),
@@ -747,6 +751,7 @@ pub(crate) mod bench {
             elasticache: Vec::new(),
             stations: Vec::new(),
             canaries: Vec::new(),
+            metric_math: Vec::new(),
             alarms: Vec::new(),
             scaling: autoscaling::Settings::default(),
             deployments: Vec::new(),

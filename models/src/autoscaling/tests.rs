@@ -96,7 +96,7 @@ impl Stage {
         let requests = metrics.register(REQUESTS.to_owned(), "count");
         let target = Target { id: WEB, name: "ecs.web".to_owned(), desired, min_capacity: min, max_capacity: max };
         let settings = Settings { targets: vec![target], policies: policies.to_vec(), scheduled: scheduled.to_vec() };
-        let mut alarms = Alarms::new(&[], &run(), &mut bench.cx());
+        let mut alarms = Alarms::new(&[], &[], &run(), &mut bench.cx());
         let scaling = AutoScaling::new(&settings, &mut alarms, &mut bench.cx());
         scaling.start(&mut bench.cx());
         let mut stage = Self { bench, alarms, scaling, cpu, requests, decided: Vec::new(), desired };
@@ -399,10 +399,14 @@ fn a_scheduled_action_changes_bounds_and_capacity_whatever_the_cooldown_and_come
     let at = |minute: u64, min, max| ScheduledAction {
         name: "day".to_owned(),
         target: WEB,
-        at: SimTime::from_secs(60 * minute),
-        every: Some(minutes(20)),
+        times: Times::Every {
+            first: SimTime::from_secs(60 * minute),
+            every: minutes(20),
+            until: SimTime::from_secs(60 * 60),
+        },
         min_capacity: min,
         max_capacity: max,
+        desired: None,
     };
     let actions = [at(5, Some(6), None), at(15, Some(2), Some(3))];
     let mut stage = Stage::within(2, 4, &[tracking(50.0)], &actions, 4);

@@ -4,7 +4,7 @@ use sim_core::observations::{LogKind, SeriesGroup};
 use sim_core::tally::Level;
 use sim_core::{SimDuration, SimTime};
 
-use super::{AlarmState, Condition, FINE_CADENCE, PERIOD, Statistic};
+use super::{AlarmState, Condition, FINE_CADENCE, MathMetric, PERIOD, Statistic};
 use crate::architecture::Run;
 use crate::ids::*;
 use crate::observer::{FigureId, Figures, Findings, Observed};
@@ -154,9 +154,12 @@ enum LooksAt {
 }
 
 impl Alarms {
-    /// The alarms of a scenario; policies add theirs.
+    /// The alarms of a scenario; policies add theirs. Beside them the metrics that either reckon from others.
     #[must_use]
-    pub fn new(settings: &[Alarm], run: &Run, cx: &mut Cx<'_>) -> Self {
+    pub fn new(math: &[MathMetric], settings: &[Alarm], run: &Run, cx: &mut Cx<'_>) -> Self {
+        for metric in math {
+            cx.shared.metrics.register_math(metric.name.clone(), &metric.math);
+        }
         let mut alarms = Self {
             alarms: Vec::new(),
             composites: Vec::new(),

@@ -10,6 +10,7 @@ use sim_core::tally::Histogram;
 use sim_core::{SimDuration, SimTime};
 
 use super::PERIOD;
+use super::math::Math;
 use crate::ids::*;
 
 /// Datapoints kept of a metric unless an alarm looks at more.
@@ -163,6 +164,8 @@ struct Metric {
     /// An alarm wants to know the samples themselves.
     samples_wanted: bool,
     course: Course,
+    /// Nobody publishes it: it is reckoned from others where it is read.
+    math: Option<Math<MetricId>>,
 }
 
 /// One datapoint.
@@ -193,8 +196,20 @@ impl Metrics {
             kept: RECENT,
             samples_wanted: false,
             course: Course::new(),
+            math: None,
         });
         MetricId((self.metrics.len() - 1) as u16)
+    }
+    /// Makes a metric known that is reckoned from others, which are known already. A datapoint of it is an average.
+    ///
+    /// # Panics
+    /// If nobody publishes one of those it is reckoned from.
+    pub fn register_math(&mut self, name: String, math: &Math<String>) -> MetricId {
+        let math = math.map(|name| self.find(name).expect("validated: the metrics of an expression are published"));
+        let finest = math.metrics().map(|id| self.resolution(id)).max().unwrap_or(PERIOD);
+        let id = self.register_as(name, "", Kind::Mean, finest);
+        self.metrics[id.index()].math = Some(math);
+        id
     }
     /// The number of the metric of this full name; `None` if nobody publishes it.
     #[must_use]
@@ -231,6 +246,10 @@ impl Metrics {
         let datapoints = span.as_nanos().div_ceil(metric.resolution.as_nanos()) as usize;
         metric.kept = metric.kept.max(datapoints);
         metric.samples_wanted |= metric.kind == Kind::Samples && statistic.needs_samples();
+        let inputs: Vec<_> = metric.math.iter().flat_map(Math::inputs).copied().collect();
+        for (input, statistic) in inputs {
+            self.keep(input, span, statistic);
+        }
     }
     /// Whether the samples of a metric must be published themselves ([`Metrics::publish_samples`]).
     #[must_use]
@@ -282,17 +301,20 @@ impl Metrics {
         points: &mut Vec<Option<f64>>,
     ) {
         points.clear();
-        let recent = &self.metrics[id.index()].recent;
         for back in (1..=count as u64).rev() {
             let before = |periods: u64| until.as_nanos().checked_sub(period.times(periods).as_nanos());
-            let point = before(back).and_then(|start| {
-                let end = before(back - 1).unwrap_or(0);
-                let from = recent.partition_point(|point| point.period_start.as_nanos() < start);
-                let there = recent.range(from..).take_while(|point| point.period_start.as_nanos() < end);
-                value(statistic, there)
-            });
+            let point = before(back).and_then(|start| self.point(id, statistic, start, before(back - 1).unwrap_or(0)));
             points.push(point);
         }
+    }
+    /// A statistic of what was published from one instant to another, in nanoseconds.
+    fn point(&self, id: MetricId, statistic: Statistic, start: u64, end: u64) -> Option<f64> {
+        let metric = &self.metrics[id.index()];
+        if let Some(math) = &metric.math {
+            return math.value(|input, statistic| self.point(input, statistic, start, end));
+        }
+        let from = metric.recent.partition_point(|point| point.period_start.as_nanos() < start);
+        value(statistic, metric.recent.range(from..).take_while(|point| point.period_start.as_nanos() < end))
     }
     /// The figures over time for the report: one series a metric that was ever published, NaN where datapoints are missing.
     /// A bin is a minute; in long runs it is the mean over two, four... of them, alike for all metrics.

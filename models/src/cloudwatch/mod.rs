@@ -7,14 +7,18 @@
 //!
 //! Alarms on periods of a minute and more are evaluated each minute over a sliding window, on shorter ones every 10 s.
 //!
-//! Not modelled: metric math but for the share of errors (`100 * FILL(m1, 0) / m2`), anomaly detection, percentiles of anything but response times.
+//! Metrics may be reckoned from others (`math`): they are so whenever they are read.
+//!
+//! Not modelled: anomaly detection, percentiles of anything but response times.
 
 mod alarms;
 mod condition;
+mod math;
 mod metrics;
 
 pub use alarms::{Alarm, AlarmKind, Alarms, MetricAlarm, Origin, Rule};
 pub use condition::{AlarmState, Comparison, Condition, MissingData};
+pub use math::{Expression, Math, MathMetric, Operator};
 pub use metrics::{Datapoint, Kind, Metrics, Statistic, StatisticSet};
 
 pub(crate) use alarms::quantity;

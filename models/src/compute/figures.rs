@@ -3,6 +3,7 @@
 use sim_core::observations::{SeriesGroup, StationObservations};
 
 use super::*;
+use crate::cloudwatch;
 use crate::observer::{self, FigureId, Findings};
 
 /// Its figures and what they were at the last look.
@@ -34,6 +35,12 @@ impl CoreTime {
     }
 }
 
+/// The metric of requests that wait, which a program publishes of its own: a level, looked at once a period.
+pub(crate) fn backlog_metric(name: &str, metrics: &mut cloudwatch::Metrics) -> MetricId {
+    let full_name = format!("Custom/Application BacklogSize {name}");
+    metrics.register_as(full_name, "count", cloudwatch::Kind::Level, cloudwatch::PERIOD)
+}
+
 /// Units of a core in which the cores there are are counted.
 const CORE: f64 = (1u64 << 30) as f64;
 
@@ -54,6 +61,11 @@ impl Figures {
 }
 
 impl Engine {
+    /// Requests that wait for a worker at present.
+    pub(crate) fn backlog<H: Host>(&self, hosts: &Slab<H>) -> usize {
+        hosts.iter().map(|(_, host)| host.process().waiting.len()).sum()
+    }
+
     /// Workers and cores there are: those of hosts that serve.
     pub(crate) fn count_servers<H: Host>(&mut self, hosts: &Slab<H>, now: SimTime) {
         let up = || hosts.iter().filter(|(_, host)| host.serves());

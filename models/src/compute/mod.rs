@@ -5,6 +5,7 @@ mod figures;
 mod memory;
 mod work;
 
+pub(crate) use figures::backlog_metric;
 use std::collections::VecDeque;
 
 use sim_core::distribution::Distribution;

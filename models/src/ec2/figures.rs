@@ -18,6 +18,7 @@ pub(super) struct Figures {
     in_service: MetricId,
     status: MetricId,
     credits: Option<CreditMetrics>,
+    backlog: Option<MetricId>,
     /// Of basic monitoring: utilisation summed over the minutes since the last datapoint, and how many.
     since_datapoint: (f64, u32),
     charged_at_warm_up: f64,
@@ -36,7 +37,8 @@ struct CreditMetrics {
 const BASIC: u32 = 5;
 
 impl Figures {
-    pub(super) fn new(name: &str, burstable: bool, cx: &mut Cx<'_>) -> Self {
+    pub(super) fn new(name: &str, settings: &Settings, cx: &mut Cx<'_>) -> Self {
+        let burstable = settings.credits.is_some();
         let figures = &mut cx.shared.observer.figures;
         let mut figure = |what: &str| figures.register(SeriesGroup::Tasks, format!("{name} {what}"), "count");
         let (desired, answering) = (figure("desired"), figure("answering"));
@@ -62,6 +64,7 @@ impl Figures {
             in_service,
             status,
             credits,
+            backlog: settings.publishes_backlog.then(|| compute::backlog_metric(name, &mut cx.shared.metrics)),
             since_datapoint: (0.0, 0),
             charged_at_warm_up: 0.0,
         }
@@ -155,6 +158,9 @@ impl Observed for Group {
         let failed = self.count_of(|instance| instance.impaired_since.is_some());
         cx.shared.metrics.publish(self.figures.in_service, period_start, in_service);
         cx.shared.metrics.publish(self.figures.status, period_start, failed);
+        if let Some(metric) = self.figures.backlog {
+            cx.shared.metrics.publish(metric, period_start, self.engine.backlog(&self.instances) as f64);
+        }
     }
 
     fn warm_up_over(&mut self, now: SimTime) {

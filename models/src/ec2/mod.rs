@@ -99,6 +99,8 @@ pub struct Settings {
     pub credits: Option<credits::Account>,
     /// Metrics every minute instead of every five.
     pub detailed_monitoring: bool,
+    /// Whether the program publishes how many requests wait.
+    pub publishes_backlog: bool,
     /// Target group that its instances are registered with.
     pub target_group: Option<(AlbId, TargetGroupId)>,
     /// Planned stops and starts, in order of time.
@@ -363,7 +365,7 @@ impl Group {
     #[must_use]
     pub fn new(id: Ec2Id, settings: &Settings, cx: &mut Cx<'_>) -> Self {
         let name = format!("ec2.{}", settings.name);
-        let figures = figures::Figures::new(&name, settings.credits.is_some(), cx);
+        let figures = figures::Figures::new(&name, settings, cx);
         let work = Work {
             capacity: &settings.capacity,
             handlers: &settings.handlers,

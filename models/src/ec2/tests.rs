@@ -162,6 +162,7 @@ fn settings(desired: u32) -> Settings {
         auto_recovery: true,
         credits: None,
         detailed_monitoring: true,
+        publishes_backlog: false,
         target_group: None,
         maintenance: Vec::new(),
     }

@@ -4,6 +4,7 @@ use sim_core::observations::SeriesGroup;
 
 use super::*;
 use crate::cloudwatch::{FINE_PERIOD, Kind, PERIOD};
+use crate::compute::backlog_metric;
 use crate::observer::{FigureId, Observed};
 
 /// Its figures.
@@ -14,6 +15,7 @@ pub(super) struct Figures {
     cpu: MetricId,
     running: MetricId,
     memory: Option<MetricId>,
+    backlog: Option<MetricId>,
 }
 
 impl Figures {
@@ -25,7 +27,8 @@ impl Figures {
         let running = metrics.register_as(running_name, "count", Kind::Mean, PERIOD);
         let mut memory = || metrics.register_as(format!("AWS/ECS MemoryUtilization {name}"), "%", Kind::Mean, fine);
         let memory = settings.task.memory.is_some().then(&mut memory);
-        Self { desired, by_revision: Vec::new(), cpu, running, memory }
+        let backlog = settings.publishes_backlog.then(|| backlog_metric(name, metrics));
+        Self { desired, by_revision: Vec::new(), cpu, running, memory, backlog }
     }
 }
 
@@ -52,6 +55,9 @@ impl Observed for Ecs {
         let period_start = SimTime::from_nanos(cx.now().as_nanos() - PERIOD.as_nanos());
         let running = self.tasks.iter().filter(|(_, task)| task.serves()).count();
         cx.shared.metrics.publish(self.figures.running, period_start, running as f64);
+        if let Some(metric) = self.figures.backlog {
+            cx.shared.metrics.publish(metric, period_start, self.engine.backlog(&self.tasks) as f64);
+        }
     }
 
     fn publish_fine(&mut self, cx: &mut Cx<'_>) {

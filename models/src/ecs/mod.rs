@@ -79,6 +79,8 @@ pub struct Settings {
     pub health_check_cpu: SimDuration,
     /// `resolutionSeconds` of its metrics: 60 s, or [`crate::cloudwatch::FINE_PERIOD`].
     pub metric_resolution: SimDuration,
+    /// Whether the program publishes how many requests wait.
+    pub publishes_backlog: bool,
 }
 
 /// `deploymentConfiguration`.

@@ -122,6 +122,7 @@ pub fn service(desired_count: u32, workers: u32, vcpu: f64, steps: Vec<StepActio
         error_rate: 0.0,
         health_check_cpu: SimDuration::ZERO,
         metric_resolution: secs(60),
+        publishes_backlog: false,
     }
 }
 

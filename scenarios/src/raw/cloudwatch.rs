@@ -16,6 +16,9 @@ table! {
         /// What it looks at, by CloudWatch's name: "CPUUtilization", "TargetResponseTime"; or "ErrorRate", the percentage of
         /// targets' answers that are 5xx (metric math 100 * FILL(HTTPCode_Target_5XX_Count, 0) / RequestCount).
         optional("needed unless there is an alarm_rule", "API:cloudwatch (PutMetricAlarm, MetricName)") metric_name: Sp<String>,
+        /// Metric math in place of a metric: what is looked at is reckoned from several. The result is the last entry, or the one
+        /// with `return_data = true`.
+        optional("one metric", "API:cloudwatch (PutMetricAlarm, Metrics)") metrics: Sp<Vec<MetricQuery>>,
         /// The metric's namespace: "AWS/ApplicationELB".
         optional("any that has a metric of that name and dimension", "assumption: names are unique in one architecture")
         namespace: Sp<String>,
@@ -41,8 +44,29 @@ table! {
         /// Composite alarm: "ALARM(high-5xx) AND NOT (OK(slow) OR INSUFFICIENT_DATA(slow))".
         optional("an alarm on a metric", "API:cloudwatch (PutCompositeAlarm, AlarmRule)") alarm_rule: Sp<String>,
     }
-    not ["metrics", "threshold_metric_id", "alarm_actions", "ok_actions", "insufficient_data_actions", "actions_suppressor",
+    not ["threshold_metric_id", "alarm_actions", "ok_actions", "insufficient_data_actions", "actions_suppressor",
          "unit", "extended_statistic", "dimensions"]
+}
+
+table! {
+    /// A metric, or an expression of others, in metric math.
+    MetricQuery as "a metric of an expression" {
+        /// What expressions call it: a small letter, then letters, digits and underscores.
+        required id: Sp<String>,
+        /// An expression of numbers and ids: + - * / ( ), and FILL(id, number) for periods without a datapoint.
+        optional("a metric", "API:cloudwatch (MetricDataQuery, Expression)") expression: Sp<String>,
+        /// A metric, by its name.
+        optional("an expression", "API:cloudwatch (MetricStat)") metric_name: Sp<String>,
+        /// The metric's namespace.
+        optional("any that has a metric of that name and dimension", "assumption: names are unique in one architecture") namespace: Sp<String>,
+        /// Whose metric.
+        optional("the only one that publishes it; of a scaling policy as for its own metric", "assumption") dimension: Sp<String>,
+        /// What is made of the values of a period.
+        optional("Sum of what is counted, Average of all else", "assumption") statistic: Sp<StatisticName>,
+        /// Whether it is the result.
+        optional("true for the last entry", "API:cloudwatch (ReturnData: exactly one is returned)") return_data: Sp<bool>,
+    }
+    not ["label", "period", "account_id"]
 }
 
 table! {

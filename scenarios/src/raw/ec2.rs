@@ -2,7 +2,8 @@
 
 use crate::decode::{Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::raw::ecs::{Concurrency, Handler, Scaling, ScheduledAction};
+use crate::raw::ecs::{Concurrency, Handler};
+use crate::raw::scaling::{CustomMetric, Scaling, ScheduledAction};
 use crate::units::{Bytes, Share, Time, Vcpu};
 
 table! {
@@ -85,6 +86,8 @@ table! {
         /// What is done with requests, by path pattern: [[ec2.web.handler]]. The first that matches; a path that none matches
         /// gives 404.
         required handler: Sp<Vec<Handler>>,
+        /// Metrics that the program itself publishes, every minute, in the namespace "Custom/Application".
+        default([], "none; ASG guide, as-scaling-target-tracking-metric-math: backlog per instance") custom_metrics: Sp<Vec<Sp<CustomMetric>>>,
         /// Scaling policies: [[ec2.web.scaling]].
         default([], "the number of instances stays as it is") scaling: Vec<Scaling>,
         /// Other bounds of scaling from some instant on: [[ec2.web.scheduled_action]].

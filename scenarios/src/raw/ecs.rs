@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::decode::{Decode, Decoder, Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::raw::cloudwatch::{Comparison, MissingData, StatisticName};
+use crate::raw::scaling::{CustomMetric, Scaling, ScheduledAction};
 use crate::raw::traffic::{Method, Retry};
 use crate::tree::{Node, Span, Value};
 use crate::units::{Bytes, Share, Time, Vcpu};
@@ -75,6 +75,8 @@ table! {
         required handler: Sp<Vec<Handler>>,
         /// How often CPUUtilization is published: every 60s or every 20s.
         default("60s", "API:ecs (MonitoringConfiguration, resolutionSeconds)") metric_resolution: Sp<Time>,
+        /// Metrics that the program itself publishes, every minute, in the namespace "Custom/Application".
+        default([], "none; ASG guide, as-scaling-target-tracking-metric-math: backlog per instance") custom_metrics: Sp<Vec<Sp<CustomMetric>>>,
         /// Scaling policies: [[ecs.web.scaling]].
         default([], "the number of tasks stays as it is") scaling: Vec<Scaling>,
         /// Other bounds of scaling from some instant on: [[ecs.web.scheduled_action]].
@@ -253,142 +255,4 @@ choice! {
         /// 5 attempts, 1 s, full jitter; for DynamoDB 10 attempts, 50 ms, no jitter.
         Legacy = "legacy",
     } not ["adaptive"]
-}
-
-table! {
-    /// A scaling policy with its alarm.
-    Scaling as "a scaling policy" {
-        /// Its name.
-        optional("its kind and metric", "no name") policy_name: Sp<String>,
-        /// How it decides.
-        default("TargetTrackingScaling", "AAS guide: the recommended one") policy_type: Sp<PolicyType>,
-        /// Fewest tasks.
-        required min_capacity: Sp<u32>,
-        /// Most tasks.
-        required max_capacity: Sp<u32>,
-        /// Target tracking: what is tracked.
-        optional("ECSServiceAverageCPUUtilization", "assumption: the usual one") predefined_metric_type: Sp<PredefinedMetric>,
-        /// Step and simple scaling, and target tracking of a customized metric: the CloudWatch metric, by its name.
-        optional("CPUUtilization", "assumption: the usual one") metric_name: Sp<String>,
-        /// The metric's namespace.
-        optional("any that has a metric of that name and dimension", "assumption: names are unique in one architecture")
-        namespace: Sp<String>,
-        /// Whose metric, where it is not the service's own or its load balancer's: "dynamodb.cart", "alb.front".
-        optional("the service, its target groups, their load balancers, in this order", "assumption") dimension: Sp<String>,
-        /// What is made of the values of a period, such as "Average", "Sum", "Maximum" or "p90".
-        optional("Sum of what is counted, Average of all else", "assumption") statistic: Sp<StatisticName>,
-        /// Length of the periods the alarms look at.
-        optional("60s; 20s with a ...HighResolution metric", "AAS guide, target tracking: one-minute points") period: Sp<Time>,
-        /// Step and simple scaling: the [alarm] whose action the policy is, instead of one of its own.
-        optional("an alarm of its own", "assumption: short to write") alarm: Sp<String>,
-        /// Target tracking: the value to be held; percent of CPU, or requests a minute and target.
-        optional("needed with TargetTrackingScaling", "API:application-autoscaling (TargetValue is required)") target_value: Sp<f64>,
-        /// Target tracking: whether it never removes tasks.
-        default(false, "API:application-autoscaling (DisableScaleIn)") disable_scale_in: Sp<bool>,
-        /// Target tracking: consecutive periods above the target before it adds tasks.
-        default(3, "AAS guide, target tracking: 3 of 3 one-minute points") scale_out_datapoints: Sp<u32>,
-        /// Target tracking: consecutive periods below the lower threshold before it removes tasks.
-        optional("as many as make 15 minutes", "AAS guide, target tracking: 15 of 15 one-minute points; shorter periods: assumption")
-        scale_in_datapoints: Sp<u32>,
-        /// Target tracking: the lower threshold in percent of the target.
-        optional("90%; 70% for an EC2 Auto Scaling group", "Lambda guide, provisioned-concurrency; measured for ECS services and groups")
-        scale_in_threshold: Sp<Share>,
-        /// Time after adding tasks during which only a larger addition is made. For an EC2 Auto Scaling group: how long new instances
-        /// warm up.
-        optional("300s; default_instance_warmup of an EC2 Auto Scaling group that has one", "API:application-autoscaling (ScaleOutCooldown), ECS services; ASG guide, default instance warmup")
-        scale_out_cooldown: Sp<Time>,
-        /// Time after a change during which no task is removed.
-        default("300s", "API:application-autoscaling (ScaleInCooldown), ECS services") scale_in_cooldown: Sp<Time>,
-        /// Step and simple scaling: the same for both directions.
-        optional("300s", "API:application-autoscaling (StepScalingPolicyConfiguration)") cooldown: Sp<Time>,
-        /// Step and simple scaling: the alarm's threshold, in the metric's unit (percent, requests, seconds).
-        optional("needed with StepScaling and SimpleScaling", "API:cloudwatch (Threshold)") threshold: Sp<f64>,
-        /// Step and simple scaling: on which side of the threshold the alarm is.
-        default("GreaterThanOrEqualToThreshold", "assumption: scaling out") comparison_operator: Sp<Comparison>,
-        /// Step and simple scaling: the last so many periods are looked at.
-        default(1, "assumption: PutMetricAlarm requires it") evaluation_periods: Sp<u32>,
-        /// Step and simple scaling: so many of them must breach.
-        optional("evaluation_periods", "API:cloudwatch (DatapointsToAlarm)") datapoints_to_alarm: Sp<u32>,
-        /// Step and simple scaling: what a missing datapoint counts for.
-        default("missing", "CloudWatch AlarmThatSendsEmail") treat_missing_data: Sp<MissingData>,
-        /// Step scaling: how many tasks by how far the metric is past the threshold.
-        optional("needed with StepScaling", "API:application-autoscaling (StepAdjustments)") step_adjustments: Sp<Vec<StepAdjustment>>,
-        /// Simple scaling: change in tasks, or as adjustment_type says.
-        optional("needed with SimpleScaling", "API:autoscaling (ScalingAdjustment)") scaling_adjustment: Sp<i32>,
-        /// Step and simple scaling: what the adjustments are.
-        default("ChangeInCapacity", "assumption: PutScalingPolicy requires it") adjustment_type: Sp<AdjustmentType>,
-        /// PercentChangeInCapacity: tasks are added or removed by at least so many.
-        optional(1, "API:application-autoscaling (MinAdjustmentMagnitude)") min_adjustment_magnitude: Sp<u32>,
-    }
-    not ["scheduled_actions", "predictive", "customized_metric_specification", "metric_aggregation_type",
-         "estimated_instance_warmup"]
-}
-
-table! {
-    /// Other bounds of scaling from some instant on.
-    ScheduledAction as "a scheduled action" {
-        /// Its name.
-        required name: Sp<String>,
-        /// When, since the start of the run.
-        required at: Sp<Time>,
-        /// How often again, such as "24h" for every day.
-        optional("once", "AAS guide, scheduled scaling: at(...)") every: Sp<Time>,
-        /// Fewest tasks from then on. Where there are fewer, they are added at once.
-        optional("as before", "API:application-autoscaling (ScalableTargetAction)") min_capacity: Sp<u32>,
-        /// Most tasks from then on. Where there are more, they are removed at once.
-        optional("as before", "API:application-autoscaling (ScalableTargetAction)") max_capacity: Sp<u32>,
-    }
-    not ["schedule", "timezone", "start_time", "end_time"]
-}
-
-choice! {
-    /// How a scaling policy decides.
-    PolicyType {
-        /// Keep a metric at a value.
-        TargetTracking = "TargetTrackingScaling",
-        /// By how far the metric is past the threshold.
-        Step = "StepScaling",
-        /// One adjustment, then wait for the cooldown.
-        Simple = "SimpleScaling",
-    } not ["PredictiveScaling"]
-}
-
-choice! {
-    /// What is tracked.
-    PredefinedMetric {
-        /// Average CPU of the service, percent.
-        Cpu = "ECSServiceAverageCPUUtilization",
-        /// Requests a minute and target.
-        RequestCountPerTarget = "ALBRequestCountPerTarget",
-        /// Average memory of the service, percent.
-        Memory = "ECSServiceAverageMemoryUtilization",
-        /// Average CPU of an EC2 Auto Scaling group, percent.
-        GroupCpu = "ASGAverageCPUUtilization",
-        /// Average CPU of the service in periods of 20 s, percent.
-        CpuHighResolution = "ECSServiceAverageCPUUtilizationHighResolution",
-    } not ["ECSServiceAverageMemoryUtilizationHighResolution"]
-}
-
-choice! {
-    /// What adjustments are.
-    AdjustmentType {
-        /// So many tasks more or less.
-        Change = "ChangeInCapacity",
-        /// So many tasks.
-        Exact = "ExactCapacity",
-        /// So many percent of the tasks more or less.
-        PercentChange = "PercentChangeInCapacity",
-    } not []
-}
-
-table! {
-    /// One step of a step-scaling policy.
-    StepAdjustment as "a step adjustment" {
-        /// Lower bound, relative to the threshold.
-        optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_lower_bound: Sp<f64>,
-        /// Upper bound, relative to the threshold.
-        optional("open", "API:application-autoscaling (StepAdjustment)") metric_interval_upper_bound: Sp<f64>,
-        /// Change in tasks, or as adjustment_type says.
-        required scaling_adjustment: Sp<i32>,
-    }
 }

@@ -17,6 +17,7 @@ pub(crate) mod nlb;
 pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod run;
+pub(crate) mod scaling;
 pub(crate) mod slo;
 pub(crate) mod station;
 pub(crate) mod sweep;

@@ -17,6 +17,8 @@ table! {
     Run as "[run]" {
         /// Simulated time. Needed, unless all traffic is a replay, which then runs to its last record.
         optional("the end of the replayed log", "needed where there is no replay") duration: Sp<Time>,
+        /// The instant at which the run starts, for what goes by the calendar: scheduled actions with cron expressions.
+        default("2026-01-05T00:00:00Z", "assumption: midnight before a Monday") starts_at: Sp<String>,
         /// What arrives before this is served but not counted, so that an empty start does not colour the figures.
         /// "auto" finds it from the latencies of five first runs (MSER-5).
         default("0s", "assumption: nothing is left out unless asked for") warm_up: Sp<WarmUp>,

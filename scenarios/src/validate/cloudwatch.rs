@@ -48,7 +48,7 @@ pub(super) struct Found {
 
 impl Found {
     /// Stands for a metric that was refused or not looked up.
-    fn nothing(asked: &Asked<'_>) -> Self {
+    pub(super) fn nothing(asked: &Asked<'_>) -> Self {
         Self {
             metric: String::new(),
             statistic: asked.statistic.map_or(Statistic::Average, |it| it.value),
@@ -149,15 +149,20 @@ impl Check<'_> {
         for (name, alarm) in &doc.alarm.entries {
             let kind = alarm
                 .as_ref()
-                .map_or(AlarmKind::Composite(Rule::Constant(false)), |alarm| self.alarm(alarm, published));
+                .map_or(AlarmKind::Composite(Rule::Constant(false)), |alarm| self.alarm(name, alarm, published));
             alarms.push(Alarm { name: name.value.clone(), kind, of_deployment: None });
         }
         self.circles(&alarms);
         alarms
     }
 
-    fn alarm(&mut self, alarm: &raw::Alarm, published: Option<&Metrics>) -> AlarmKind {
-        let Some(name) = &alarm.metric_name else {
+    fn alarm(&mut self, label: &Sp<String>, alarm: &raw::Alarm, published: Option<&Metrics>) -> AlarmKind {
+        let (looks_at, (found, per)) = if let Some(name) = &alarm.metric_name {
+            (name.span, self.metric_of_alarm(name, alarm, published))
+        } else if let Some(queries) = &alarm.metrics {
+            let period = Some(Sp { value: alarm.period.0, span: alarm.period.span });
+            (queries.span, (self.metric_math(queries, &format!("alarm.{}", label.value), &[], period, published), None))
+        } else {
             self.keys_of_metrics(alarm);
             let Some(rule) = &alarm.alarm_rule else {
                 let error = Diagnostic::error(alarm.span, "this alarm looks at nothing", "give `metric_name`");
@@ -169,17 +174,14 @@ impl Check<'_> {
         if let Some(rule) = &alarm.alarm_rule {
             let title = "an alarm looks at a metric or at other alarms, not at both";
             let error = Diagnostic::error(rule.span, title, "one too many");
-            self.note(error.also(name.span, "the metric"));
+            self.note(error.also(looks_at, "the metric"));
         }
-        let asked = Asked {
-            name,
-            span: name.span,
-            namespace: alarm.namespace.as_ref(),
-            dimensions: alarm.dimension.iter().map(|it| it.value.clone()).collect(),
-            statistic: alarm.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
-            period: Some(Sp { value: alarm.period.0, span: alarm.period.span }),
-        };
-        let (found, per) = self.metric_or_ratio(&asked, published);
+        self.one_or_several(
+            alarm.span,
+            [&alarm.metric_name, &alarm.namespace, &alarm.dimension],
+            &alarm.statistic,
+            &alarm.metrics,
+        );
         if alarm.evaluate_low_sample_count_percentile.value == raw::LowSamples::Ignore
             && !matches!(found.statistic, Statistic::Percentile(_))
         {
@@ -205,6 +207,23 @@ impl Check<'_> {
             condition,
             ignore_low_sample_count: alarm.evaluate_low_sample_count_percentile.value == raw::LowSamples::Ignore,
         })
+    }
+
+    fn metric_of_alarm(
+        &mut self,
+        name: &Sp<String>,
+        alarm: &raw::Alarm,
+        published: Option<&Metrics>,
+    ) -> (Found, Option<String>) {
+        let asked = Asked {
+            name,
+            span: name.span,
+            namespace: alarm.namespace.as_ref(),
+            dimensions: alarm.dimension.iter().map(|it| it.value.clone()).collect(),
+            statistic: alarm.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
+            period: Some(Sp { value: alarm.period.0, span: alarm.period.span }),
+        };
+        self.metric_or_ratio(&asked, published)
     }
 
     /// Refuses what only alarms on metrics have.

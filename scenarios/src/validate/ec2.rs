@@ -107,6 +107,7 @@ impl Check<'_> {
             auto_recovery: group.auto_recovery.value,
             credits,
             detailed_monitoring: group.detailed_monitoring.value,
+            publishes_backlog: !group.custom_metrics.is_empty(),
             target_group,
             maintenance: self.maintenance(group, run),
             instance_type,

@@ -104,6 +104,7 @@ impl Check<'_> {
             error_rate: self.share(&service.error_rate, "error_rate"),
             health_check_cpu: self.delay(&service.health_check_cpu, "health_check_cpu"),
             metric_resolution: self.metric_resolution(&service.metric_resolution),
+            publishes_backlog: !service.custom_metrics.is_empty(),
         }
     }
 

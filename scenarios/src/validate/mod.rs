@@ -18,6 +18,7 @@ pub(crate) mod geography;
 mod global_accelerator;
 mod hosts;
 mod maintenance;
+mod metric_math;
 mod nlb;
 mod rds;
 mod reach;
@@ -25,6 +26,7 @@ pub(crate) mod route53;
 mod rules;
 pub(crate) mod run;
 mod scaling;
+mod schedule;
 mod slo;
 mod station;
 mod timeline;
@@ -64,6 +66,8 @@ pub(crate) struct Check<'a> {
     pub errors: Vec<Diagnostic>,
     pub warnings: Vec<(Span, String)>,
     pub notes: Vec<String>,
+    /// Metrics that alarms and policies reckon from others.
+    metric_math: Vec<models::cloudwatch::MathMetric>,
     /// Names of parts that can be referred to, and their numbers.
     names: BTreeMap<(Section, &'a str), usize>,
     /// Distinct paths, by [`PathId`].
@@ -188,6 +192,7 @@ impl<'a> Check<'a> {
             errors: Vec::new(),
             warnings: Vec::new(),
             notes: Vec::new(),
+            metric_math: Vec::new(),
             paths: IndexSet::from(["/".to_string()]),
             places: IndexSet::new(),
             geography: geography::Geography::default(),
@@ -439,6 +444,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
             elasticache: caches.into_iter().collect::<Option<_>>()?,
             stations: stations.into_iter().collect::<Option<_>>()?,
             canaries: doc.canary.iter().map(|(_, name, _)| canary::Settings { name: name.value.clone() }).collect(),
+            metric_math: Vec::new(),
             alarms: Vec::new(),
             scaling: Settings::default(),
             deployments,
@@ -468,7 +474,8 @@ impl Check<'_> {
         let published = asked.map(models::world::published);
         let alarms = self.all_alarms(published.as_ref());
         let scaling = self.scaling(registrations, run, published.as_ref());
-        architecture.map(|built| Architecture { alarms, scaling, ..built })
+        let metric_math = std::mem::take(&mut self.metric_math);
+        architecture.map(|built| Architecture { metric_math, alarms, scaling, ..built })
     }
 
     fn document_bounds(&mut self) {

@@ -15,7 +15,7 @@ use super::ec2::sizes_of;
 use super::ecs::MAX_TASKS;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
-use crate::raw::{ec2, ecs as raw};
+use crate::raw::{ec2, scaling as raw};
 use crate::tree::Span;
 
 /// Most policies, and most scheduled actions.
@@ -186,7 +186,7 @@ impl Check<'_> {
         let mut bound = |bound: &Option<Sp<u32>>, what| bound.as_ref().map(|it| self.count(it, what, 0, most));
         let (min, max) = (bound(&action.min_capacity, "min_capacity"), bound(&action.max_capacity, "max_capacity"));
         match (min, max) {
-            (None, None) => {
+            (None, None) if action.desired_capacity.is_none() => {
                 let title = "this scheduled action changes nothing";
                 self.error(action.span, title, "give `min_capacity`, `max_capacity` or both");
             }
@@ -195,9 +195,20 @@ impl Check<'_> {
             }
             _ => {}
         }
-        let every = action.every.as_ref().map(|every| self.time(every, "every", 60.0, 1e9, ""));
-        let at = self.instant(&action.at, run, "scheduled action");
-        ScheduledAction { name: action.name.value.clone(), target, at, every, min_capacity: min, max_capacity: max }
+        let desired = action.desired_capacity.as_ref().map(|it| self.count(it, "desired_capacity", 0, MAX_TASKS));
+        if let (Some(given), Scalable::Ecs(_)) = (&action.desired_capacity, target) {
+            let title = "a scheduled action of a service has no `desired_capacity`";
+            self.error(given.span, title, "Application Auto Scaling changes the bounds: give `min_capacity`");
+        }
+        let name = action.name.value.clone();
+        ScheduledAction {
+            name,
+            target,
+            times: self.times(action, target, run),
+            min_capacity: min,
+            max_capacity: max,
+            desired,
+        }
     }
 
     fn policy_of(
@@ -256,6 +267,22 @@ impl Check<'_> {
             Some(of) => vec![of.value.clone()],
             None => scaled.dimensions.clone(),
         };
+        if let Some(queries) = &scaling.metrics {
+            self.one_or_several(
+                scaling.span,
+                [&scaling.metric_name, &scaling.namespace, &scaling.dimension],
+                &scaling.statistic,
+                &scaling.metrics,
+            );
+            if let Some(predefined) = &scaling.predefined_metric_type {
+                let title = "either `predefined_metric_type` or `metrics`, not both";
+                self.error(predefined.span, title, "one too many");
+            }
+            // One policy's expression may have the id of another's.
+            let owner = format!("{}/{}", scaled.name, self.metric_math.len() + 1);
+            let period = scaling.period.as_ref().map(period_of);
+            return self.metric_math(queries, &owner, &scaled.dimensions, period, published);
+        }
         let mut asked = Asked {
             name: "CPUUtilization",
             span: scaling.span,
@@ -506,6 +533,7 @@ impl Check<'_> {
         let typed = |span: Span| Some(span).filter(|span| *span != scaling.span);
         let keys = [
             scaling.metric_name.as_ref().map(|it| it.span),
+            scaling.metrics.as_ref().map(|it| it.span),
             scaling.namespace.as_ref().map(|it| it.span),
             scaling.dimension.as_ref().map(|it| it.span),
             scaling.statistic.as_ref().map(|it| it.span),

@@ -55,7 +55,7 @@ impl Stage {
     fn new(kind: Kind, resolution: SimDuration, alarms: &[Alarm]) -> Self {
         let mut bench = Bench::new();
         let metric = bench.shared.metrics.register_as("Test Metric of.it".to_owned(), "count", kind, resolution);
-        let alarms = Alarms::new(alarms, &run(), &mut bench.cx());
+        let alarms = Alarms::new(&[], alarms, &run(), &mut bench.cx());
         Self { bench, alarms, metric, resolution }
     }
     fn now(&self) -> u64 {

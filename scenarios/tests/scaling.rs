@@ -1,0 +1,113 @@
+//! Scaling through the language: scheduled actions by the calendar.
+
+use models::autoscaling::Times;
+use scenarios::{Scenario, Source, load};
+
+const SERVICE: &str = r#"
+title = "A service that scales"
+
+[run]
+duration = "7d"
+
+[[traffic]]
+name = "users"
+to = "ecs.web"
+rate = "1/min"
+
+[ecs.web]
+desired_count = 2
+cpu = "1 vCPU"
+
+[[ecs.web.handler]]
+steps = [{ cpu = "20ms" }]
+"#;
+
+fn loaded(text: &str) -> Result<Scenario, String> {
+    load(&Source { name: "service.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
+}
+
+/// Hours of a run of a week, from the start of Monday 2026-01-05 UTC on, at which a scheduled action with these keys is done.
+fn hours(keys: &str) -> Result<Vec<f64>, String> {
+    let text = format!("{SERVICE}\n[[ecs.web.scheduled_action]]\nname = \"day\"\nmin_capacity = 3\n{keys}\n");
+    let times = loaded(&text)?.architecture.scaling.scheduled[0].times.clone();
+    Ok((0..).map_while(|number| times.get(number)).map(|time| time.as_secs_f64() / 3600.0).collect())
+}
+
+#[test]
+fn cron_expressions_of_six_fields_come_at_their_hours_in_their_time_zone() {
+    let at = |hour: f64, days: &[u32]| -> Result<Vec<f64>, String> {
+        Ok(days.iter().map(|day| f64::from(24 * day) + hour).collect())
+    };
+    assert_eq!(hours(r#"schedule = "cron(0 8 ? * MON-FRI *)""#), at(8.0, &[0, 1, 2, 3, 4]));
+    // 2 to 6 are Monday to Friday: Sunday is 1.
+    assert_eq!(hours(r#"schedule = "cron(30 8 ? * 2-6 2026)""#), at(8.5, &[0, 1, 2, 3, 4]));
+    assert_eq!(hours("schedule = \"cron(0 8 ? * SAT,SUN *)\"\ntimezone = \"Europe/Berlin\""), at(7.0, &[5, 6]));
+    assert_eq!(hours(r#"schedule = "cron(0 6 7 1 ? *)""#), at(6.0, &[2]));
+    assert_eq!(hours(r#"schedule = "cron(0 0/8 ? * 4#1 *)""#), Ok(vec![48.0, 56.0, 64.0]));
+    let within =
+        "schedule = \"cron(0 0 * * ? *)\"\nstart_time = \"2026-01-07T00:00:00Z\"\nend_time = \"2026-01-09T12:00:00Z\"";
+    assert_eq!(hours(within), at(0.0, &[2, 3, 4]));
+}
+
+#[test]
+fn clocks_are_put_forward_and_actions_with_them() {
+    let text = SERVICE.replace("[run]", "[run]\nstarts_at = \"2026-03-28T00:00:00Z\"");
+    let action = "name = \"day\"\nmin_capacity = 3\nschedule = \"cron(0 8 * * ? *)\"\ntimezone = \"Europe/Berlin\"";
+    let scenario =
+        loaded(&format!("{text}\n[[ecs.web.scheduled_action]]\n{action}\n")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let times = &scenario.architecture.scaling.scheduled[0].times;
+    let hour = |number| times.get(number).map(|time| time.as_secs_f64() / 3600.0);
+    // From Sunday 2026-03-29 on 8 o'clock is 6:00 UTC.
+    assert_eq!((hour(0), hour(1), hour(2)), (Some(7.0), Some(30.0), Some(54.0)));
+}
+
+#[test]
+fn rates_and_single_instants_come_when_they_say() {
+    assert_eq!(hours(r#"schedule = "rate(2 days)""#), Ok(vec![48.0, 96.0, 144.0]));
+    assert_eq!(hours("schedule = \"rate(3 days)\"\nstart_time = \"2026-01-05T06:00:00Z\""), Ok(vec![6.0, 78.0, 150.0]));
+    assert_eq!(hours(r#"schedule = "at(2026-01-06T08:00:00)""#), Ok(vec![32.0]));
+    let tokyo = "schedule = \"at(2026-01-06T08:00:00)\"\ntimezone = \"Asia/Tokyo\"";
+    assert_eq!(hours(tokyo), Ok(vec![23.0]));
+    assert_eq!(hours("at = \"8h\"\nevery = \"48h\""), Ok(vec![8.0, 56.0, 104.0, 152.0]));
+}
+
+#[test]
+fn schedules_that_cannot_be_are_refused_with_their_reason() {
+    for (keys, reason) in [
+        ("schedule = \"cron(0 8 * * MON *)\"", "one of day of month and day of week is `?`"),
+        ("schedule = \"cron(0 8 ? * MON)\"", "six fields"),
+        ("schedule = \"cron(0 25 ? * MON *)\"", "cron expression cannot be read"),
+        ("schedule = \"cron(0 8 ? * MON 2027)\"", "never comes within the run"),
+        ("schedule = \"0 8 * * 1\"", "this schedule cannot be read"),
+        ("schedule = \"rate(5 weeks)\"", "this rate cannot be read"),
+        ("schedule = \"at(tomorrow)\"", "this is no instant"),
+        ("schedule = \"at(2027-01-01T00:00:00)\"", "not within the run"),
+        ("schedule = \"cron(0 8 * * ? *)\"\nat = \"8h\"", "either `at` or `schedule`"),
+        ("schedule = \"cron(0 8 * * ? *)\"\ntimezone = \"Europe/Berlim\"", "Europe/Berlin"),
+        ("schedule = \"cron(0 8 * * ? *)\"\nevery = \"24h\"", "`every` belongs to `at`"),
+        ("at = \"8h\"\ntimezone = \"Europe/Berlin\"", "`timezone` belongs to `schedule`"),
+        ("recurrence = \"0 8 * * *\"", "a service's action has a `schedule`"),
+        ("at = \"8h\"\ndesired_capacity = 4", "no `desired_capacity`"),
+        ("", "when is this action done?"),
+    ] {
+        let told = hours(keys).expect_err(keys);
+        assert!(told.contains(reason), "{keys}: {told}");
+    }
+}
+
+#[test]
+fn a_group_has_unix_cron_and_a_desired_capacity() {
+    let text = SERVICE.replace("to = \"ecs.web\"", "to = \"alb.front\"").replace("ecs.web", "ec2.web");
+    let text = text
+        .replace("[ec2.web]", "[alb.front.target_group.web]\ntargets = \"ec2.web\"\n\n[ec2.web]")
+        .replace("desired_count", "desired_capacity");
+    let text = text.replace("cpu = \"1 vCPU\"", "instance_type = \"m7g.medium\"\nmin_size = 1\nmax_size = 9");
+    // Sunday is 0; the day after is 1.
+    let action = "name = \"day\"\nrecurrence = \"0 8 * * 1,2\"\ndesired_capacity = 5";
+    let text = text.replace("7d", "36h") + "\n[[ec2.web.scheduled_action]]\n" + action;
+    let scenario = loaded(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(matches!(&scenario.architecture.scaling.scheduled[0].times, Times::Listed(times) if times.len() == 2));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let done = seen.log.iter().find(|entry| entry.what.contains("desired 2 -> 5 by scheduled action day"));
+    assert_eq!(done.map(|entry| entry.at.as_secs_f64()), Some(8.0 * 3600.0));
+}
