@@ -17,6 +17,8 @@
 //! - The largest capacity wins. In only if every target-tracking policy that may scale in wants to.
 //! - Out: at once, also during a scale-in cooldown, which ends with it. During a scale-out cooldown what was added counts: the
 //!   wish is reckoned from the capacity before it, and only more than there is already is done.
+//! - Instances of EC2 Auto Scaling groups warm up: while one is launched, or has been in service for less than the warm-up, policies
+//!   remove none; and simple scaling's cooldown begins when the last launch or termination is over.
 //! - In: not during a scale-in or scale-out cooldown, and not during a deployment (ECS developer guide, target tracking).
 //! - Never beyond `MinCapacity` and `MaxCapacity`. A scheduled action changes these, and with them at once, whatever the
 //!   cooldowns, a capacity that lies outside.
@@ -24,7 +26,7 @@
 //! What is scaled is a [`Scalable`]: it tells its capacity with [`Control::DesiredCount`], when no scale-in may happen with
 //! [`Control::Deploying`], and is told with [`Control::SetDesiredCount`].
 //!
-//! Not modelled: predictive scaling, several alarms for one step policy. A cooldown begins with the decision.
+//! Not modelled: several alarms for one step policy. But for simple scaling of groups a cooldown begins with the decision.
 
 use sim_core::observations::LogKind;
 use sim_core::{SimDuration, SimTime};
@@ -35,8 +37,11 @@ use crate::cloudwatch::{
 use crate::ids::*;
 use crate::world::{self, Control, Cx};
 
+mod forecast;
 #[cfg(test)]
 mod tests;
+
+pub use forecast::Forecast;
 
 /// What is scaled, when and how.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +52,8 @@ pub struct Settings {
     pub policies: Vec<Policy>,
     /// And when, whatever the metrics say.
     pub scheduled: Vec<ScheduledAction>,
+    /// And what is forecast.
+    pub forecasts: Vec<Forecast>,
 }
 
 /// A scalable target.
@@ -226,6 +233,8 @@ impl Times {
 pub enum Event {
     /// A scheduled action (its number) is due, for this time (counted from 0).
     Scheduled(u16, u32),
+    /// A forecast (its number) changes, for this time (counted from 0).
+    Forecast(u16, u32),
 }
 
 /// All of it at work.
@@ -234,6 +243,7 @@ pub struct AutoScaling {
     targets: Vec<Scaled>,
     policies: Vec<Governor>,
     scheduled: Vec<ScheduledAction>,
+    forecasts: Vec<Forecast>,
 }
 
 /// A scalable target at work.
@@ -244,6 +254,9 @@ struct Scaled {
     name: String,
     min: u32,
     max: u32,
+    /// What is forecast at present, at least, and the most there may be for it.
+    forecast: u32,
+    most: u32,
     desired: u32,
     deploying: bool,
     /// Until when a scale-out has its cooldown, and the capacity before it.
@@ -251,6 +264,10 @@ struct Scaled {
     before_out: u32,
     /// Until when a scale-in has its cooldown.
     in_until: SimTime,
+    /// EC2: instances are launched or terminated at present; when that was over last, and when the last one came into service.
+    active: bool,
+    settled: Option<SimTime>,
+    in_service: Option<SimTime>,
     /// It has been said that more is wanted than the maximum.
     capped: bool,
 }
@@ -291,13 +308,24 @@ impl AutoScaling {
         for target in &mut targets {
             target.go_inside(cx);
         }
-        Self { targets, policies, scheduled: settings.scheduled.clone() }
+        let (scheduled, forecasts) = (settings.scheduled.clone(), settings.forecasts.clone());
+        Self { targets, policies, scheduled, forecasts }
     }
 
     /// Schedules its actions.
     pub fn start(&self, cx: &mut Cx<'_>) {
         for number in 0..self.scheduled.len() as u16 {
             self.schedule(number, 0, cx);
+        }
+        for number in 0..self.forecasts.len() as u16 {
+            self.foresee(number, 0, cx);
+        }
+    }
+
+    /// Schedules a change of a forecast, if it has that many.
+    fn foresee(&self, number: u16, change: u32, cx: &mut Cx<'_>) {
+        if let Some((at, ..)) = self.forecasts[usize::from(number)].change(change) {
+            cx.kernel.schedule_at(at, world::Event::AutoScaling(Event::Forecast(number, change)));
         }
     }
 
@@ -310,11 +338,22 @@ impl AutoScaling {
 
     /// Handles one of its events.
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
-        let Event::Scheduled(number, time) = event;
-        self.schedule(number, time + 1, cx);
-        let action = &self.scheduled[usize::from(number)];
-        if let Some(target) = self.targets.iter_mut().find(|target| target.id == action.target) {
-            target.schedule_says(action, cx);
+        match event {
+            Event::Scheduled(number, time) => {
+                self.schedule(number, time + 1, cx);
+                let action = &self.scheduled[usize::from(number)];
+                if let Some(target) = self.targets.iter_mut().find(|target| target.id == action.target) {
+                    target.schedule_says(action, cx);
+                }
+            }
+            Event::Forecast(number, change) => {
+                self.foresee(number, change + 1, cx);
+                let forecast = &self.forecasts[usize::from(number)];
+                let target = self.targets.iter_mut().find(|target| target.id == forecast.target);
+                if let (Some(target), Some((_, capacity, early))) = (target, forecast.change(change)) {
+                    target.forecast_says(forecast, capacity, early, cx);
+                }
+            }
         }
     }
 
@@ -329,6 +368,23 @@ impl AutoScaling {
     pub fn deploying(&mut self, target: Scalable, deploying: bool) {
         if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
             target.deploying = deploying;
+        }
+    }
+
+    /// A target begins to launch or terminate instances, or has as many as it wants.
+    pub fn activity(&mut self, target: Scalable, goes_on: bool, now: SimTime) {
+        if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
+            target.active = goes_on;
+            if !goes_on {
+                target.settled = Some(now);
+            }
+        }
+    }
+
+    /// An instance of a target has come into service.
+    pub fn in_service(&mut self, target: Scalable, now: SimTime) {
+        if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
+            target.in_service = Some(now);
         }
     }
 
@@ -449,11 +505,16 @@ impl Scaled {
             name: settings.name.clone(),
             min: settings.min_capacity,
             max: settings.max_capacity,
+            forecast: 0,
+            most: 0,
             desired: settings.desired,
             deploying: false,
             out_until: SimTime::ZERO,
             before_out: settings.desired,
             in_until: SimTime::ZERO,
+            active: false,
+            settled: None,
+            in_service: None,
             capped: false,
         }
     }
@@ -475,7 +536,8 @@ impl Scaled {
         let mut out: Option<(u32, &Governor)> = None;
         let mut inwards: Option<(u32, &Governor)> = None;
         for governor in own() {
-            let (wanted, place) = match governor.wish(alarms, self.desired, base, cooling_out || cooling_in) {
+            let waits = cooling_out || cooling_in || self.cools_simply(governor, now);
+            let (wanted, place) = match governor.wish(alarms, self.desired, base, waits) {
                 Wish::Nothing => continue,
                 Wish::Stay => {
                     stay = true;
@@ -491,15 +553,29 @@ impl Scaled {
         if let Some((wanted, governor)) = out {
             self.scale_out(wanted, base, governor, alarms, cx);
         } else if let Some((wanted, governor)) =
-            inwards.filter(|_| !stay && !cooling_out && !cooling_in && !self.deploying)
+            inwards.filter(|(_, by)| !stay && !cooling_out && !cooling_in && !self.deploying && !self.warms(by, now))
         {
             self.scale_in(wanted, governor, alarms, cx);
         }
     }
 
+    /// Simple scaling of a group waits until the last instance is there, or gone, and its cooldown from then on (ASG guide,
+    /// ec2-auto-scaling-scaling-cooldowns).
+    fn cools_simply(&self, governor: &Governor, now: SimTime) -> bool {
+        self.active || self.settled.is_some_and(|settled| now < settled + governor.policy.scale_out_cooldown)
+    }
+
+    /// Whether instances of a group are being launched or warm up: nothing is removed meanwhile (ASG guide,
+    /// ec2-auto-scaling-default-instance-warmup). Simple scaling knows no warm-up.
+    fn warms(&self, governor: &Governor, now: SimTime) -> bool {
+        !matches!(governor.policy.kind, PolicyKind::Simple { .. })
+            && (self.active || self.in_service.is_some_and(|since| now < since + governor.policy.scale_out_cooldown))
+    }
+
     fn scale_out(&mut self, wanted: u32, base: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let capacity = wanted.min(self.max);
+        let max = self.max.max(self.most);
+        let capacity = wanted.min(max);
         if capacity > self.desired {
             self.before_out = base;
             self.out_until = now + governor.policy.scale_out_cooldown;
@@ -507,16 +583,16 @@ impl Scaled {
             let why = format!("{}: {}", governor.policy.name, governor.why(alarms));
             self.set(capacity, &why, cx);
         }
-        let capped = wanted > self.max;
+        let capped = wanted > max;
         if capped && !self.capped {
-            let what = format!("{} wanted, MaxCapacity is {}: {}", wanted, self.max, governor.why(alarms));
+            let what = format!("{wanted} wanted, MaxCapacity is {max}: {}", governor.why(alarms));
             cx.shared.observer.log(now, LogKind::Scaling, &self.name, what);
         }
         self.capped |= capped;
     }
 
     fn scale_in(&mut self, wanted: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
-        let capacity = wanted.max(self.min);
+        let capacity = wanted.max(self.least());
         if capacity < self.desired {
             self.in_until = cx.now() + governor.policy.scale_in_cooldown;
             let why = format!("{}: {}", governor.policy.name, governor.why(alarms));
@@ -544,11 +620,33 @@ impl Scaled {
         }
     }
 
+    /// The least there may be: the minimum, or what is forecast, as far as the maximum allows.
+    fn least(&self) -> u32 {
+        self.min.max(self.forecast.min(self.max.max(self.most)))
+    }
+
+    /// A forecast says what there must be at least from now on.
+    fn forecast_says(&mut self, forecast: &Forecast, capacity: u32, early: bool, cx: &mut Cx<'_>) {
+        if early || forecast.buffer.is_zero() {
+            let mode = if forecast.scales { "ForecastAndScale" } else { "ForecastOnly" };
+            let what = format!("forecast of {}: at least {capacity} ({mode})", forecast.name);
+            cx.shared.observer.log(cx.kernel.now(), LogKind::Scaling, &self.name, what);
+        }
+        if !forecast.scales {
+            return;
+        }
+        (self.forecast, self.most) = (capacity, forecast.most(capacity, self.max));
+        let least = self.least();
+        if least > self.desired {
+            self.set(least, &format!("{}: forecast", forecast.name), cx);
+        }
+    }
+
     /// A capacity outside of the bounds is brought inside.
     fn go_inside(&mut self, cx: &mut Cx<'_>) {
-        let inside = self.desired.clamp(self.min, self.max);
+        let inside = self.desired.clamp(self.least(), self.max.max(self.most));
         if inside != self.desired {
-            let bound = if inside == self.min { "MinCapacity" } else { "MaxCapacity" };
+            let bound = if inside > self.desired { "MinCapacity" } else { "MaxCapacity" };
             self.set(inside, bound, cx);
         }
     }

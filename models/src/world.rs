@@ -112,6 +112,10 @@ pub enum Control {
     TargetGone(AlbId, TargetGroupId, TaskKey),
     /// What is scaled tells its scaler what capacity it wants at present.
     DesiredCount(Scalable, u32),
+    /// What is scaled begins to launch or terminate (true), or has as many as it wants (false).
+    ScalingActivity(Scalable, bool),
+    /// An instance of what is scaled has come into service: it warms up.
+    InService(Scalable),
     /// A scaling decision.
     SetDesiredCount(Scalable, u32),
     /// A deployment of what is scaled begins (true) or is over (false): scale-in is suspended meanwhile.
@@ -501,6 +505,8 @@ impl Models {
                 self.caches.iter_mut().for_each(|cache| cache.task_gone(service, task));
             }
             Control::DesiredCount(target, desired) => self.autoscaling.desired_count(target, desired),
+            Control::ScalingActivity(target, goes_on) => self.autoscaling.activity(target, goes_on, cx.now()),
+            Control::InService(target) => self.autoscaling.in_service(target, cx.now()),
             Control::SetDesiredCount(Scalable::Ecs(ecs), desired) => {
                 self.ecs[ecs.index()].set_desired_count(desired, cx);
             }

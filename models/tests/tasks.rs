@@ -4,6 +4,7 @@ mod common;
 
 use common::*;
 use models::compute::Memory;
+use models::deployment::{Deployment, Revision, Strategy};
 use models::ecs::{Call, ContainerCheck, ContainerInstances, Placement, StepAction};
 use models::request::Method;
 use models::timeline::{Fault, FaultAction, InstanceFault};
@@ -111,8 +112,8 @@ fn a_large_image_makes_a_launch_longer_by_what_is_beyond_50_mb() {
     };
     // The scheduler looks at 55 s.
     assert_eq!(running(20e6), (Some(55.0), Some(65.0), Some(80.0)));
-    // 350 MB: 300 MB at 15 MB/s are 20 s more.
-    assert_eq!(running(350e6), (Some(55.0), Some(65.0), Some(100.0)));
+    // 300e6 bytes beyond 50 MB, at 15e6 a second, are 20 s more.
+    assert_eq!(running(50.0 * 1024.0 * 1024.0 + 300e6), (Some(55.0), Some(65.0), Some(100.0)));
 }
 
 #[test]
@@ -137,6 +138,20 @@ fn launches_that_fail_are_tried_again_ever_more_rarely_until_one_runs() {
     // Launched at 55 s, stopped at 80; 10 s later again, at 115; then after 20, 40, 80 and 160 s.
     assert_eq!(stopped, [80.0, 115.0, 160.0, 225.0, 330.0]);
     assert_eq!(at(&seen, "RUNNING"), Some(515.0), "launched after 160 s more");
+}
+
+#[test]
+fn tasks_that_exit_as_they_start_hold_launches_back_and_running_ones_never_do() {
+    let mut a = poisson(1.0, Endpoint::Ecs(EcsId(0)), secs(400), SimDuration::ZERO);
+    a.ecs.push(service(2, 10, 10.0, vec![StepAction::Cpu(constant(0.001))]));
+    let revision = Revision { crash_on_start: 1.0, ..Revision::LIKE_BEFORE };
+    a.deployments.push(Deployment::new(SimTime::from_secs(52), EcsId(0), Strategy::Rolling, revision));
+    let seen = run(&a);
+    let exits: Vec<f64> =
+        seen.log.iter().filter(|it| it.what.contains("exits as it starts")).map(|it| it.at.as_secs_f64()).collect();
+    // Two are launched at 55 s and exit 25 s later; the next two after 10, 20, 40 and 80 s at the scheduler's next look.
+    assert_eq!(exits, [80.0, 80.0, 115.0, 115.0, 160.0, 160.0, 225.0, 225.0, 330.0, 330.0]);
+    assert_eq!(count(&seen, "task 3: DEPROVISIONING, STOPPED"), 1);
 }
 
 #[test]

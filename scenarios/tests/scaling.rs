@@ -111,3 +111,127 @@ fn a_group_has_unix_cron_and_a_desired_capacity() {
     let done = seen.log.iter().find(|entry| entry.what.contains("desired 2 -> 5 by scheduled action day"));
     assert_eq!(done.map(|entry| entry.at.as_secs_f64()), Some(8.0 * 3600.0));
 }
+
+/// The entries of a run's log of one kind, each as its second and what it says, in order.
+fn entries(seen: &sim_core::observations::Observations, word: &str) -> Vec<(f64, String)> {
+    let fitting = seen.log.iter().filter(|entry| entry.what.contains(word));
+    fitting.map(|entry| (entry.at.as_secs_f64(), entry.what.clone())).collect()
+}
+
+#[test]
+fn the_log_shows_the_chain_from_the_metric_to_the_traffic_link_by_link() {
+    let text = scenarios::library::get("target-tracking").expect("in the library");
+    let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, scenario.seed, 0);
+    // Load steps at 600 s, a minute's start: three minutes, and one until the third can be read.
+    let (alarm, what) = entries(&seen, "AlarmHigh of cpu-40: OK -> ALARM").remove(0);
+    assert_eq!(alarm, 840.0);
+    assert!(what.contains("(CPUUtilization > 40 % in 3 of 3 minutes; latest 5"), "{what}");
+    let (decision, what) = entries(&seen, "desired 4 -> 6 by cpu-40: CPUUtilization 5").remove(0);
+    assert_eq!(decision, 840.0, "{what}");
+    // A task's way, the first that is launched: when, and in which order, its states come.
+    let launched = entries(&seen, "task 5 of revision 0 is requested (desired count 6)").remove(0).0;
+    assert!((840.0..=845.0).contains(&launched), "the scheduler looks every 5 s: {launched}");
+    let after_launch = |what: &str| entries(&seen, what).first().map(|entry| entry.0 - launched);
+    assert_eq!(after_launch("task 5: PROVISIONING"), Some(0.0));
+    assert_eq!(after_launch("task 5: PENDING"), Some(10.0));
+    assert_eq!(after_launch("task 5: ACTIVATING, RUNNING, registered with its target group"), Some(25.0));
+    assert_eq!(after_launch("task 5 of revision 0 answers"), Some(30.0));
+    let healthy = after_launch("task 5 is healthy in web").expect("it becomes healthy");
+    assert!((30.0..=55.0).contains(&healthy), "its first good check: {healthy}");
+    // Traffic: with six healthy tasks CPU is back at the target.
+    let cpu = seen.series.iter().find(|series| series.name == "AWS/ECS CPUUtilization ecs.web").expect("a metric");
+    assert!(cpu.values[13] > 50.0 && (cpu.values[17] - 220.0 / 6.0).abs() < 5.0, "{:?}", &cpu.values[12..18]);
+    // The way out, from the alarm at 30 min on low CPU: drained, ended, gone.
+    let (low, _) = entries(&seen, "AlarmLow of cpu-40: OK -> ALARM").remove(0);
+    assert_eq!(low, 1800.0 + 15.0 * 60.0 + 60.0);
+    let states = ["stops (DEACTIVATING): scaled in", "STOPPING (SIGTERM)", "DEPROVISIONING, STOPPED"];
+    let at = states.map(|state| entries(&seen, state).first().map(|entry| entry.0).expect(state));
+    assert!(low <= at[0] && at[0] <= at[1] && at[1] <= at[2], "{at:?}");
+}
+
+const WORKERS: &str = r#"
+title = "Workers of a queue"
+
+[run]
+duration = "40m"
+
+[[traffic]]
+name = "jobs"
+to = "ecs.work"
+rate = { base = "4/s", at = [["5m", "9/s"]] }
+
+[ecs.work]
+desired_count = 10
+cpu = "1 vCPU"
+workers = 1
+custom_metrics = ["BacklogSize"]
+
+[[ecs.work.handler]]
+steps = [{ cpu = { exponential = "2s" } }]
+
+[[ecs.work.scaling]]
+policy_name = "backlog"
+min_capacity = 2
+max_capacity = 40
+target_value = 5
+disable_scale_in = true
+metrics = [
+  { id = "waiting", metric_name = "BacklogSize" },
+  { id = "tasks", metric_name = "RunningTaskCount" },
+  { id = "backlog_per_task", expression = "waiting / tasks" },
+]
+"#;
+
+#[test]
+fn a_backlog_per_task_is_tracked() {
+    let scenario = loaded(WORKERS).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let decisions = entries(&seen, "by backlog: backlog_per_task ");
+    assert!(!decisions.is_empty() && decisions[0].0 >= 300.0 + 240.0, "{decisions:?}");
+    // 9/s of 2 s each are 18 tasks' work.
+    let last = decisions.last().and_then(|(_, what)| what.split(' ').nth(3)?.parse::<u32>().ok());
+    assert!(last.is_some_and(|tasks| tasks >= 18), "{decisions:?}");
+    let audited = seen.audit.checks.iter().find(|law| !law.holds);
+    assert!(audited.is_none(), "{audited:?}");
+}
+
+#[test]
+fn alarms_look_at_expressions_too() {
+    let alarm = "[alarm.late]\nthreshold = 20\nmetrics = [{ id = \"m1\", metric_name = \"BacklogSize\" }, { id = \"e1\", expression = \"0.5 * (2 * FILL(m1, 0) + -4)\" }]\n";
+    let scenario = loaded(&format!("{WORKERS}\n{alarm}")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let gone_off = seen.log.iter().find(|entry| entry.subject == "alarm.late").map(|entry| entry.what.clone());
+    assert!(
+        gone_off.as_ref().is_some_and(|what| what.starts_with("OK -> ALARM (e1 > 20 in 1 of 1 minutes; latest ")),
+        "{gone_off:?}"
+    );
+}
+
+#[test]
+fn expressions_that_cannot_be_are_refused_with_their_reason() {
+    for (from, to, reason) in [
+        ("waiting / tasks", "waiting / task", "no entry before it is called `task`; did you mean `tasks`?"),
+        ("waiting / tasks", "waiting / ", "a value was expected before the end"),
+        ("waiting / tasks", "(waiting / tasks", "`)` was expected before the end"),
+        ("waiting / tasks", "RATE(waiting)", "the function `RATE` is not built: FILL is"),
+        ("waiting / tasks", "waiting tasks", "an operator or the end was expected, not `tasks`"),
+        ("\"BacklogSize\" }", "\"BacklogSiz\" }", "nothing publishes `BacklogSiz`"),
+        ("id = \"tasks\"", "id = \"Tasks\"", "this is no id of metric math"),
+        ("id = \"tasks\"", "id = \"waiting\"", "two ids"),
+        ("custom_metrics = [\"BacklogSize\"]", "", "nothing publishes `BacklogSize`"),
+        (
+            "target_value = 5",
+            "target_value = 5\nmetric_name = \"CPUUtilization\"",
+            "the entries of `metrics` say which metrics are meant",
+        ),
+        (
+            "expression = \"waiting / tasks\"",
+            "metric_name = \"CPUUtilization\", expression = \"1\"",
+            "an entry is a metric or an expression",
+        ),
+    ] {
+        let told = loaded(&WORKERS.replace(from, to)).err().unwrap_or_default();
+        assert!(told.contains(reason), "{to}: {told}");
+    }
+}

@@ -95,7 +95,12 @@ impl Stage {
         let cpu = metrics.register(CPU.to_owned(), "%");
         let requests = metrics.register(REQUESTS.to_owned(), "count");
         let target = Target { id: WEB, name: "ecs.web".to_owned(), desired, min_capacity: min, max_capacity: max };
-        let settings = Settings { targets: vec![target], policies: policies.to_vec(), scheduled: scheduled.to_vec() };
+        let settings = Settings {
+            targets: vec![target],
+            policies: policies.to_vec(),
+            scheduled: scheduled.to_vec(),
+            ..Settings::default()
+        };
         let mut alarms = Alarms::new(&[], &[], &run(), &mut bench.cx());
         let scaling = AutoScaling::new(&settings, &mut alarms, &mut bench.cx());
         scaling.start(&mut bench.cx());
@@ -452,6 +457,39 @@ fn simple_scaling_waits_for_its_cooldown() {
 }
 
 #[test]
+fn simple_scaling_of_a_group_waits_for_its_cooldown_from_the_last_instance_on() {
+    let kind = PolicyKind::Simple { alarm: alarm(70.0, true), adjustment_type: ChangeInCapacity, adjustment: 2 };
+    let mut stage = Stage::new(&[policy(kind)], 4);
+    stage.minutes(2, 90.0);
+    assert_eq!(stage.decided, [(120, 6)]);
+    stage.scaling.activity(WEB, true, stage.bench.kernel.now());
+    stage.minutes(7, 90.0);
+    assert_eq!(stage.decided.len(), 1, "its instances are not there");
+    stage.scaling.activity(WEB, false, stage.bench.kernel.now());
+    stage.minutes(6, 90.0);
+    assert_eq!(stage.decided[1..], [(540 + 300, 8)], "five minutes after the last was there");
+}
+
+#[test]
+fn nothing_is_scaled_in_while_instances_of_a_group_warm_up() {
+    let mut stage = Stage::new(&[tracking(50.0)], 4);
+    stage.minutes(14, 10.0);
+    stage.scaling.activity(WEB, true, stage.bench.kernel.now());
+    stage.minutes(4, 10.0);
+    assert_eq!(stage.decided, [], "one is being launched");
+    stage.scaling.activity(WEB, false, stage.bench.kernel.now());
+    stage.scaling.in_service(WEB, stage.bench.kernel.now());
+    stage.minutes(6, 10.0);
+    assert_eq!(stage.decided, [(1080 + 300, 1)], "five minutes after it came into service");
+}
+
+#[test]
+fn backlog_per_instance_of_the_guide() {
+    // ASG guide, as-scaling-using-sqs-queue: 1,500 messages, ten instances, 10 s acceptable, 0.1 s each: 100 an instance.
+    assert_eq!(tracked(10, 1500.0 / 10.0, 10.0 / 0.1), Some(15));
+}
+
+#[test]
 fn a_service_outside_its_bounds_is_brought_inside_at_the_start() {
     let decided = |desired| Stage::within(3, 5, &[tracking(50.0)], &[], desired).decided;
     assert_eq!(decided(1), [(0, 3)]);
@@ -483,4 +521,32 @@ fn what_the_log_says() {
 fn quantities_read_well() {
     let written = [quantity(55.23, "%"), quantity(40.0, "%"), quantity(0.1234, "s"), quantity(1500.4, "count")];
     assert_eq!(written, ["55.2 %", "40 %", "0.123 s", "1500"]);
+}
+
+#[test]
+fn a_forecast_is_the_least_from_its_buffer_before_the_hour_on_and_removes_nothing() {
+    let hour = |hour: u64, capacity| (SimTime::from_secs(3600 * hour), capacity);
+    let forecast = Forecast {
+        name: "days".to_owned(),
+        target: WEB,
+        hours: vec![hour(0, 2), hour(1, 12), hour(2, 3)],
+        scales: true,
+        buffer: minutes(5),
+        raises_max_by: None,
+    };
+    let run = |forecast: Forecast, policies: &[Policy]| {
+        let mut stage = Stage::within(1, 10, policies, &[], 4);
+        stage.scaling.forecasts.push(forecast);
+        stage.scaling.start(&mut stage.bench.cx());
+        stage.minutes(150, 10.0);
+        stage.decided
+    };
+    // Five minutes before the hour, no more than the maximum; nothing is removed after it but by a policy.
+    assert_eq!(run(forecast.clone(), &[]), [(55 * 60, 10)]);
+    let follows = run(forecast.clone(), &[tracking(50.0)]);
+    assert_eq!(follows[..3], [(16 * 60, 2), (55 * 60, 10), (120 * 60, 3)], "down to the forecast of the hour");
+    let raises = Forecast { raises_max_by: Some(10), ..forecast.clone() };
+    assert_eq!(run(raises, &[]), [(55 * 60, 12)]);
+    assert_eq!(run(Forecast { scales: false, ..forecast.clone() }, &[]), []);
+    assert_eq!((forecast.most(12, 10), Forecast { raises_max_by: Some(10), ..forecast }.most(12, 10)), (10, 14));
 }

@@ -120,6 +120,33 @@ pub struct RateProfile {
     pub points: Vec<(SimTime, f64)>,
 }
 
+impl RateProfile {
+    /// The mean rate between two instants.
+    #[must_use]
+    pub fn mean(&self, from: SimTime, until: SimTime) -> f64 {
+        let inside = self.points.iter().filter(|point| from < point.0 && point.0 < until);
+        let (mut area, mut at, mut rate) =
+            (0.0, from, self.between(self.points.partition_point(|it| it.0 <= from), from));
+        let last = (until, self.between(self.points.partition_point(|it| it.0 < until), until));
+        for &(time, value) in inside.chain([&last]) {
+            area += time.since(at).as_secs_f64() * (rate + value) / 2.0;
+            (at, rate) = (time, value);
+        }
+        area / until.since(from).as_secs_f64()
+    }
+
+    /// The rate at an instant on the line that leads to the point of this number.
+    fn between(&self, to: usize, time: SimTime) -> f64 {
+        let (begins, rate) = self.points[to.max(1) - 1];
+        match self.points.get(to) {
+            Some(&(ends, value)) if ends > begins => {
+                rate + (value - rate) * (time.since(begins).as_secs_f64() / ends.since(begins).as_secs_f64())
+            }
+            _ => rate,
+        }
+    }
+}
+
 /// Where a source stands in its rate profile.
 #[derive(Clone, Debug)]
 pub(super) struct RateClock {
@@ -256,6 +283,15 @@ mod tests {
 
     fn clock(points: &[(u64, f64)]) -> RateClock {
         RateClock::new(&RateProfile { points: points.iter().map(|&(s, rate)| (SimTime::from_secs(s), rate)).collect() })
+    }
+
+    #[test]
+    fn mean_rates_follow_ramps_and_jumps() {
+        let points = [(0, 10.0), (10, 10.0), (20, 20.0), (30, 20.0), (30, 0.0)];
+        let profile = RateProfile { points: points.iter().map(|&(s, rate)| (SimTime::from_secs(s), rate)).collect() };
+        let mean = |from, until| profile.mean(SimTime::from_secs(from), SimTime::from_secs(until));
+        assert_eq!([mean(0, 10), mean(10, 20), mean(5, 15), mean(0, 20)], [10.0, 15.0, 11.25, 12.5]);
+        assert_eq!([mean(20, 30), mean(30, 40), mean(25, 35), mean(90, 99)], [20.0, 0.0, 10.0, 0.0]);
     }
 
     #[test]

@@ -7,9 +7,20 @@ use super::*;
 impl Group {
     /// A scaling decision, or somebody's: `SetDesiredCapacity`.
     pub fn set_desired_capacity(&mut self, desired: u32, cx: &mut Cx<'_>) {
-        self.desired = desired.clamp(self.settings.min_size, self.settings.max_size);
+        self.desired = desired;
         self.meters.iter_mut().for_each(|(_, meter)| meter.want(cx.now(), self.desired));
         cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
+        self.tell_activity(cx);
+    }
+
+    /// Tells its scaler when it begins to launch or terminate, and when all are in service that it wants.
+    fn tell_activity(&mut self, cx: &mut Cx<'_>) {
+        let is = |life: Life| self.order.iter().filter(|&&key| self.instances[key].life == life).count() as u32;
+        let ends = self.order.iter().any(|&key| matches!(self.instances[key].life, Life::Terminating { .. }));
+        let active = ends || is(Life::InService) + is(Life::Standby) != self.desired;
+        if active != std::mem::replace(&mut self.active, active) {
+            cx.control(Control::ScalingActivity(Scalable::Ec2(self.id), active));
+        }
     }
 
     /// Instances by zone: those that count, or those of the warm pool.
@@ -72,6 +83,7 @@ impl Group {
             self.rebalance(cx);
         }
         self.fill_pool(cx);
+        self.tell_activity(cx);
     }
 
     /// One more instance: from the warm pool if there is one ready, else a new one.

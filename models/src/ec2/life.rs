@@ -96,10 +96,13 @@ impl Group {
 
     fn wait_for_hook(&mut self, key: TaskKey, hook: &Hook, cx: &mut Cx<'_>) {
         let completes = hook.completes.as_ref().map(|time| time.sample_duration(&mut self.lifecycle));
+        let longest = hook.longest();
         let (after, goes_on) = match completes {
-            Some(after) if after <= hook.heartbeat_timeout => (after, true),
-            _ => (hook.heartbeat_timeout, hook.continues),
+            Some(after) if after <= longest => (after, true),
+            _ => (longest, hook.continues),
         };
+        let number = self.instances[key].number;
+        self.log(format!("instance {number} waits for its lifecycle hook"), cx);
         cx.kernel.schedule_in(after, self.event(Event::HookOver(goes_on, key)));
     }
 
@@ -128,6 +131,7 @@ impl Group {
         let (number, zone) = (instance.number, instance.zone as usize);
         let zone = self.settings.zones.get(zone).map_or("", String::as_str);
         self.log(format!("instance {number} is in service in {zone}"), cx);
+        cx.control(Control::InService(Scalable::Ec2(self.id)));
         self.register(key, cx);
     }
 

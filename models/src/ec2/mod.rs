@@ -173,10 +173,23 @@ pub enum PoolState {
 pub struct Hook {
     /// `HeartbeatTimeout`.
     pub heartbeat_timeout: SimDuration,
+    /// `RecordLifecycleActionHeartbeat`: how often the timeout is begun again, if it is.
+    pub heartbeats: Option<SimDuration>,
     /// `DefaultResult`: whether an instance goes on when the time is over (`CONTINUE`) or not (`ABANDON`).
     pub continues: bool,
     /// How long until somebody completes the action; none = nobody does.
     pub completes: Option<Distribution>,
+}
+
+impl Hook {
+    /// How long an instance waits at most: for the heartbeat timeout, or where heartbeats come in time for 48 hours or a hundred
+    /// timeouts, whichever is less (ASG guide, lifecycle-hooks).
+    #[must_use]
+    pub fn longest(&self) -> SimDuration {
+        let prolonged = self.heartbeats.is_some_and(|interval| interval < self.heartbeat_timeout);
+        let longest = self.heartbeat_timeout.times(100).min(SimDuration::from_secs(48 * 3600));
+        if prolonged { longest.max(self.heartbeat_timeout) } else { self.heartbeat_timeout }
+    }
 }
 
 /// What happens to a group.
@@ -342,6 +355,8 @@ pub struct Group {
     works: maintenance::Works,
     /// Running time of instances, by the types they had, the first first.
     meters: Vec<(String, Meter)>,
+    /// It has told that it launches or terminates.
+    active: bool,
     /// The instance launched last to even out the zones.
     rebalancing: Option<TaskKey>,
     revisions: Vec<Revision>,
@@ -387,6 +402,7 @@ impl Group {
             charged: 0.0,
             works: maintenance::Works::default(),
             meters: vec![(settings.instance_type.name.clone(), Meter::new(settings.desired_capacity))],
+            active: false,
             rebalancing: None,
             revisions: vec![Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE }],
             stable: 0,

@@ -339,7 +339,7 @@ fn instances_return_to_the_pool_where_they_are_reused() {
 
 #[test]
 fn a_launching_hook_delays_service_and_abandons_what_nobody_completes() {
-    let hook = |completes, continues| Hook { heartbeat_timeout: secs(200), continues, completes };
+    let hook = |completes, continues| Hook { heartbeat_timeout: secs(200), heartbeats: None, continues, completes };
     // Running at 25 s; the hook is completed after 50 s, so in service at 75 s; the program answers at 135 s anyway.
     let mut stage = Stage::new(&Settings { launching_hook: Some(hook(Some(constant(150.0)), false)), ..settings(1) });
     stage.run_until(1);
@@ -362,8 +362,31 @@ fn a_launching_hook_delays_service_and_abandons_what_nobody_completes() {
 }
 
 #[test]
+fn heartbeats_prolong_a_hook_up_to_its_overall_limit() {
+    // As above, but the action takes 500 s, longer than the timeout of 200 s: heartbeats every 150 s keep it waiting.
+    let hook = |every| Hook {
+        heartbeat_timeout: secs(200),
+        heartbeats: Some(secs(every)),
+        continues: false,
+        completes: Some(constant(500.0)),
+    };
+    let run_to = |every, until| {
+        let mut stage = Stage::new(&Settings { launching_hook: Some(hook(every)), ..settings(1) });
+        stage.run_until(1);
+        stage.fault(InstanceFault::Terminate, 1, true);
+        stage.run_until(until);
+        stage.numbers(|it| it.life == Life::InService)
+    };
+    assert!(run_to(150, 524).is_empty());
+    assert_eq!(run_to(150, 526), [2]);
+    assert!(run_to(250, 526).is_empty(), "heartbeats that come too late prolong nothing");
+    let limits = |timeout: u64| Hook { heartbeat_timeout: secs(timeout), ..hook(1) }.longest();
+    assert_eq!((limits(60), limits(3600)), (secs(6000), secs(48 * 3600)), "100 heartbeats, 48 hours");
+}
+
+#[test]
 fn a_terminating_hook_keeps_an_instance_for_its_time() {
-    let hook = Hook { heartbeat_timeout: secs(60), continues: true, completes: None };
+    let hook = Hook { heartbeat_timeout: secs(60), heartbeats: None, continues: true, completes: None };
     let mut stage = Stage::new(&Settings { terminating_hook: Some(hook), ..settings(2) });
     stage.run_until(1);
     stage.group.set_desired_capacity(1, &mut stage.bench.cx());

@@ -7,7 +7,7 @@ use super::*;
 use crate::timeline::InstanceFault;
 
 /// Compressed image that is pulled within the launch time, and bytes a second for what is beyond (assumption, fact sheet 13.1).
-const PULLED_WITHIN_LAUNCH: f64 = 50e6;
+const PULLED_WITHIN_LAUNCH: f64 = 50.0 * 1024.0 * 1024.0;
 /// Tasks a minute of one service (ECS developer guide, service-quotas).
 const TASKS_PER_MINUTE: f64 = 500.0;
 /// Part of the launch time until the network interface is there ("several seconds"; assumption).
@@ -66,6 +66,20 @@ impl Launches {
         (self.not_before, self.back_off) = (SimTime::ZERO, FIRST_BACK_OFF);
     }
 
+    /// A task would be RUNNING now; why it is not, if it is not.
+    pub(super) fn outcome(&mut self, crashes: bool, now: SimTime) -> Option<&'static str> {
+        let why = match crashes {
+            _ if self.faults > 0 => "is stopped: its image cannot be pulled (CannotPullContainerError)",
+            true => "exits as it starts",
+            false => {
+                self.succeed();
+                return None;
+            }
+        };
+        self.fail(now);
+        Some(why)
+    }
+
     /// A task did not get to RUNNING: the scheduler waits, the longer the more of them there were.
     fn fail(&mut self, now: SimTime) {
         if now < self.not_before {
@@ -84,6 +98,9 @@ impl Ecs {
         }
         let Ok(place) = self.place(cx) else { return };
         let key = self.new_task(revision, State::Pending, place, cx);
+        let (number, desired) = (self.tasks[key].number, self.desired);
+        let what = format!("task {number} of revision {revision} is requested (desired count {desired})");
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
         if place.is_some() {
             self.accepted(key, SimDuration::ZERO, cx);
         } else {
@@ -130,17 +147,6 @@ impl Ecs {
             self.log_state(task.number, "PENDING", cx);
             self.charge_from_now(key, cx.now());
         }
-    }
-
-    /// Whether a task that would be RUNNING now is kept from it.
-    pub(super) fn fails_to_run(&mut self, now: SimTime) -> bool {
-        let fails = self.launches.faults > 0;
-        if fails {
-            self.launches.fail(now);
-        } else {
-            self.launches.succeed();
-        }
-        fails
     }
 
     /// A fault that keeps tasks from RUNNING begins or is over.

@@ -110,13 +110,11 @@ impl Ecs {
     pub(super) fn running(&mut self, key: TaskKey, cx: &mut Cx<'_>) {
         let Some(task) = self.tasks.get_mut(key).filter(|task| task.state == State::Pending) else { return };
         let (revision, number, now) = (task.revision, task.number, cx.now());
-        if self.fails_to_run(cx.now()) {
-            return self.exit(key, "is stopped: its image cannot be pulled (CannotPullContainerError)", cx);
-        }
         let draws = &mut Draws::new(self.fates, number.into());
         let is = &self.revisions[revision as usize];
-        if draws.chance(is.crash_on_start) {
-            return self.exit(key, "exits as it starts", cx);
+        let crashes = draws.chance(is.crash_on_start);
+        if let Some(why) = self.launches.outcome(crashes, now) {
+            return self.exit(key, why, cx);
         }
         if let Some(after) = &is.out_of_memory_after {
             cx.kernel.schedule_in(after.sample_duration(draws), world::Event::Ecs(self.id, Event::OutOfMemory(key)));
@@ -128,7 +126,10 @@ impl Ecs {
         let startup_time = is.startup_time.as_ref().unwrap_or(&self.settings.startup_time);
         let after = startup_time.sample_duration(&mut self.lifecycle);
         self.reached_running(revision);
-        self.log_state(number, "RUNNING", cx);
+        let registers = !self.settings.target_groups.is_empty();
+        let state =
+            if registers { "ACTIVATING, RUNNING, registered with its target group" } else { "ACTIVATING, RUNNING" };
+        self.log_state(number, state, cx);
         self.begin_checks(key, cx);
         if self.settings.target_groups.is_empty() && self.settings.container_check.is_some() {
             // Its container's word is enough.
@@ -234,7 +235,9 @@ impl Ecs {
         let number = task.number;
         let before = std::mem::replace(&mut task.state, State::Draining);
         let (registered, group) = (task.registered, task.group);
-        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, format!("task {number} stops: {why}"));
+        let state = if registered { " (DEACTIVATING)" } else { "" };
+        let what = format!("task {number} stops{state}: {why}");
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
         self.count_servers(cx.now());
         match self.target_group(group).filter(|_| registered) {
             Some((alb, target_group)) => cx.control(Control::Deregister(alb, target_group, key)),
@@ -256,7 +259,8 @@ impl Ecs {
             places.free(place);
         }
         self.engine.end(key, &task.process, cx);
-        let registered = task.registered.then_some(task.group);
+        let (number, registered) = (task.number, task.registered.then_some(task.group));
+        self.log_state(number, "DEPROVISIONING, STOPPED", cx);
         if let Some((alb, group)) = registered.and_then(|group| self.target_group(group)) {
             cx.control(Control::TargetGone(alb, group, key));
         }

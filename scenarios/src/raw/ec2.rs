@@ -166,12 +166,14 @@ table! {
     Hook as "a lifecycle hook" {
         /// How long an instance waits for the action.
         default("1h", "API:autoscaling (HeartbeatTimeout)") heartbeat_timeout: Sp<Time>,
+        /// How often somebody prolongs that time while the action goes on, up to 48 hours or a hundred times.
+        optional("never", "API:autoscaling (RecordLifecycleActionHeartbeat); ASG guide, lifecycle-hooks") record_lifecycle_action_heartbeat: Sp<Time>,
         /// What becomes of an instance whose time is over.
         default("ABANDON", "API:autoscaling (DefaultResult)") default_result: Sp<HookResult>,
         /// How long until somebody completes the action.
         optional("nobody does", "API:autoscaling (CompleteLifecycleAction)") duration: Sp<TimeDist>,
     }
-    not ["record_lifecycle_action_heartbeat"]
+    not []
 }
 
 choice! {

@@ -2,7 +2,7 @@
 
 use crate::decode::{Sp, choice, table};
 use crate::raw::cloudwatch::{Comparison, MetricQuery, MissingData, StatisticName};
-use crate::units::{Share, Time};
+use crate::units::{Rate, Share, Time};
 
 table! {
     /// A scaling policy with its alarm.
@@ -69,10 +69,24 @@ table! {
         optional("needed with SimpleScaling", "API:autoscaling (ScalingAdjustment)") scaling_adjustment: Sp<i32>,
         /// Step and simple scaling: what the adjustments are.
         default("ChangeInCapacity", "assumption: PutScalingPolicy requires it") adjustment_type: Sp<AdjustmentType>,
+        /// Predictive scaling: whether the forecast scales or is only told.
+        default("ForecastOnly", "API:autoscaling (PredictiveScalingConfiguration, Mode)") mode: Sp<PredictiveMode>,
+        /// Predictive scaling: what one task or instance takes when it is at its target, in operations of the traffic the forecast is of.
+        optional("needed with PredictiveScaling", "assumption: AWS learns it from the history of the load and the scaling metric") load_per_capacity: Sp<Rate>,
+        /// Predictive scaling: sources of traffic whose rate is the load, each with its mean of every hour.
+        optional("all sources with a rate", "assumption: the days before were like this one") forecast_from: Sp<Vec<Sp<String>>>,
+        /// Predictive scaling: by which factor the forecast errs; 0.8 is a day a quarter busier than forecast.
+        default(1.0, "assumption: the forecast is right") forecast_factor: Sp<f64>,
+        /// Predictive scaling: how long before its hour a forecast is in force.
+        default("5m", "API:autoscaling (SchedulingBufferTime)") scheduling_buffer_time: Sp<Time>,
+        /// Predictive scaling: what a forecast beyond max_capacity does.
+        default("HonorMaxCapacity", "API:autoscaling (MaxCapacityBreachBehavior)") max_capacity_breach_behavior: Sp<MaxCapacityBreach>,
+        /// Predictive scaling with IncreaseMaxCapacity: by how many percent of the forecast the maximum is above it.
+        optional(0, "API:autoscaling (MaxCapacityBuffer)") max_capacity_buffer: Sp<u32>,
         /// PercentChangeInCapacity: tasks are added or removed by at least so many.
         optional(1, "API:application-autoscaling (MinAdjustmentMagnitude)") min_adjustment_magnitude: Sp<u32>,
     }
-    not ["scheduled_actions", "predictive", "customized_metric_specification", "metric_aggregation_type",
+    not ["scheduled_actions", "customized_metric_specification", "metric_aggregation_type",
          "estimated_instance_warmup"]
 }
 
@@ -115,7 +129,29 @@ choice! {
         Step = "StepScaling",
         /// One adjustment, then wait for the cooldown.
         Simple = "SimpleScaling",
-    } not ["PredictiveScaling"]
+        /// As forecast for each hour, ahead of it.
+        Predictive = "PredictiveScaling",
+    } not []
+}
+
+choice! {
+    /// What becomes of a forecast.
+    PredictiveMode {
+        /// It is told in the event log.
+        ForecastOnly = "ForecastOnly",
+        /// It is the least capacity of its hour.
+        ForecastAndScale = "ForecastAndScale",
+    } not []
+}
+
+choice! {
+    /// What a forecast beyond the maximum does.
+    MaxCapacityBreach {
+        /// The maximum stays.
+        Honor = "HonorMaxCapacity",
+        /// The maximum is raised to the forecast and max_capacity_buffer more.
+        Increase = "IncreaseMaxCapacity",
+    } not []
 }
 
 choice! {

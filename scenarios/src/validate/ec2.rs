@@ -216,6 +216,10 @@ impl Check<'_> {
                 7200.0,
                 "EC2 Auto Scaling",
             ),
+            heartbeats: hook
+                .record_lifecycle_action_heartbeat
+                .as_ref()
+                .map(|every| self.time(every, "record_lifecycle_action_heartbeat", 1.0, 7200.0, "")),
             continues: hook.default_result.value == raw::HookResult::Continue,
             completes: hook.duration.as_ref().map(|duration| duration.0.clone()),
         }

@@ -14,6 +14,7 @@ mod dynamodb;
 mod ec2;
 mod ecs;
 mod elasticache;
+mod forecast;
 pub(crate) mod geography;
 mod global_accelerator;
 mod hosts;
@@ -473,7 +474,9 @@ impl Check<'_> {
             .filter(|_| self.errors.is_empty() && (scaled || doc.alarm.len() > 0 || !self.own_alarms.is_empty()));
         let published = asked.map(models::world::published);
         let alarms = self.all_alarms(published.as_ref());
-        let scaling = self.scaling(registrations, run, published.as_ref());
+        let names = doc.traffic.iter().map(|source| source.name.as_str());
+        let rates = forecast::Rates::of(architecture.as_ref(), names);
+        let scaling = self.scaling(registrations, run, &rates, published.as_ref());
         let metric_math = std::mem::take(&mut self.metric_math);
         architecture.map(|built| Architecture { metric_math, alarms, scaling, ..built })
     }

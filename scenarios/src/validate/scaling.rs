@@ -13,6 +13,7 @@ use super::alb::{Registration, Registrations};
 use super::cloudwatch::{Asked, Found, Given, period_of};
 use super::ec2::sizes_of;
 use super::ecs::MAX_TASKS;
+use super::forecast::{Rates, policy_name};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
 use crate::raw::{ec2, scaling as raw};
@@ -39,6 +40,8 @@ pub(super) struct Scaled<'a> {
     /// metric is low.
     pub scale_out_cooldown: SimDuration,
     pub scale_in_threshold: f64,
+    /// Its bounds where no policy says any.
+    pub sizes: (u32, u32),
 }
 
 /// `ScaleOutCooldown`, and the default cooldown of EC2 Auto Scaling groups.
@@ -50,6 +53,7 @@ impl Check<'_> {
         &mut self,
         registrations: &Registrations,
         run: &Run,
+        rates: &Rates<'_>,
         published: Option<&Metrics>,
     ) -> Settings {
         let doc = self.doc;
@@ -68,8 +72,9 @@ impl Check<'_> {
                 groups,
                 scale_out_cooldown: COOLDOWN,
                 scale_in_threshold: 0.9,
+                sizes: (0, MAX_TASKS),
             };
-            self.scaled(&scaled, run, published, &mut settings);
+            self.scaled(&scaled, run, rates, published, &mut settings);
         }
         for (n, name, group) in doc.ec2.iter() {
             let name_in_full = format!("ec2.{}", name.value);
@@ -87,8 +92,9 @@ impl Check<'_> {
                 groups,
                 scale_out_cooldown: if warm_up.is_zero() { COOLDOWN } else { warm_up },
                 scale_in_threshold: 0.7,
+                sizes: (sizes_of(group).0.value, sizes_of(group).1.value),
             };
-            self.scaled(&scaled, run, published, &mut settings);
+            self.scaled(&scaled, run, rates, published, &mut settings);
         }
         self.table_scaling(run, &mut settings);
         if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
@@ -113,8 +119,10 @@ impl Check<'_> {
         let (least, most) = sizes_of(group);
         let (least, most) = (least.value, most.value);
         let bounds = group.scaling.iter().flat_map(|it| [Some(&it.min_capacity), Some(&it.max_capacity)]);
-        let scheduled =
-            group.scheduled_action.iter().flat_map(|it| [it.min_capacity.as_ref(), it.max_capacity.as_ref()]);
+        let scheduled = group
+            .scheduled_action
+            .iter()
+            .flat_map(|it| [it.min_capacity.as_ref(), it.max_capacity.as_ref(), it.desired_capacity.as_ref()]);
         for bound in bounds.chain(scheduled).flatten().filter(|bound| !(least..=most).contains(&bound.value)) {
             let title = "the group's sizes do not allow this capacity";
             self.error(bound.span, title, format!("min_size is {least}, max_size {most}"));
@@ -126,6 +134,7 @@ impl Check<'_> {
         &mut self,
         scaled: &Scaled<'_>,
         run: &Run,
+        rates: &Rates<'_>,
         published: Option<&Metrics>,
         settings: &mut Settings,
     ) {
@@ -141,8 +150,13 @@ impl Check<'_> {
             max_capacity,
         });
         for (k, policy) in scaled.policies.iter().enumerate() {
-            let policy = self.policy_of(scaled, k, policy, published);
-            settings.policies.push(policy);
+            if policy.policy_type.value == raw::PolicyType::Predictive {
+                let forecast = self.forecast(scaled, k, policy, run, rates);
+                settings.forecasts.push(forecast);
+            } else {
+                let policy = self.policy_of(scaled, k, policy, published);
+                settings.policies.push(policy);
+            }
         }
         self.distinct(scaled.scheduled.iter().map(|action| &action.name), "scheduled actions");
         for action in scaled.scheduled {
@@ -153,7 +167,7 @@ impl Check<'_> {
 
     /// All policies of a target share one pair of bounds, and the desired count lies within. Without policies there are none.
     fn bounds_of(&mut self, scaled: &Scaled<'_>) -> (u32, u32) {
-        let Some(first) = scaled.policies.first() else { return (0, MAX_TASKS) };
+        let Some(first) = scaled.policies.first() else { return scaled.sizes };
         for other in &scaled.policies[1..] {
             if *other.min_capacity != *first.min_capacity || *other.max_capacity != *first.max_capacity {
                 let title = "the policies of one service have one min_capacity and one max_capacity";
@@ -229,7 +243,7 @@ impl Check<'_> {
                 let alarm = self.trigger(scaled, scaling, published);
                 (self.steps(scaling, alarm), "step")
             }
-            raw::PolicyType::Simple => {
+            raw::PolicyType::Simple | raw::PolicyType::Predictive => {
                 let alarm = self.trigger(scaled, scaling, published);
                 (self.simple(scaling, alarm), "simple")
             }
@@ -242,13 +256,7 @@ impl Check<'_> {
         let inwards = cooldown.unwrap_or(&scaling.scale_in_cooldown);
         let mut time = |given: Sp<_>, what: &str| self.time(&given, what, 0.0, 86_400.0, "");
         Policy {
-            name: scaling.policy_name.as_ref().map_or_else(
-                || match number {
-                    0 => format!("{} {word}", scaled.label),
-                    _ => format!("{} {word} {}", scaled.label, number + 1),
-                },
-                |given| given.value.clone(),
-            ),
+            name: policy_name(scaled, number, scaling, word),
             target: scaled.id,
             kind,
             scale_out_cooldown: out.map_or(scaled.scale_out_cooldown, |it| time(*it, "scale_out_cooldown")),
@@ -497,9 +505,11 @@ impl Check<'_> {
     }
 
     /// Refuses keys that the kind of policy does not look at.
-    fn fitting_keys(&mut self, scaling: &raw::Scaling) {
+    pub(super) fn fitting_keys(&mut self, scaling: &raw::Scaling) {
         let kind = scaling.policy_type.value;
         let (tracking, step) = (kind == raw::PolicyType::TargetTracking, kind == raw::PolicyType::Step);
+        let (simple, predicts) = (kind == raw::PolicyType::Simple, kind == raw::PolicyType::Predictive);
+        let alarmed = step || simple;
         let typed = |span: Span| Some(span).filter(|span| *span != scaling.span);
         let keys = [
             ("target_value", scaling.target_value.as_ref().map(|it| it.span), tracking),
@@ -507,17 +517,30 @@ impl Check<'_> {
             ("scale_out_datapoints", typed(scaling.scale_out_datapoints.span), tracking),
             ("scale_in_datapoints", scaling.scale_in_datapoints.as_ref().map(|it| it.span), tracking),
             ("scale_in_threshold", scaling.scale_in_threshold.as_ref().map(|it| it.span), tracking),
-            ("cooldown", scaling.cooldown.as_ref().map(|it| it.span), !tracking),
-            ("threshold", scaling.threshold.as_ref().map(|it| it.span), !tracking),
-            ("comparison_operator", typed(scaling.comparison_operator.span), !tracking),
-            ("evaluation_periods", typed(scaling.evaluation_periods.span), !tracking),
-            ("treat_missing_data", typed(scaling.treat_missing_data.span), !tracking),
-            ("alarm", scaling.alarm.as_ref().map(|it| it.span), !tracking),
-            ("adjustment_type", typed(scaling.adjustment_type.span), !tracking),
-            ("min_adjustment_magnitude", scaling.min_adjustment_magnitude.as_ref().map(|it| it.span), !tracking),
-            ("datapoints_to_alarm", scaling.datapoints_to_alarm.as_ref().map(|it| it.span), !tracking),
+            ("cooldown", scaling.cooldown.as_ref().map(|it| it.span), alarmed),
+            ("threshold", scaling.threshold.as_ref().map(|it| it.span), alarmed),
+            ("comparison_operator", typed(scaling.comparison_operator.span), alarmed),
+            ("evaluation_periods", typed(scaling.evaluation_periods.span), alarmed),
+            ("treat_missing_data", typed(scaling.treat_missing_data.span), alarmed),
+            ("alarm", scaling.alarm.as_ref().map(|it| it.span), alarmed),
+            ("adjustment_type", typed(scaling.adjustment_type.span), alarmed),
+            ("min_adjustment_magnitude", scaling.min_adjustment_magnitude.as_ref().map(|it| it.span), alarmed),
+            ("datapoints_to_alarm", scaling.datapoints_to_alarm.as_ref().map(|it| it.span), alarmed),
             ("step_adjustments", scaling.step_adjustments.as_ref().map(|it| it.span), step),
-            ("scaling_adjustment", scaling.scaling_adjustment.as_ref().map(|it| it.span), !tracking && !step),
+            ("scaling_adjustment", scaling.scaling_adjustment.as_ref().map(|it| it.span), simple),
+            ("predefined_metric_type", scaling.predefined_metric_type.as_ref().map(|it| it.span), tracking || alarmed),
+            ("metric_name", scaling.metric_name.as_ref().map(|it| it.span), !predicts),
+            ("metrics", scaling.metrics.as_ref().map(|it| it.span), !predicts),
+            ("period", scaling.period.as_ref().map(|it| it.span), !predicts),
+            ("scale_out_cooldown", scaling.scale_out_cooldown.as_ref().map(|it| it.span), !predicts),
+            ("scale_in_cooldown", typed(scaling.scale_in_cooldown.span), !predicts),
+            ("mode", typed(scaling.mode.span), predicts),
+            ("load_per_capacity", scaling.load_per_capacity.as_ref().map(|it| it.span), predicts),
+            ("forecast_from", scaling.forecast_from.as_ref().map(|it| it.span), predicts),
+            ("forecast_factor", typed(scaling.forecast_factor.span), predicts),
+            ("scheduling_buffer_time", typed(scaling.scheduling_buffer_time.span), predicts),
+            ("max_capacity_breach_behavior", typed(scaling.max_capacity_breach_behavior.span), predicts),
+            ("max_capacity_buffer", scaling.max_capacity_buffer.as_ref().map(|it| it.span), predicts),
         ];
         self.keys_of_own_alarm(scaling);
         for (key, span, fits) in keys {

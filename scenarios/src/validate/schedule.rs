@@ -130,7 +130,7 @@ impl Check<'_> {
     }
 
     /// An instant as it is written: "2026-01-05T08:00:00Z".
-    fn calendar(&mut self, text: &Sp<String>) -> Option<DateTime<Utc>> {
+    pub(super) fn calendar(&mut self, text: &Sp<String>) -> Option<DateTime<Utc>> {
         let read = DateTime::parse_from_rfc3339(text).map(|it| it.to_utc()).ok();
         let read = read.or_else(|| NaiveDateTime::parse_from_str(text, INSTANT).ok().map(|it| it.and_utc()));
         if read.is_none() {

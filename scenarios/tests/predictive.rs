@@ -1,0 +1,90 @@
+//! Predictive scaling through the language: the forecast is what the traffic's rates say.
+
+use scenarios::{Scenario, Source, load};
+
+const SERVICE: &str = r#"
+title = "A service that is forecast"
+
+[run]
+duration = "3h"
+starts_at = "2026-01-05T06:30:00Z"
+
+[[traffic]]
+name = "users"
+to = "ecs.web"
+rate = { base = "10/s", at = [["90m", "60/s"], ["150m", "20/s"]] }
+
+[ecs.web]
+desired_count = 2
+cpu = "1 vCPU"
+
+[[ecs.web.handler]]
+steps = [{ cpu = "20ms" }]
+
+[[ecs.web.scaling]]
+policy_type = "PredictiveScaling"
+min_capacity = 1
+max_capacity = 3
+mode = "ForecastAndScale"
+load_per_capacity = "20/s"
+"#;
+
+fn loaded(text: &str) -> Result<Scenario, String> {
+    load(&Source { name: "service.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
+}
+
+/// Hours of the clock and what is forecast for them, from one set of changes of the text.
+fn forecast(from: &str, to: &str) -> Vec<(f64, u32)> {
+    let scenario = loaded(&SERVICE.replace(from, to)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let hours = &scenario.architecture.scaling.forecasts[0].hours;
+    hours.iter().map(|(at, capacity)| (at.as_secs_f64() / 3600.0, *capacity)).collect()
+}
+
+#[test]
+fn the_forecast_of_an_hour_of_the_clock_is_its_mean_rate_over_what_a_task_takes() {
+    // 6:30 to 8:00 10/s, 8:00 to 9:00 60/s, 20/s from then on.
+    assert_eq!(forecast("", ""), [(0.0, 1), (0.5, 1), (1.5, 3), (2.5, 1)]);
+    // By the clock of the run, hours have both rates: 10, 10 to 60 (35), 60 to 20 (40).
+    assert_eq!(forecast("06:30", "06:00"), [(0.0, 1), (1.0, 2), (2.0, 2)]);
+    assert_eq!(forecast("load_per", "forecast_factor = 2\nload_per"), [(0.0, 1), (0.5, 1), (1.5, 6), (2.5, 2)]);
+}
+
+#[test]
+fn tasks_are_there_before_the_hour_and_the_mode_decides_whether_at_all() {
+    let decided = |from: &str, to: &str| -> Vec<(f64, String)> {
+        let scenario = loaded(&SERVICE.replace(from, to)).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let seen = models::simulate(&scenario.architecture, 1, 0);
+        let decisions = seen.log.iter().filter(|entry| entry.what.starts_with("desired"));
+        decisions.map(|entry| (entry.at.as_secs_f64() / 60.0, entry.what.clone())).collect()
+    };
+    assert_eq!(decided("", ""), [(85.0, "desired 2 -> 3 by web predictive: forecast".to_owned())]);
+    assert_eq!(decided("mode =", "scheduling_buffer_time = \"15m\"\nmode =")[0].0, 75.0);
+    assert_eq!(decided("ForecastAndScale", "ForecastOnly"), []);
+    let raised =
+        "forecast_factor = 2\nmax_capacity_breach_behavior = \"IncreaseMaxCapacity\"\nmax_capacity_buffer = 10\nmode =";
+    assert_eq!(decided("mode =", raised)[0].1, "desired 2 -> 6 by web predictive: forecast");
+    assert_eq!(decided("mode =", "forecast_factor = 2\nmode =")[0].1, "desired 2 -> 3 by web predictive: forecast");
+}
+
+#[test]
+fn what_cannot_be_forecast_is_refused_with_its_reason() {
+    for (from, to, reason) in [
+        ("load_per_capacity = \"20/s\"", "", "predictive scaling lacks `load_per_capacity`"),
+        (
+            "load_per_capacity",
+            "forecast_from = [\"user\"]\nload_per_capacity",
+            "no traffic is called `user`; did you mean `users`?",
+        ),
+        (
+            "load_per_capacity",
+            "target_value = 50\nload_per_capacity",
+            "this kind of scaling policy has no `target_value`",
+        ),
+        ("load_per_capacity", "max_capacity_buffer = 10\nload_per_capacity", "the maximum stays as it is"),
+        ("load_per_capacity", "scheduling_buffer_time = \"1h\"\nload_per_capacity", "scheduling_buffer_time"),
+        ("PredictiveScaling", "StepScaling", "this kind of scaling policy has no `load_per_capacity`"),
+    ] {
+        let told = loaded(&SERVICE.replace(from, to)).err().unwrap_or_default();
+        assert!(told.contains(reason), "{to}: {told}");
+    }
+}
