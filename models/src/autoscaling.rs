@@ -61,7 +61,7 @@ pub struct Settings {
 pub struct Target {
     /// What it is.
     pub id: Scalable,
-    /// As in reports: `ecs.web`.
+    /// As in reports: `ecs.web`, or `ecs.web instances`.
     pub name: String,
     /// Capacity at the start.
     pub desired: u32,
@@ -69,7 +69,13 @@ pub struct Target {
     pub min_capacity: u32,
     /// `MaxCapacity`.
     pub max_capacity: u32,
+    /// Of a capacity provider `minimumScalingStepSize` and `maximumScalingStepSize`: by how many at least and at most it is changed
+    /// at once.
+    pub steps: (u32, u32),
 }
+
+/// The steps of what is changed by any number at once.
+pub const ANY_STEP: (u32, u32) = (1, u32::MAX);
 
 /// A scaling policy.
 #[derive(Clone, Debug)]
@@ -254,6 +260,7 @@ struct Scaled {
     name: String,
     min: u32,
     max: u32,
+    steps: (u32, u32),
     /// What is forecast at present, at least, and the most there may be for it.
     forecast: u32,
     most: u32,
@@ -505,6 +512,7 @@ impl Scaled {
             name: settings.name.clone(),
             min: settings.min_capacity,
             max: settings.max_capacity,
+            steps: settings.steps,
             forecast: 0,
             most: 0,
             desired: settings.desired,
@@ -575,7 +583,9 @@ impl Scaled {
     fn scale_out(&mut self, wanted: u32, base: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
         let now = cx.now();
         let max = self.max.max(self.most);
-        let capacity = wanted.min(max);
+        let change = wanted.saturating_sub(base);
+        let change = if change > 0 { change.clamp(self.steps.0, self.steps.1) } else { 0 };
+        let capacity = base.saturating_add(change).min(max);
         if capacity > self.desired {
             self.before_out = base;
             self.out_until = now + governor.policy.scale_out_cooldown;
@@ -592,7 +602,9 @@ impl Scaled {
     }
 
     fn scale_in(&mut self, wanted: u32, governor: &Governor, alarms: &Alarms, cx: &mut Cx<'_>) {
-        let capacity = wanted.max(self.least());
+        let change = self.desired.saturating_sub(wanted);
+        let change = if change > 0 { change.clamp(self.steps.0, self.steps.1) } else { 0 };
+        let capacity = self.desired.saturating_sub(change).max(self.least());
         if capacity < self.desired {
             self.in_until = cx.now() + governor.policy.scale_in_cooldown;
             let why = format!("{}: {}", governor.policy.name, governor.why(alarms));

@@ -65,6 +65,8 @@ pub enum Scalable {
     Ec2(Ec2Id),
     /// Provisioned throughput of a DynamoDB table: 0 its read units, 1 its write units, then those of its indexes.
     Throughput(DynamoDbId, u8),
+    /// The container instances of an ECS service's capacity provider.
+    Capacity(EcsId),
 }
 
 /// Whatever a request can be offered to.

@@ -510,6 +510,9 @@ impl Models {
             Control::SetDesiredCount(Scalable::Ecs(ecs), desired) => {
                 self.ecs[ecs.index()].set_desired_count(desired, cx);
             }
+            Control::SetDesiredCount(Scalable::Capacity(ecs), desired) => {
+                self.ecs[ecs.index()].set_instances(desired, cx);
+            }
             Control::SetDesiredCount(Scalable::Ec2(group), desired) => {
                 self.groups[group.index()].set_desired_capacity(desired, cx);
             }

@@ -144,6 +144,7 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
         desired: 4,
         min_capacity: 2,
         max_capacity: 6,
+        steps: models::autoscaling::ANY_STEP,
     });
     a.scaling.policies.push(Policy {
         name: "cpu".into(),

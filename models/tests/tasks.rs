@@ -108,7 +108,7 @@ fn a_large_image_makes_a_launch_longer_by_what_is_beyond_50_mb() {
         a.ecs[0].image_bytes = image_bytes;
         a.faults.push(stop_one(51));
         let seen = run(&a);
-        (at(&seen, "PROVISIONING"), at(&seen, "PENDING"), at(&seen, "RUNNING"))
+        (at(&seen, ": PROVISIONING"), at(&seen, "PENDING"), at(&seen, "RUNNING"))
     };
     // The scheduler looks at 55 s.
     assert_eq!(running(20e6), (Some(55.0), Some(65.0), Some(80.0)));
@@ -197,6 +197,7 @@ fn on_instances(strategies: &[Placement], fault: InstanceFault, duration: u64) -
         memory: 8e9,
         instance_type: String::new(),
         strategies: strategies.to_vec(),
+        managed: None,
     });
     a.ecs[0].launch_time = constant(10.0);
     a.ecs[0].image_bytes = 150e6;
@@ -247,8 +248,14 @@ fn without_room_tasks_wait_until_an_instance_is_back() {
     let mut a = poisson(10.0, Endpoint::Ecs(EcsId(0)), secs(300), SimDuration::ZERO);
     a.ecs.push(service(4, 10, 1.0, vec![StepAction::Cpu(constant(0.001))]));
     let strategies = vec![Placement::SpreadInstance];
-    a.ecs[0].container_instances =
-        Some(ContainerInstances { count: 2, vcpu: 2.0, memory: 8e9, instance_type: String::new(), strategies });
+    a.ecs[0].container_instances = Some(ContainerInstances {
+        count: 2,
+        vcpu: 2.0,
+        memory: 8e9,
+        instance_type: String::new(),
+        strategies,
+        managed: None,
+    });
     a.faults.push(Fault {
         at: SimTime::from_secs(51),
         duration: secs(100),

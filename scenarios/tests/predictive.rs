@@ -70,11 +70,7 @@ fn tasks_are_there_before_the_hour_and_the_mode_decides_whether_at_all() {
 fn what_cannot_be_forecast_is_refused_with_its_reason() {
     for (from, to, reason) in [
         ("load_per_capacity = \"20/s\"", "", "predictive scaling lacks `load_per_capacity`"),
-        (
-            "load_per_capacity",
-            "forecast_from = [\"user\"]\nload_per_capacity",
-            "no traffic is called `user`; did you mean `users`?",
-        ),
+        ("load_per_capacity", "forecast_from = [\"user\"]\nload_per_capacity", "did you mean `users`?"),
         (
             "load_per_capacity",
             "target_value = 50\nload_per_capacity",

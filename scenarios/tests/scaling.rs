@@ -235,3 +235,109 @@ fn expressions_that_cannot_be_are_refused_with_their_reason() {
         assert!(told.contains(reason), "{to}: {told}");
     }
 }
+
+const PROVIDED: &str = r#"
+title = "Tasks on instances of a capacity provider"
+
+[run]
+duration = "50m"
+
+[[traffic]]
+name = "users"
+to = "ecs.web"
+rate = "1/s"
+
+[ecs.web]
+desired_count = 4
+cpu = "1 vCPU"
+availability_zones = ["a", "b"]
+placement_strategy = ["binpack:cpu"]
+
+[ecs.web.container_instances]
+count = 2
+instance_type = "m7g.large"
+managed_scaling = { max_size = 10 }
+
+[[ecs.web.handler]]
+steps = [{ cpu = "20ms" }]
+
+[[ecs.web.scheduled_action]]
+name = "more"
+at = "5m"
+min_capacity = 9
+
+[[ecs.web.scheduled_action]]
+name = "fewer"
+at = "20m"
+min_capacity = 3
+max_capacity = 3
+"#;
+
+/// Values of a metric by minute.
+fn by_minute(seen: &sim_core::observations::Observations, name: &str) -> Vec<f64> {
+    seen.series.iter().find(|series| series.name == name).unwrap_or_else(|| panic!("no metric {name}")).values.clone()
+}
+
+#[test]
+fn a_capacity_provider_launches_the_instances_that_waiting_tasks_need_and_terminates_what_is_empty() {
+    let scenario = loaded(PROVIDED).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    // Two instances of two vCPU are full. Nine tasks: five wait for three more instances: 5 / 2 = 250 %.
+    let waiting = entries(&seen, "PROVISIONING: no container instance has room");
+    assert_eq!((waiting.len(), waiting[0].0), (5, 300.0));
+    let reservation = by_minute(&seen, "AWS/ECS/ManagedScaling CapacityProviderReservation ecs.web");
+    assert_eq!((reservation[4], reservation[5]), (100.0, 250.0));
+    // The minute ends at 360 s and is readable 60 s later; instances take tasks 60 s after that.
+    let decided =
+        entries(&seen, "desired 2 -> 5 by managed scaling: CapacityProviderReservation 250 % against target 100 %");
+    assert_eq!(decided.first().map(|entry| entry.0), Some(420.0), "{:?}", entries(&seen, "desired"));
+    let there = entries(&seen, "takes tasks");
+    assert_eq!((there.len(), there[0].0), (3, 480.0));
+    assert_eq!(entries(&seen, "ACTIVATING, RUNNING").len(), 5);
+    assert_eq!(reservation[9], 100.0);
+    // Three tasks of nine stay: they lie on one to three instances; the others are empty, and go after fifteen minutes and the delay.
+    let down = entries(&seen, "by managed scaling: CapacityProviderReservation").pop().expect("a decision");
+    assert!(down.0 >= 1200.0 + 15.0 * 60.0 && down.1.starts_with("desired 5 -> "), "{down:?}");
+    let instances = by_minute(&seen, "AWS/AutoScaling GroupInServiceInstances ecs.web");
+    assert_eq!((instances[4], instances[8], instances[19]), (2.0, 5.0, 5.0));
+    assert!(instances[45] < 5.0 && instances[45] >= 2.0, "{instances:?}");
+    assert!(
+        !entries(&seen, "container instance 4 is terminated").is_empty(),
+        "{:?}",
+        entries(&seen, "container instance")
+    );
+}
+
+#[test]
+fn protected_instances_keep_their_tasks_and_others_are_drained() {
+    // Spread, three tasks lie on two or three of five instances. Who removes four at least leaves one, whatever is on the others.
+    let spread = PROVIDED.replace("binpack:cpu", "spread:instanceId").replace("count = 2", "count = 5");
+    let run = |text: &str| {
+        let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        models::simulate(&scenario.architecture, 1, 0)
+    };
+    let step = "max_size = 10, minimum_scaling_step_size = 4";
+    let protected = run(&spread.replace("max_size = 10", &format!("{step}, managed_termination_protection = true")));
+    assert!(
+        !entries(&protected, "desired 5 -> 1 by managed scaling").is_empty(),
+        "{:?}",
+        entries(&protected, "desired")
+    );
+    assert_eq!(entries(&protected, "is drained"), []);
+    let drains = run(&spread.replace("max_size = 10", step));
+    assert!(!entries(&drains, "is drained, with").is_empty(), "{:?}", entries(&drains, "container instance"));
+    assert!(drains.audit.checks.iter().all(|check| check.holds));
+    let spread = spread.replace("count = 5", "count = 2");
+    let small = run(&spread.replace("max_size = 10", "max_size = 10, maximum_scaling_step_size = 1"));
+    assert!(!entries(&small, "desired 2 -> 3 by managed scaling").is_empty(), "{:?}", entries(&small, "desired"));
+}
+
+#[test]
+fn a_capacity_provider_starts_from_nothing() {
+    let text = PROVIDED.replace("count = 2", "count = 0").replace("desired_count = 4", "desired_count = 0");
+    let scenario = loaded(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let seen = models::simulate(&scenario.architecture, 1, 0);
+    let reservation = by_minute(&seen, "AWS/ECS/ManagedScaling CapacityProviderReservation ecs.web");
+    assert_eq!((reservation[4], reservation[5]), (100.0, 200.0), "from zero instances the first value is 200");
+    assert_eq!(entries(&seen, "ACTIVATING, RUNNING").len(), 9, "{:?}", entries(&seen, "desired"));
+}

@@ -94,7 +94,14 @@ impl Stage {
         let metrics = &mut bench.shared.metrics;
         let cpu = metrics.register(CPU.to_owned(), "%");
         let requests = metrics.register(REQUESTS.to_owned(), "count");
-        let target = Target { id: WEB, name: "ecs.web".to_owned(), desired, min_capacity: min, max_capacity: max };
+        let target = Target {
+            id: WEB,
+            name: "ecs.web".to_owned(),
+            desired,
+            min_capacity: min,
+            max_capacity: max,
+            steps: ANY_STEP,
+        };
         let settings = Settings {
             targets: vec![target],
             policies: policies.to_vec(),

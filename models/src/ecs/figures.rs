@@ -55,6 +55,7 @@ impl Observed for Ecs {
         let period_start = SimTime::from_nanos(cx.now().as_nanos() - PERIOD.as_nanos());
         let running = self.tasks.iter().filter(|(_, task)| task.serves()).count();
         cx.shared.metrics.publish(self.figures.running, period_start, running as f64);
+        self.publish_reservation(period_start, cx);
         if let Some(metric) = self.figures.backlog {
             cx.shared.metrics.publish(metric, period_start, self.engine.backlog(&self.tasks) as f64);
         }

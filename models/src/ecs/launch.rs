@@ -96,12 +96,20 @@ impl Ecs {
         if cx.now() < self.launches.not_before {
             return;
         }
-        let Ok(place) = self.place(cx) else { return };
+        let placed = self.place(cx);
+        let waits = placed.is_err();
+        if waits && !self.provider.as_ref().is_some_and(provider::Provider::has_room) {
+            return;
+        }
+        let place = placed.unwrap_or(None);
         let key = self.new_task(revision, State::Pending, place, cx);
         let (number, desired) = (self.tasks[key].number, self.desired);
         let what = format!("task {number} of revision {revision} is requested (desired count {desired})");
         cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
-        if place.is_some() {
+        if let Some(provider) = self.provider.as_mut().filter(|_| waits) {
+            provider.provisioning.push(key);
+            self.log_state(number, "PROVISIONING: no container instance has room", cx);
+        } else if place.is_some() {
             self.accepted(key, SimDuration::ZERO, cx);
         } else {
             cx.control(Control::LaunchTask(self.id, key));
@@ -114,7 +122,7 @@ impl Ecs {
         if let Some(place) = places.place(&mut self.lifecycle) {
             return Ok(Some(place));
         }
-        if !std::mem::replace(&mut places.told, true) {
+        if !std::mem::replace(&mut places.told, true) && self.provider.is_none() {
             let what = "no container instance has room for another task";
             cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
         }
@@ -171,22 +179,38 @@ impl Ecs {
             if let Some(places) = &mut self.places {
                 places.set_active(cx.kernel.now(), place, false);
             }
-            let on_it = |key: &TaskKey| self.tasks[*key].place == Some(place);
-            let tasks: Vec<TaskKey> = self.order.iter().copied().filter(on_it).collect();
-            let what = if fault == InstanceFault::Drain { "is drained" } else { "is gone" };
-            let what = format!("container instance {place} {what}, with {} tasks", tasks.len());
+            if fault == InstanceFault::Drain {
+                let holds = !self.tasks_on(place).is_empty();
+                self.drain_instance(place, cx);
+                if holds {
+                    self.struck(cx);
+                }
+                continue;
+            }
+            let tasks = self.tasks_on(place);
+            let what = format!("container instance {place} is gone, with {} tasks", tasks.len());
             cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
             for key in tasks {
-                if fault == InstanceFault::Drain {
-                    let checked = self.settings.container_check.is_some();
-                    let task = &mut self.tasks[key];
-                    task.drained_away = true;
-                    task.judge(checked);
-                } else {
-                    self.kill(key, cx);
-                }
+                self.kill(key, cx);
                 self.struck(cx);
             }
+        }
+    }
+
+    pub(super) fn tasks_on(&self, place: u16) -> Vec<TaskKey> {
+        self.order.iter().copied().filter(|key| self.tasks[*key].place == Some(place)).collect()
+    }
+
+    /// The tasks of an instance are to be replaced elsewhere.
+    pub(super) fn drain_instance(&mut self, place: u16, cx: &mut Cx<'_>) {
+        let tasks = self.tasks_on(place);
+        let what = format!("container instance {place} is drained, with {} tasks", tasks.len());
+        cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
+        for key in tasks {
+            let checked = self.settings.container_check.is_some();
+            let task = &mut self.tasks[key];
+            task.drained_away = true;
+            task.judge(checked);
         }
     }
 

@@ -6,6 +6,7 @@ mod discovery;
 mod figures;
 mod launch;
 mod mending;
+mod provider;
 mod rollout;
 mod scheduler;
 mod usage;
@@ -21,6 +22,7 @@ use crate::compute::{self, Engine, Host, Process, Program, Work};
 pub use capacity::{ContainerInstances, Placement};
 pub use checks::ContainerCheck;
 pub use launch::Fargate;
+pub use provider::ManagedScaling;
 
 pub use crate::compute::{Call, Capacity as Task, Concurrency, Handler, Step, StepAction};
 use crate::deployment::Revision;
@@ -109,6 +111,8 @@ pub enum Event {
     CountsHealthy(TaskKey),
     /// A stopping task has had its `stopTimeout`.
     StopTimeout(TaskKey),
+    /// A container instance that was launched takes tasks.
+    InstanceUp(u16),
     /// The service scheduler looks.
     Schedule,
     /// A task that leaks memory has none left.
@@ -211,6 +215,7 @@ pub struct Ecs {
     book: Book,
     launches: launch::Launches,
     places: Option<capacity::Places>,
+    provider: Option<provider::Provider>,
     discovery: discovery::Discovery,
     out_of_memory_kills: u64,
     deployments: u16,
@@ -245,6 +250,9 @@ impl Ecs {
         let desired_figure = figures.register(SeriesGroup::Tasks, format!("{name} desired"), "count");
         let mut engine = Engine::new(id.into(), &name, &work, false, cx);
         engine.forgets_slowly = settings.discovery_ttl.is_some();
+        let instances = settings.container_instances.as_ref();
+        let managed = instances.and_then(|it| Some((it.managed.as_ref()?, it.count)));
+        let provider = managed.map(|(managed, count)| provider::Provider::new(managed, count, &name, cx));
         let first = Revision { error_rate: settings.error_rate, ..Revision::LIKE_BEFORE };
         Self {
             id,
@@ -263,6 +271,7 @@ impl Ecs {
                 .container_instances
                 .as_ref()
                 .map(|instances| capacity::Places::new(instances, settings.zones.len(), &settings.task)),
+            provider,
             discovery: discovery::Discovery::default(),
             out_of_memory_kills: 0,
             deployments: 0,
@@ -356,9 +365,12 @@ impl Ecs {
             Event::Up(task) => self.up(task, cx),
             Event::CountsHealthy(task) => self.counts_healthy(task, cx),
             Event::StopTimeout(task) => self.kill(task, cx),
+            Event::InstanceUp(place) => self.instance_up(place, cx),
             Event::Schedule => {
                 cx.kernel.schedule_in(self.settings.scheduler_interval, self.event(Event::Schedule));
+                self.place_waiting(cx);
                 self.reconcile(cx);
+                self.mind_instances(cx);
             }
             Event::OutOfMemory(task) => self.out_of_memory(task, cx),
             Event::StageOver(deployment, stage) => self.stage_over(deployment, stage, cx),

@@ -85,6 +85,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
         elasticache: vec![],
         stations: vec![],
         canaries: vec![],
+        metric_math: Vec::new(),
         alarms: vec![],
         scaling: autoscaling::Settings::default(),
         deployments: vec![],

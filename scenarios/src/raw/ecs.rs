@@ -95,9 +95,35 @@ table! {
         required instance_type: Sp<String>,
         /// vCPU of an instance whose type is not in the table of known types.
         optional("that of the type", "EC2 instance types") cpu: Sp<Vcpu>,
+        /// A capacity provider that sees to it that there are as many instances as the tasks need. `count` is how many there are at
+        /// the start.
+        optional("there are always `count`", "API:ecs (CapacityProvider, managedScaling)") managed_scaling: ManagedScaling,
         /// Memory of one for tasks; it matters where tasks have `memory`.
         optional("as much as the tasks need", "assumption: the table of types knows no memory") memory: Sp<Bytes>,
     }
+}
+
+table! {
+    /// Managed scaling of a capacity provider.
+    ManagedScaling as "managed scaling" {
+        /// The CapacityProviderReservation to be held: 100 is no instance more than the tasks need, 80 a fifth spare.
+        default(100, "API:ecs (ManagedScaling, targetCapacity)") target_capacity: Sp<u32>,
+        /// Fewest instances.
+        default(0, "assumption: API:autoscaling requires it (MinSize)") min_size: Sp<u32>,
+        /// Most instances.
+        required max_size: Sp<u32>,
+        /// Instances are added or removed by at least so many at once.
+        default(1, "API:ecs (ManagedScaling, minimumScalingStepSize)") minimum_scaling_step_size: Sp<u32>,
+        /// Instances are added or removed by at most so many at once.
+        default(10000, "API:ecs (ManagedScaling, maximumScalingStepSize)") maximum_scaling_step_size: Sp<u32>,
+        /// How long after a launch only a larger one is made.
+        default("300s", "API:ecs (ManagedScaling, instanceWarmupPeriod)") instance_warmup_period: Sp<Time>,
+        /// From the request for an instance until it takes tasks.
+        default("60s", "assumption: A17, 15-60 s until it serves, and the agent") launch_time: Sp<TimeDist>,
+        /// Whether only instances without tasks are terminated. Otherwise those with the fewest tasks are drained first.
+        default(false, "API:ecs (managedTerminationProtection)") managed_termination_protection: Sp<bool>,
+    }
+    not ["managed_draining", "status"]
 }
 
 choice! {

@@ -221,6 +221,7 @@ mod tests {
             ec2::Maintenance,
             ecs::Service,
             ecs::ContainerInstances,
+            ecs::ManagedScaling,
             ecs::ContainerHealthCheck,
             ecs::Handler,
             ecs::Step,

@@ -4,8 +4,8 @@ use models::client::{Jitter, Retry};
 use models::cloudwatch;
 use models::compute::Memory;
 use models::ecs::{
-    Call, Concurrency, ContainerCheck, ContainerInstances, DeploymentConfiguration, Handler, Placement, Settings, Step,
-    StepAction, Task,
+    Call, Concurrency, ContainerCheck, ContainerInstances, DeploymentConfiguration, Handler, ManagedScaling, Placement,
+    Settings, Step, StepAction, Task,
 };
 use models::elasticache::What;
 use models::ids::*;
@@ -129,7 +129,8 @@ impl Check<'_> {
     fn container_instances(&mut self, service: &raw::Service, given: &raw::ContainerInstances) -> ContainerInstances {
         let vcpu = given.cpu.as_ref().map(|cpu| self.vcpu(cpu));
         let vcpu = self.instance_type(&given.instance_type, vcpu).vcpu;
-        let count = self.count(&given.count, "count", 1, 10_000);
+        let fewest = u32::from(given.managed_scaling.is_none());
+        let count = self.count(&given.count, "count", fewest, 10_000);
         let needed = service.memory.as_ref().map_or(0.0, |memory| memory.0 as f64);
         let memory = given.memory.as_ref().map_or(f64::INFINITY, |memory| memory.0 as f64);
         let on_one =
@@ -141,7 +142,25 @@ impl Check<'_> {
         }
         let strategies = service.placement_strategy.iter().map(|strategy| placement(strategy.value)).collect();
         let instance_type = given.instance_type.value.clone();
-        ContainerInstances { count, vcpu, memory, instance_type, strategies }
+        let managed = given.managed_scaling.as_ref().map(|managed| self.managed_scaling(managed, count, on_one));
+        ContainerInstances { count, vcpu, memory, instance_type, strategies, managed }
+    }
+
+    fn managed_scaling(&mut self, given: &raw::ManagedScaling, count: u32, on_one: f64) -> ManagedScaling {
+        let (least, most) =
+            (self.count(&given.min_size, "min_size", 0, 10_000), self.count(&given.max_size, "max_size", 1, 10_000));
+        if !(least..=most).contains(&count) {
+            let label = format!("`count`, {count}, does not lie between");
+            self.error(given.span, "the instances at the start are outside of min_size..max_size", label);
+        }
+        if on_one < 1.0 {
+            self.error(given.span, "no task has room on an instance", "a larger instance type, or a smaller task");
+        }
+        ManagedScaling {
+            max_size: most.max(count),
+            launch_time: given.launch_time.0.clone(),
+            termination_protection: given.managed_termination_protection.value,
+        }
     }
 
     fn throughput(&mut self, throughput: &Sp<Bytes>) -> f64 {

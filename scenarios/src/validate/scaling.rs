@@ -2,9 +2,9 @@
 
 use models::architecture::Run;
 use models::autoscaling::{
-    AdjustmentType, Policy, PolicyKind, ScheduledAction, Settings, StepAdjustment, Target, Trigger,
+    ANY_STEP, AdjustmentType, Policy, PolicyKind, ScheduledAction, Settings, StepAdjustment, Target, Trigger,
 };
-use models::cloudwatch::{MetricAlarm, Metrics, PERIOD};
+use models::cloudwatch::{MetricAlarm, Metrics, PERIOD, Statistic};
 use models::ids::*;
 use sim_core::SimDuration;
 
@@ -16,7 +16,7 @@ use super::ecs::MAX_TASKS;
 use super::forecast::{Rates, policy_name};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
-use crate::raw::{ec2, scaling as raw};
+use crate::raw::{ec2, ecs, scaling as raw};
 use crate::tree::Span;
 
 /// Most policies, and most scheduled actions.
@@ -75,6 +75,12 @@ impl Check<'_> {
                 sizes: (0, MAX_TASKS),
             };
             self.scaled(&scaled, run, rates, published, &mut settings);
+            let instances = service.container_instances.as_ref();
+            if let Some(managed) =
+                instances.and_then(|it| it.managed_scaling.as_ref().map(|managed| (managed, &it.count)))
+            {
+                self.capacity_provider(EcsId(n as u16), name, managed, &mut settings);
+            }
         }
         for (n, name, group) in doc.ec2.iter() {
             let name_in_full = format!("ec2.{}", name.value);
@@ -101,6 +107,51 @@ impl Check<'_> {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }
         settings
+    }
+
+    /// The container instances of a service's capacity provider follow what their tasks need.
+    fn capacity_provider(
+        &mut self,
+        id: EcsId,
+        service: &str,
+        (managed, count): (&ecs::ManagedScaling, &Sp<u32>),
+        settings: &mut Settings,
+    ) {
+        let id = Scalable::Capacity(id);
+        let steps = (
+            self.count(&managed.minimum_scaling_step_size, "minimum_scaling_step_size", 1, 10_000),
+            self.count(&managed.maximum_scaling_step_size, "maximum_scaling_step_size", 1, 10_000),
+        );
+        if steps.0 > steps.1 {
+            let title = "the smallest step is larger than the largest";
+            self.error(managed.minimum_scaling_step_size.span, title, "at most maximum_scaling_step_size");
+        }
+        settings.targets.push(Target {
+            id,
+            name: format!("ecs.{service} instances"),
+            desired: count.value,
+            min_capacity: managed.min_size.value,
+            max_capacity: managed.max_size.value.max(count.value),
+            steps: (steps.0.min(steps.1), steps.1),
+        });
+        let warm_up = self.time(&managed.instance_warmup_period, "instance_warmup_period", 0.0, 10_000.0, "ECS");
+        settings.policies.push(Policy {
+            name: "managed scaling".to_owned(),
+            target: id,
+            kind: PolicyKind::TargetTracking {
+                metric: format!("AWS/ECS/ManagedScaling CapacityProviderReservation ecs.{service}"),
+                statistic: Statistic::Average,
+                period: PERIOD,
+                target_value: self.count(&managed.target_capacity, "target_capacity", 1, 100).into(),
+                disable_scale_in: false,
+                // Seen in the alarms that ECS makes: one minute above the target, fifteen below it.
+                scale_out_datapoints: 1,
+                scale_in_datapoints: 15,
+                scale_in_threshold: 1.0,
+            },
+            scale_out_cooldown: warm_up,
+            scale_in_cooldown: warm_up,
+        });
     }
 
     /// Whose metrics policies mean where they do not say: its own, its target groups', their load balancers'. And the target
@@ -148,6 +199,7 @@ impl Check<'_> {
             desired: scaled.desired.value,
             min_capacity,
             max_capacity,
+            steps: ANY_STEP,
         });
         for (k, policy) in scaled.policies.iter().enumerate() {
             if policy.policy_type.value == raw::PolicyType::Predictive {
