@@ -145,7 +145,7 @@ fn tasks_that_exit_as_they_start_hold_launches_back_and_running_ones_never_do() 
     let mut a = poisson(1.0, Endpoint::Ecs(EcsId(0)), secs(400), SimDuration::ZERO);
     a.ecs.push(service(2, 10, 10.0, vec![StepAction::Cpu(constant(0.001))]));
     let revision = Revision { crash_on_start: 1.0, ..Revision::LIKE_BEFORE };
-    a.deployments.push(Deployment::new(SimTime::from_secs(52), EcsId(0), Strategy::Rolling, revision));
+    a.deployments.push(Deployment::new(SimTime::from_secs(52), EcsId(0).into(), Strategy::Rolling, revision));
     let seen = run(&a);
     let exits: Vec<f64> =
         seen.log.iter().filter(|it| it.what.contains("exits as it starts")).map(|it| it.at.as_secs_f64()).collect();

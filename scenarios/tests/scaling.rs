@@ -86,8 +86,8 @@ fn schedules_that_cannot_be_are_refused_with_their_reason() {
         ("schedule = \"cron(0 8 * * ? *)\"\ntimezone = \"Europe/Berlim\"", "Europe/Berlin"),
         ("schedule = \"cron(0 8 * * ? *)\"\nevery = \"24h\"", "`every` belongs to `at`"),
         ("at = \"8h\"\ntimezone = \"Europe/Berlin\"", "`timezone` belongs to `schedule`"),
-        ("recurrence = \"0 8 * * *\"", "a service's action has a `schedule`"),
-        ("at = \"8h\"\ndesired_capacity = 4", "no `desired_capacity`"),
+        ("recurrence = \"0 8 * * *\"", "only EC2 Auto Scaling groups have a `recurrence`"),
+        ("at = \"8h\"\ndesired_capacity = 4", "only EC2 Auto Scaling groups have actions with `desired_capacity`"),
         ("", "when is this action done?"),
     ] {
         let told = hours(keys).expect_err(keys);

@@ -2,7 +2,7 @@
 
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::TimeDist;
-use crate::raw::ecs::ScheduledAction;
+use crate::raw::scaling::ScheduledAction;
 use crate::units::{Bytes, Share, Time};
 
 table! {

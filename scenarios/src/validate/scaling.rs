@@ -262,8 +262,8 @@ impl Check<'_> {
             _ => {}
         }
         let desired = action.desired_capacity.as_ref().map(|it| self.count(it, "desired_capacity", 0, MAX_TASKS));
-        if let (Some(given), Scalable::Ecs(_)) = (&action.desired_capacity, target) {
-            let title = "a scheduled action of a service has no `desired_capacity`";
+        if let Some(given) = action.desired_capacity.as_ref().filter(|_| !matches!(target, Scalable::Ec2(_))) {
+            let title = "only EC2 Auto Scaling groups have actions with `desired_capacity`";
             self.error(given.span, title, "Application Auto Scaling changes the bounds: give `min_capacity`");
         }
         let name = action.name.value.clone();

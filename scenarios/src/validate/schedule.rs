@@ -57,9 +57,12 @@ impl Check<'_> {
         }
         let Some(window) = self.window(action, run) else { return Times::Listed(Vec::new()) };
         if let Some(recurrence) = &action.recurrence {
-            if let Scalable::Ecs(_) = target {
-                let error =
-                    Diagnostic::error(recurrence.span, "a service's action has a `schedule`", "EC2 Auto Scaling's way");
+            if !matches!(target, Scalable::Ec2(_)) {
+                let error = Diagnostic::error(
+                    recurrence.span,
+                    "only EC2 Auto Scaling groups have a `recurrence`",
+                    "give a `schedule`",
+                );
                 self.note(error.help("write schedule = \"cron(0 8 ? * MON-FRI *)\""));
             }
             return self.cron(recurrence.span, recurrence, &unix(), &window, run);

@@ -1,7 +1,7 @@
 //! Auto scaling of provisioned capacity.
 
 use models::architecture::Run;
-use models::autoscaling::{Policy, PolicyKind, Settings, Target};
+use models::autoscaling::{ANY_STEP, Policy, PolicyKind, Settings, Target};
 use models::cloudwatch::{PERIOD, Statistic};
 use models::dynamodb::utilization_metric;
 use models::ids::*;
@@ -78,6 +78,7 @@ impl Check<'_> {
             desired: units.value as u32,
             min_capacity: low,
             max_capacity: high.max(low),
+            steps: ANY_STEP,
         });
         settings.policies.push(Policy {
             name: format!("{word} capacity utilization"),
