@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod cloudfront;
 mod cloudwatch;
 mod cost;
+mod dax;
 mod deploy;
 mod dynamodb;
 mod ec2;
@@ -102,11 +103,12 @@ pub(crate) enum Section {
     Rds,
     DynamoDb,
     ElastiCache,
+    Dax,
     Station,
 }
 
 impl Section {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
@@ -118,6 +120,7 @@ impl Section {
         Self::Rds,
         Self::DynamoDb,
         Self::ElastiCache,
+        Self::Dax,
         Self::Station,
     ];
 
@@ -135,6 +138,7 @@ impl Section {
             Self::Rds => "rds",
             Self::DynamoDb => "dynamodb",
             Self::ElastiCache => "elasticache",
+            Self::Dax => "dax",
             Self::Station => "station",
         }
     }
@@ -151,6 +155,7 @@ impl Section {
             Self::Rds => "an RDS database",
             Self::DynamoDb => "a DynamoDB table",
             Self::ElastiCache => "a cache of ElastiCache",
+            Self::Dax => "a cluster of DAX",
             Self::Station => "a station",
         }
     }
@@ -170,6 +175,7 @@ impl Section {
             Self::Rds => Endpoint::Aurora(AuroraId(doc.aurora.len() as u16 + n)),
             Self::DynamoDb => Endpoint::DynamoDb(DynamoDbId(n)),
             Self::ElastiCache => Endpoint::ElastiCache(ElastiCacheId(n)),
+            Self::Dax => Endpoint::Dax(DaxId(n)),
             Self::Station => Endpoint::Station(StationId(n)),
         }
     }
@@ -229,6 +235,7 @@ impl<'a> Check<'a> {
             Endpoint::Ec2(id) => (Section::Ec2, id.index()),
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
             Endpoint::ElastiCache(id) => (Section::ElastiCache, id.index()),
+            Endpoint::Dax(id) => (Section::Dax, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
         let name = names_of(self.doc, section).get(index).copied().unwrap_or("?");
@@ -390,6 +397,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     aurora.extend(check.databases());
     let dynamodb = check.tables();
     let caches = check.caches();
+    let dax = check.dax_clusters();
     let stations = check.stations();
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
@@ -413,6 +421,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         ec2: &ec2,
         stations: &stations,
         caches: &caches,
+        dax: &dax,
     };
     check.reach(&sources, parts);
     let notes = std::mem::take(&mut check.notes);
@@ -437,6 +446,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
             aurora: aurora.into_iter().collect::<Option<_>>()?,
             dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
             elasticache: caches.into_iter().collect::<Option<_>>()?,
+            dax: dax.into_iter().collect::<Option<_>>()?,
             stations: stations.into_iter().collect::<Option<_>>()?,
             canaries: doc.canary.iter().map(|(_, name, _)| canary::Settings { name: name.value.clone() }).collect(),
             alarms: Vec::new(),
@@ -494,6 +504,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::Rds => doc.rds.names().collect(),
         Section::DynamoDb => doc.dynamodb.names().collect(),
         Section::ElastiCache => doc.elasticache.names().collect(),
+        Section::Dax => doc.dax.names().collect(),
         Section::Station => doc.station.names().collect(),
     }
 }
