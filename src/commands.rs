@@ -30,6 +30,7 @@ fn sizes(scenario: &Scenario) -> String {
         + it.aurora.len()
         + it.dynamodb.len()
         + it.elasticache.len()
+        + it.dax.len()
         + it.stations.len();
     let users: u64 = it
         .traffic

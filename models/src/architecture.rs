@@ -10,7 +10,7 @@ use sim_core::distribution::alias::Weighted;
 use sim_core::observations::Objective;
 
 use crate::{
-    alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, deployment, dynamodb, ec2, ecs, elasticache,
+    alb, aurora, autoscaling, canary, client, cloudfront, cloudwatch, dax, deployment, dynamodb, ec2, ecs, elasticache,
     global_accelerator, route53, station, timeline, waf,
 };
 
@@ -55,6 +55,8 @@ pub struct Architecture {
     pub dynamodb: Vec<dynamodb::Settings>,
     /// Caches of ElastiCache.
     pub elasticache: Vec<elasticache::Settings>,
+    /// Clusters of DAX.
+    pub dax: Vec<dax::Settings>,
     /// Plain stations.
     pub stations: Vec<station::Settings>,
     /// Metrics that alarms and policies reckon from others.

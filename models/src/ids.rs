@@ -42,6 +42,8 @@ id! {
     DynamoDbId(u16);
     /// A cache of ElastiCache.
     ElastiCacheId(u16);
+    /// A cluster of DAX.
+    DaxId(u16);
     /// A plain station.
     StationId(u16);
     /// A web ACL.
@@ -92,6 +94,8 @@ pub enum Endpoint {
     Station(StationId),
     /// A cache of ElastiCache.
     ElastiCache(ElastiCacheId),
+    /// A cluster of DAX.
+    Dax(DaxId),
 }
 const _: () = assert!(size_of::<Endpoint>() == 4);
 

@@ -12,6 +12,7 @@ pub mod client;
 pub mod cloudfront;
 pub mod cloudwatch;
 pub mod compute;
+pub mod dax;
 pub mod deadlines;
 pub mod deployment;
 pub mod dynamodb;

@@ -255,6 +255,8 @@ pub enum Holder {
     Station(StationId),
     /// A task that looked into a cache and asks the store: its trip there.
     ElastiCache(ElastiCacheId, Key),
+    /// A cluster of DAX that asked the table.
+    Dax(DaxId),
 }
 
 /// What a distribution's cache must remember of a request it sent on.

@@ -6,7 +6,7 @@ use sim_core::{SimDuration, SimTime};
 use crate::deployment::Deployment;
 use crate::ids::*;
 use crate::world::{Control, Cx};
-use crate::{aurora, elasticache};
+use crate::{aurora, dax, elasticache};
 
 /// Something that goes wrong.
 #[derive(Clone, Debug)]
@@ -41,6 +41,13 @@ pub enum FaultAction {
         cluster: AuroraId,
         /// What.
         fault: aurora::Fault,
+    },
+    /// Something happens to a cluster of DAX.
+    Dax {
+        /// Which.
+        dax: DaxId,
+        /// What.
+        fault: dax::Fault,
     },
     /// Something happens to a cache.
     Cache {

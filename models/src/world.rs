@@ -17,6 +17,7 @@ use crate::canary::Canaries;
 use crate::client::Client;
 use crate::cloudfront::CloudFront;
 use crate::cloudwatch::{Alarms, Metrics};
+use crate::dax::Dax;
 use crate::dynamodb::Table;
 use crate::ec2::Group;
 use crate::ecs::{Ecs, Fargate};
@@ -32,7 +33,7 @@ use crate::timeline::{FaultAction, Timeline};
 use crate::usage;
 use crate::waf::Waf;
 use crate::{
-    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dynamodb, ec2, ecs, elasticache,
+    alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dax, dynamodb, ec2, ecs, elasticache,
     global_accelerator, route53, station, timeline,
 };
 
@@ -68,6 +69,8 @@ pub enum Event {
     Station(StationId, station::Event),
     /// See [`elasticache::Event`].
     ElastiCache(ElastiCacheId, elasticache::Event),
+    /// See [`dax::Event`].
+    Dax(DaxId, dax::Event),
     /// See [`cloudwatch::Event`].
     CloudWatch(cloudwatch::Event),
     /// See [`autoscaling::Event`].
@@ -259,6 +262,7 @@ pub struct Models {
     auroras: Vec<Aurora>,
     tables: Vec<Table>,
     caches: Vec<Cache>,
+    daxes: Vec<Dax>,
     stations: Vec<Station>,
     canaries: Canaries,
     alarms: Alarms,
@@ -322,6 +326,10 @@ impl Models {
             auroras: build(&architecture.aurora, |i, s| Aurora::new(AuroraId(i), s, &mut cx)),
             tables: build(&architecture.dynamodb, |i, s| Table::new(DynamoDbId(i), s, &mut cx)),
             caches: build(&architecture.elasticache, |i, s| Cache::new(ElastiCacheId(i), s, &mut cx)),
+            daxes: build(&architecture.dax, |i, s| {
+                let keys = dynamodb::keys(&architecture.dynamodb[s.table.index()], &cx.shared.streams);
+                Dax::new(DaxId(i), s, keys, &mut cx)
+            }),
             stations: build(&architecture.stations, |i, s| Station::new(StationId(i), s, &mut cx)),
             canaries: Canaries::new(&architecture.canaries, &mut cx),
             // They look for metrics, which the services above have registered.
@@ -419,6 +427,7 @@ impl Models {
             Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
             Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
             Endpoint::ElastiCache(id) => self.caches[id.index()].on_offer(key, cx),
+            Endpoint::Dax(id) => self.daxes[id.index()].on_offer(key, cx),
         }
     }
 
@@ -456,6 +465,7 @@ impl Models {
             Holder::Alb(id, target) => self.albs[id.index()].on_reply(key, target, cx),
             Holder::Station(id) => self.stations[id.index()].on_reply(key, cx),
             Holder::ElastiCache(id, trip) => self.caches[id.index()].on_reply(key, trip, cx),
+            Holder::Dax(id) => self.daxes[id.index()].on_reply(key, cx),
             Holder::Accelerator(id, endpoint) => self.accelerators[id.index()].on_reply(key, endpoint, cx),
             Holder::AcceleratorProbe(id, endpoint) => self.accelerators[id.index()].on_probe_reply(key, endpoint, cx),
             Holder::Cache(id, cache, trip) => self.cloudfronts[id.index()].on_reply(key, cache, trip, cx),
@@ -539,6 +549,11 @@ impl Models {
                         let cluster = &mut self.auroras[cluster.index()];
                         if begins { cluster.begin_fault(fault, cx) } else { cluster.end_fault(fault, cx) }
                     }
+                    FaultAction::Dax { dax, ref fault } => {
+                        if begins {
+                            self.daxes[dax.index()].begin_fault(fault, cx);
+                        }
+                    }
                     FaultAction::Cache { cache, ref fault } => {
                         let cache = &mut self.caches[cache.index()];
                         if begins { cache.begin_fault(fault, cx) } else { cache.end_fault(fault, cx) }
@@ -581,6 +596,7 @@ impl Models {
         self.auroras.iter_mut().for_each(|it| visit(it, cx));
         self.tables.iter_mut().for_each(|it| visit(it, cx));
         self.caches.iter_mut().for_each(|it| visit(it, cx));
+        self.daxes.iter_mut().for_each(|it| visit(it, cx));
         self.stations.iter_mut().for_each(|it| visit(it, cx));
         visit(&mut self.canaries, cx);
         visit(&mut self.alarms, cx);
@@ -697,6 +713,7 @@ impl World for Models {
             Event::DynamoDb(id, event) => self.tables[id.index()].on(event, cx),
             Event::Station(id, event) => self.stations[id.index()].on(event, cx),
             Event::ElastiCache(id, event) => self.caches[id.index()].on(event, cx),
+            Event::Dax(id, event) => self.daxes[id.index()].on(event, cx),
             Event::CloudWatch(cloudwatch::Event::PeriodEnds) => {
                 cx.kernel.schedule_in(cloudwatch::PERIOD, event);
                 cx.kernel.schedule_in(self.metric_delays[0], Event::CloudWatch(cloudwatch::Event::Evaluate));
@@ -758,6 +775,7 @@ pub(crate) mod bench {
             aurora: Vec::new(),
             dynamodb: Vec::new(),
             elasticache: Vec::new(),
+            dax: Vec::new(),
             stations: Vec::new(),
             canaries: Vec::new(),
             metric_math: Vec::new(),

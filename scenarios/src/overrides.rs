@@ -22,6 +22,7 @@ const NAMED: &[&str] = &[
     "aurora",
     "rds",
     "dynamodb",
+    "dax",
     "elasticache",
     "station",
 ];

@@ -487,6 +487,7 @@ impl Engine {
             | FaultAction::Instances { .. }
             | FaultAction::Database { .. }
             | FaultAction::Cache { .. }
+            | FaultAction::Dax { .. }
             | FaultAction::ZonalShift { .. }
             | FaultAction::DisruptConnectivity(_) => {}
         }

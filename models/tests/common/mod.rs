@@ -83,6 +83,7 @@ pub fn poisson(rate: f64, to: Endpoint, duration: SimDuration, warm_up: SimDurat
         aurora: vec![],
         dynamodb: vec![],
         elasticache: vec![],
+        dax: vec![],
         stations: vec![],
         canaries: vec![],
         metric_math: Vec::new(),

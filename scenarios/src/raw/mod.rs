@@ -6,6 +6,7 @@ pub(crate) mod aurora;
 pub(crate) mod cloudfront;
 pub(crate) mod cloudwatch;
 pub(crate) mod cost;
+pub(crate) mod dax;
 pub(crate) mod deploy;
 pub(crate) mod dynamodb;
 pub(crate) mod ec2;
@@ -76,6 +77,8 @@ table! {
         default({}, "none") dynamodb: Named<dynamodb::Table>,
         /// Caches of ElastiCache for Redis and Valkey, by name: [elasticache.sessions].
         default({}, "none") elasticache: Named<elasticache::ReplicationGroup>,
+        /// Clusters of DynamoDB Accelerator in front of tables, by name: [dax.cart].
+        default({}, "none") dax: Named<dax::Cluster>,
         /// Synthetic canaries, by name: [canary.home].
         default({}, "none") canary: Named<cloudwatch::Canary>,
         /// CloudWatch alarms, by name: [alarm.high-cpu].
@@ -226,6 +229,7 @@ mod tests {
             ecs::Handler,
             ecs::Step,
             ecs::LongCall,
+            dax::Cluster,
             elasticache::ReplicationGroup,
             elasticache::Client,
             elasticache::Failover,

@@ -16,7 +16,7 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
+        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "dax.cart", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
         required target: Sp<String>,
         /// For how long, where it lasts. aws:ec2:stop-instances: after which time the instances are started again
         /// (startInstancesAfterDuration).
@@ -37,8 +37,8 @@ table! {
         optional("needed with stormglass:error-rate", "no default") error_rate: Sp<Share>,
         /// aws:rds:reboot-db-instances and stormglass:db-instance-failure: the instance, by name.
         optional("needed with these", "FIS") db_instance_identifier: Sp<String>,
-        /// stormglass:cache-node-failure: the node, such as "0001-001".
-        optional("the primary of the first node group", "assumption") cache_node_id: Sp<String>,
+        /// stormglass:cache-node-failure: the node, such as "0001-001"; of DAX its number, such as "1".
+        optional("the primary of the first node group; the first node", "assumption") cache_node_id: Sp<String>,
         /// aws:rds:reboot-db-instances: if it is the writer, another takes over.
         optional("it restarts in its place", "FIS (forceFailover)") force_failover: Sp<bool>,
     }
@@ -73,7 +73,7 @@ choice! {
         AzPowerInterruption = "stormglass:az-power-interruption",
         /// The nodes of a cache in one zone are without power.
         InterruptCachePower = "aws:elasticache:replicationgroup-interrupt-az-power",
-        /// A node of a cache loses its host, and another is put in its place.
+        /// A node of a cache or of a cluster of DAX loses its host, and another is put in its place.
         CacheNodeFailure = "stormglass:cache-node-failure",
         /// Delays every request of a service.
         NetworkLatency = "aws:ecs:task-network-latency",

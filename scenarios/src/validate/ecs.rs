@@ -25,7 +25,7 @@ use crate::raw::traffic::RetryMode;
 use crate::tree::Span;
 use crate::units::{Bytes, Time, Vcpu};
 
-const CALLED: [Section; 9] = [
+const CALLED: [Section; 10] = [
     Section::Alb,
     Section::Nlb,
     Section::Ecs,
@@ -35,6 +35,7 @@ const CALLED: [Section; 9] = [
     Section::Rds,
     Section::DynamoDb,
     Section::ElastiCache,
+    Section::Dax,
 ];
 /// Most steps of a handler, and most calls of a step.
 const MAX_STEPS: usize = 100;
@@ -386,6 +387,10 @@ impl Check<'_> {
                 }
                 _ => 0,
             },
+            Endpoint::Dax(id) => match self.table_behind(id) {
+                Some(table) => self.operation(from, table, name, span),
+                None => 0,
+            },
             Endpoint::ElastiCache(cache) => self.cache_command(from, cache, name, span),
             _ => {
                 if let Some(name) = name {
@@ -414,7 +419,7 @@ impl Check<'_> {
     }
 
     fn call_retry(&mut self, to: Endpoint, call: Option<&raw::LongCall>) -> Retry {
-        let table = matches!(to, Endpoint::DynamoDb(_));
+        let table = matches!(to, Endpoint::DynamoDb(_) | Endpoint::Dax(_));
         if let Some(retry) = call.and_then(|call| call.retry.as_ref()) {
             if let Some(mode) = call.and_then(|call| call.retry_mode.as_ref()) {
                 let error = Diagnostic::error(mode.span, "either `retry` or `retry_mode`, not both", "one too many");

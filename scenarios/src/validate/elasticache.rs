@@ -434,7 +434,12 @@ impl Check<'_> {
 
     /// A fault that strikes a cache.
     pub(super) fn cache_fault(&mut self, fault: &timeline::Fault) -> Option<FaultAction> {
-        let target = self.endpoint(&fault.target, &[Section::ElastiCache], None, "the target of this fault");
+        let of_node = fault.action.value == Action::CacheNodeFailure;
+        let allowed: &[Section] = if of_node { &[Section::ElastiCache, Section::Dax] } else { &[Section::ElastiCache] };
+        let target = self.endpoint(&fault.target, allowed, None, "the target of this fault");
+        if let Endpoint::Dax(id) = target {
+            return self.dax_fault(fault, id);
+        }
         let Endpoint::ElastiCache(cache) = target else { return None };
         let group = self.doc.elasticache.entries[cache.index()].1.as_ref()?;
         let its = match fault.action.value {

@@ -206,6 +206,7 @@ impl Check<'_> {
             Endpoint::Station(id) => entry(&doc.station, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::Aurora(id) => entry(&doc.aurora, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::DynamoDb(id) => entry(&doc.dynamodb, id.index()).and_then(|it| it.region.as_ref()),
+            Endpoint::Dax(id) => entry(&doc.dax, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::ElastiCache(id) => entry(&doc.elasticache, id.index()).and_then(|it| it.region.as_ref()),
             Endpoint::Record(_) | Endpoint::CloudFront(_) | Endpoint::GlobalAccelerator(_) => return None,
         };

@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod cloudfront;
 mod cloudwatch;
 mod cost;
+mod dax;
 mod deploy;
 mod dynamodb;
 mod ec2;
@@ -107,11 +108,12 @@ pub(crate) enum Section {
     Rds,
     DynamoDb,
     ElastiCache,
+    Dax,
     Station,
 }
 
 impl Section {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Record,
         Self::CloudFront,
         Self::GlobalAccelerator,
@@ -123,6 +125,7 @@ impl Section {
         Self::Rds,
         Self::DynamoDb,
         Self::ElastiCache,
+        Self::Dax,
         Self::Station,
     ];
 
@@ -140,6 +143,7 @@ impl Section {
             Self::Rds => "rds",
             Self::DynamoDb => "dynamodb",
             Self::ElastiCache => "elasticache",
+            Self::Dax => "dax",
             Self::Station => "station",
         }
     }
@@ -156,6 +160,7 @@ impl Section {
             Self::Rds => "an RDS database",
             Self::DynamoDb => "a DynamoDB table",
             Self::ElastiCache => "a cache of ElastiCache",
+            Self::Dax => "a cluster of DAX",
             Self::Station => "a station",
         }
     }
@@ -175,6 +180,7 @@ impl Section {
             Self::Rds => Endpoint::Aurora(AuroraId(doc.aurora.len() as u16 + n)),
             Self::DynamoDb => Endpoint::DynamoDb(DynamoDbId(n)),
             Self::ElastiCache => Endpoint::ElastiCache(ElastiCacheId(n)),
+            Self::Dax => Endpoint::Dax(DaxId(n)),
             Self::Station => Endpoint::Station(StationId(n)),
         }
     }
@@ -235,6 +241,7 @@ impl<'a> Check<'a> {
             Endpoint::Ec2(id) => (Section::Ec2, id.index()),
             Endpoint::DynamoDb(id) => (Section::DynamoDb, id.index()),
             Endpoint::ElastiCache(id) => (Section::ElastiCache, id.index()),
+            Endpoint::Dax(id) => (Section::Dax, id.index()),
             Endpoint::Station(id) => (Section::Station, id.index()),
         };
         let name = names_of(self.doc, section).get(index).copied().unwrap_or("?");
@@ -396,6 +403,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
     aurora.extend(check.databases());
     let dynamodb = check.tables();
     let caches = check.caches();
+    let dax = check.dax_clusters();
     let stations = check.stations();
     if check.readable && check.errors.is_empty() {
         check.replays(&mut sources, &mut run, base_dir);
@@ -419,6 +427,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
         ec2: &ec2,
         stations: &stations,
         caches: &caches,
+        dax: &dax,
     };
     check.reach(&sources, parts);
     let notes = std::mem::take(&mut check.notes);
@@ -443,6 +452,7 @@ pub(crate) fn validate(check: &mut Check<'_>, base_dir: Option<&Path>) -> Option
             aurora: aurora.into_iter().collect::<Option<_>>()?,
             dynamodb: dynamodb.into_iter().collect::<Option<_>>()?,
             elasticache: caches.into_iter().collect::<Option<_>>()?,
+            dax: dax.into_iter().collect::<Option<_>>()?,
             stations: stations.into_iter().collect::<Option<_>>()?,
             canaries: doc.canary.iter().map(|(_, name, _)| canary::Settings { name: name.value.clone() }).collect(),
             metric_math: Vec::new(),
@@ -504,6 +514,7 @@ fn names_of(doc: &Document, section: Section) -> Vec<&str> {
         Section::Rds => doc.rds.names().collect(),
         Section::DynamoDb => doc.dynamodb.names().collect(),
         Section::ElastiCache => doc.elasticache.names().collect(),
+        Section::Dax => doc.dax.names().collect(),
         Section::Station => doc.station.names().collect(),
     }
 }

@@ -7,6 +7,7 @@ use models::alb::{self, Action};
 use models::client::{Arrivals, Recorded};
 use models::cloudfront;
 use models::compute::{Handler, StepAction};
+use models::dax;
 use models::elasticache::{self, What};
 use models::global_accelerator;
 use models::ids::*;
@@ -40,6 +41,7 @@ pub(super) struct Parts<'a> {
     pub ec2: &'a [Option<ec2::Settings>],
     pub stations: &'a [Option<station::Settings>],
     pub caches: &'a [Option<elasticache::Settings>],
+    pub dax: &'a [Option<dax::Settings>],
 }
 
 struct Walk<'a, 'c, 'd> {
@@ -143,7 +145,7 @@ impl Walk<'_, '_, '_> {
             Endpoint::Alb(id) => self.alb(id, path, frames, place, why),
             Endpoint::Ecs(_) | Endpoint::Ec2(_) => self.service(to, path, why),
             Endpoint::Station(id) => self.station(id, path, frames, place, why),
-            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) | Endpoint::ElastiCache(_) => {}
+            Endpoint::Aurora(_) | Endpoint::DynamoDb(_) | Endpoint::ElastiCache(_) | Endpoint::Dax(_) => {}
         }
         self.way.pop();
     }
@@ -292,22 +294,30 @@ impl Walk<'_, '_, '_> {
                 let from = Some(id);
                 let why = self.check.reference(from, call.to);
                 self.visit(call.to, call.path, 1, None, from, why);
-                if let Some((store, operation)) = self.store_behind(call.to, call.operation) {
-                    self.operations.insert((store, operation));
-                    let why = self.check.reference(from, store);
-                    self.visit(store, call.path, 2, None, from, why);
+                let (mut asked, mut frames) = ((call.to, call.operation), 1);
+                while let Some(store) = self.store_behind(asked) {
+                    frames += 1;
+                    self.operations.insert(store);
+                    let why = self.check.reference(from, store.0);
+                    self.visit(store.0, call.path, frames, None, from, why);
+                    asked = store;
                 }
             }
         }
         self.client = client;
     }
 
-    /// Who is asked, and what, where a call looks into a cache first.
-    fn store_behind(&self, to: Endpoint, number: u16) -> Option<(Endpoint, u16)> {
-        let Endpoint::ElastiCache(id) = to else { return None };
-        match self.parts.caches.get(id.index())?.as_ref()?.uses.get(usize::from(number))?.what {
-            What::LookAside { store, operation, .. } => Some((store, operation)),
-            What::Command(_) => None,
+    /// Who is asked, and what, where a call comes to a cache first.
+    fn store_behind(&self, (to, number): (Endpoint, u16)) -> Option<(Endpoint, u16)> {
+        match to {
+            Endpoint::Dax(id) => Some((Endpoint::DynamoDb(self.parts.dax.get(id.index())?.as_ref()?.table), number)),
+            Endpoint::ElastiCache(id) => {
+                match self.parts.caches.get(id.index())?.as_ref()?.uses.get(usize::from(number))?.what {
+                    What::LookAside { store, operation, .. } => Some((store, operation)),
+                    What::Command(_) => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -372,6 +382,7 @@ impl Check<'_> {
         parts.extend(databases.enumerate().map(|(n, span)| (Endpoint::Aurora(AuroraId(n as u16)), span)));
         parts.extend(spans(&doc.ec2).map(|(n, span)| (Endpoint::Ec2(Ec2Id(n)), span)));
         parts.extend(spans(&doc.dynamodb).map(|(n, span)| (Endpoint::DynamoDb(DynamoDbId(n)), span)));
+        parts.extend(spans(&doc.dax).map(|(n, span)| (Endpoint::Dax(DaxId(n)), span)));
         parts.extend(spans(&doc.elasticache).map(|(n, span)| (Endpoint::ElastiCache(ElastiCacheId(n)), span)));
         parts.extend(spans(&doc.station).map(|(n, span)| (Endpoint::Station(StationId(n)), span)));
         for (part, span) in parts.into_iter().filter(|(part, _)| !reached.contains(part) && !probed.contains(part)) {
