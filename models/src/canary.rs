@@ -9,7 +9,7 @@
 
 use std::collections::VecDeque;
 
-use sim_core::observations::{DowntimeWindow, LogKind, RouteObservations, Table, Usage};
+use sim_core::observations::{DowntimeWindow, LogKind, RouteObservations, Table, Usage, Witness};
 use sim_core::{SimDuration, SimTime};
 
 use crate::cloudwatch::{Kind, PERIOD, StatisticSet};
@@ -33,12 +33,18 @@ pub struct Canaries {
 
 #[derive(Debug)]
 struct Canary {
-    /// `canary.home`.
-    name: String,
+    monitor: Monitor,
     success_percent: MetricId,
     duration: MetricId,
     /// Since the last period.
     period: Period,
+}
+
+/// What somebody who probes makes of it.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    /// Such as `canary.home`.
+    name: String,
     /// Since the warm-up.
     seen: Seen,
     /// Probes in the order in which they were sent, with what became of them.
@@ -89,40 +95,30 @@ impl Canaries {
     /// Builds them.
     #[must_use]
     pub fn new(settings: &[Settings], cx: &mut Cx<'_>) -> Self {
-        let metrics = &mut cx.shared.metrics;
-        let canaries = settings.iter().map(|settings| {
+        let canary = |settings: &Settings| {
             let name = format!("canary.{}", settings.name);
             let named = |metric: &str| format!("CloudWatchSynthetics {metric} {name}");
+            let metrics = &mut cx.shared.metrics;
             Canary {
                 success_percent: metrics.register_as(named("SuccessPercent"), "%", Kind::Mean, PERIOD),
                 duration: metrics.register_as(named("Duration"), "ms", Kind::Level, PERIOD),
                 period: Period::default(),
-                seen: Seen::default(),
-                sent: VecDeque::new(),
-                outage: None,
-                name,
+                monitor: Monitor::new(name, cx),
             }
-        });
-        Self { canaries: canaries.collect() }
+        };
+        Self { canaries: settings.iter().map(canary).collect() }
     }
 
     /// A probe is sent.
     pub fn probe_sent(&mut self, canary: CanaryId, now: SimTime) {
-        self.canaries[canary.index()].sent.push_back((now, None));
+        self.canaries[canary.index()].monitor.sent(now);
     }
 
     /// A probe that was sent at an instant has ended.
     pub fn probe_ended(&mut self, canary: CanaryId, sent: SimTime, outcome: Outcome, cx: &mut Cx<'_>) {
         let canary = &mut self.canaries[canary.index()];
         canary.period.add(outcome.is_ok(), cx.now().since(sent));
-        if let Some(probe) = canary.sent.iter_mut().find(|probe| probe.0 == sent && probe.1.is_none()) {
-            probe.1 = Some(outcome);
-        }
-        // A probe that is answered soon may overtake one that is not answered at all.
-        while let Some(&(at, Some(outcome))) = canary.sent.front() {
-            canary.sent.pop_front();
-            canary.judge(at, outcome, cx);
-        }
+        canary.monitor.ended(sent, outcome, cx);
     }
 
     /// What canaries saw beside what users of the routes did; none without canaries.
@@ -143,7 +139,7 @@ impl Canaries {
         ];
         let mut table = Table::new("Downtime as canaries and as users saw it", "who", &columns);
         for canary in &self.canaries {
-            table.rows.push((canary.name.clone(), canary.seen_until(now).row()));
+            table.rows.push((canary.monitor.name.clone(), canary.monitor.seen_until(now).row()));
         }
         for route in routes {
             let failed = route.failed.iter().map(|(_, count)| count).sum();
@@ -168,7 +164,46 @@ impl Period {
     }
 }
 
-impl Canary {
+impl Monitor {
+    /// Somebody by a name, who is watched from now on.
+    pub(crate) fn new(name: String, cx: &mut Cx<'_>) -> Self {
+        cx.shared.observer.ledger.watch(Witness::Probe, &name);
+        Self { name, seen: Seen::default(), sent: VecDeque::new(), outage: None }
+    }
+
+    /// A probe is sent.
+    pub(crate) fn sent(&mut self, now: SimTime) {
+        self.sent.push_back((now, None));
+    }
+
+    /// A probe that was sent at an instant has ended.
+    pub(crate) fn ended(&mut self, sent: SimTime, outcome: Outcome, cx: &mut Cx<'_>) {
+        if let Some(probe) = self.sent.iter_mut().find(|probe| probe.0 == sent && probe.1.is_none()) {
+            probe.1 = Some(outcome);
+        }
+        // A probe that is answered soon may overtake one that is not answered at all.
+        while let Some(&(at, Some(outcome))) = self.sent.front() {
+            self.sent.pop_front();
+            self.judge(at, outcome, cx);
+        }
+    }
+
+    /// Counting starts.
+    pub(crate) fn warm_up_over(&mut self, now: SimTime) {
+        self.seen = Seen::default();
+        if let Some(outage) = &mut self.outage {
+            outage.from = now;
+        }
+    }
+
+    /// Hands over its totals.
+    pub(crate) fn count(&self, now: SimTime, findings: &mut Findings) {
+        let seen = self.seen_until(now);
+        findings.count(&self.name, "probes", seen.asked as f64);
+        findings.count(&self.name, "probes failed", seen.failed as f64);
+        findings.count(&self.name, "seconds down", seen.down.as_secs_f64());
+    }
+
     /// Takes note of the next probe in the order in which they were sent.
     fn judge(&mut self, sent: SimTime, outcome: Outcome, cx: &mut Cx<'_>) {
         self.seen.asked += 1;
@@ -177,6 +212,7 @@ impl Canary {
         match (&mut self.outage, outcome.is_ok()) {
             (None, false) => {
                 self.outage = Some(Outage { from: sent, failed: 1 });
+                cx.shared.observer.ledger.down(Witness::Probe, &self.name, true, sent);
                 let what = format!("fails ({}): the probe of {sent}", outcome.cause.name());
                 cx.shared.observer.log(now, LogKind::Health, &self.name, what);
             }
@@ -188,6 +224,7 @@ impl Canary {
                 cx.shared.observer.log(now, LogKind::Health, &self.name, what);
                 self.seen.add(lasted);
                 self.outage = None;
+                cx.shared.observer.ledger.down(Witness::Probe, &self.name, false, sent);
             }
             (None, true) => {}
         }
@@ -219,23 +256,15 @@ impl Observed for Canaries {
     }
 
     fn warm_up_over(&mut self, now: SimTime) {
-        for canary in &mut self.canaries {
-            canary.seen = Seen::default();
-            if let Some(outage) = &mut canary.outage {
-                outage.from = now;
-            }
-        }
+        self.canaries.iter_mut().for_each(|canary| canary.monitor.warm_up_over(now));
     }
 
     fn finish(&mut self, now: SimTime, findings: &mut Findings) {
-        for canary in &self.canaries {
-            let seen = canary.seen_until(now);
-            findings.count(&canary.name, "probes", seen.asked as f64);
+        for Canary { monitor, .. } in &self.canaries {
+            monitor.count(now, findings);
             let assumed = "each probe is a run of the canary";
-            let runs = Usage::new(&canary.name, "cloudwatch.canary", seen.asked as f64, "run");
+            let runs = Usage::new(&monitor.name, "cloudwatch.canary", monitor.seen.asked as f64, "run");
             findings.used(runs.assuming(assumed));
-            findings.count(&canary.name, "probes failed", seen.failed as f64);
-            findings.count(&canary.name, "seconds down", seen.down.as_secs_f64());
         }
     }
 }
@@ -284,7 +313,7 @@ mod tests {
             })
             .collect();
         let (canaries, _) = watch(&probes);
-        let seen = canaries.canaries[0].seen_until(at(25.0));
+        let seen = canaries.canaries[0].monitor.seen_until(at(25.0));
         assert_eq!((seen.asked, seen.failed, seen.outages), (20, 6, 1));
         assert_eq!((seen.down, seen.longest), (SimDuration::from_secs(6), SimDuration::from_secs(6)));
     }

@@ -17,7 +17,7 @@ pub const DIFF_SCHEMA_VERSION: u32 = 1;
 /// Figures beyond these are left to the JSON.
 const ROWS_MOST: usize = 40;
 /// The parts of a report that hold figures.
-const FIGURES: [&str; 11] = [
+const FIGURES: [&str; 14] = [
     "requests",
     "throughput",
     "availability",
@@ -29,6 +29,9 @@ const FIGURES: [&str; 11] = [
     "routes",
     "stations",
     "counters",
+    "uptime",
+    "error_budget",
+    "ledger",
 ];
 
 /// A saved report, as far as it is compared.

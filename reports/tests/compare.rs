@@ -189,11 +189,11 @@ fn reports_differ_where_their_intervals_have_nothing_in_common() {
 fn only_reports_of_this_schema_are_compared() {
     let report = contender("a", 2, |_| {}).report.to_json();
     let read = |text: &str| Saved::read("x", text).map(|_| ()).expect_err("refused");
-    let newer = report.replacen("\"schema_version\": 1", "\"schema_version\": 2", 1);
-    assert!(read(&newer).contains("schema version 2"), "{}", read(&newer));
+    let newer = report.replacen("\"schema_version\": 2", "\"schema_version\": 3", 1);
+    assert!(read(&newer).contains("schema version 3"), "{}", read(&newer));
     assert!(read("{}").contains("no report.json"));
     assert!(read("[1").contains("no JSON"));
-    assert!(read(&report.replacen("\"schema_version\": 1,", "", 1)).contains("without schema version"));
+    assert!(read(&report.replacen("\"schema_version\": 2,", "", 1)).contains("without schema version"));
 }
 
 #[test]

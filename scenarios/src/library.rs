@@ -33,6 +33,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "dynamodb-split",
     "dynamodb-units",
     "ec2-deployments",
+    "downtime-ledger",
     "flood",
     "invalidation-storm",
     "mm1",

@@ -709,3 +709,22 @@ fn totals_leave_out_the_warm_up() {
     assert_eq!(stage.counter("RequestCount"), 2.0);
     stage.audit();
 }
+
+/// A target refuses from 0 s on; its third bad check is somewhere from 60 to 90 s: until then requests go there, and nobody knows.
+#[test]
+fn the_ledger_has_a_fault_in_detection_until_the_unhealthy_threshold_is_reached() {
+    let mut web = group("web");
+    web.health_check = health_check(true);
+    web.health_check.unhealthy_threshold = 3;
+    let mut stage = Stage::with_tasks(&settings(vec![web]), 2);
+    let kind = sim_core::observations::IncidentKind::Fault;
+    stage.bench.cx().begins(kind, "ecs.web", "aws:ecs:task-network-blackhole-port");
+    stage.manner(0, REFUSES);
+    stage.run(at(120.0));
+    let lost = stage.health_changes();
+    assert_eq!(lost.len(), 1);
+    assert!((60.0..90.0).contains(&lost[0].0), "{lost:?}");
+    let spans = stage.bench.shared.observer.ledger.phases_between(SimTime::ZERO, at(120.0));
+    let told: Vec<_> = spans.iter().map(|span| (span.phase.expect("a phase").name(), span.until.as_secs_f64())).collect();
+    assert_eq!(told, [("detection", lost[0].0), ("warm_up", 120.0)]);
+}

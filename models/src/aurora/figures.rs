@@ -75,6 +75,7 @@ impl Observed for Aurora {
             proxy.pinned = 0;
         }
         self.lag.reset();
+        self.probers.iter_mut().for_each(|prober| prober.monitor.warm_up_over(now));
         let Books { offered, answered, .. } = self.books;
         let failovers_before = self.roles.failovers;
         self.books = Books { offered, answered, failovers_before, counted_from: now, ..Books::default() };
@@ -116,6 +117,7 @@ impl Observed for Aurora {
         );
         self.count(findings);
         self.paid_for(now, findings);
+        self.probes_found(now, findings);
     }
 }
 

@@ -12,6 +12,7 @@ mod lag;
 mod outage;
 mod plan;
 mod pool;
+mod probe;
 mod proxy;
 mod server;
 mod serverless;
@@ -33,6 +34,7 @@ pub use failover::Step;
 use figures::Books;
 use lag::Lag;
 use pool::{Caller, Connection, Phase, PoolId, Pools};
+pub use probe::Probe;
 use proxy::FrontDesk;
 use server::{Reach, Server};
 pub use settings::*;
@@ -75,6 +77,10 @@ pub enum Event {
     Resumed(u16),
     /// A second is over: capacity of serverless instances follows their load.
     SecondOver,
+    /// A probe is due: its number.
+    Probe(u16),
+    /// One has waited for its answer for long enough.
+    ProbeTimeout(u16),
     /// A planned change begins: its number.
     Change(u16),
     /// A planned change goes on.
@@ -112,6 +118,7 @@ pub struct Aurora {
     pools: Vec<Pools>,
     proxy: Option<FrontDesk>,
     plan: plan::Plan,
+    probers: Vec<probe::Prober>,
     billing: Billing,
     books: Books,
 }
@@ -149,6 +156,7 @@ impl Aurora {
             connections: Slab::new(),
             pools,
             proxy: None,
+            probers: settings.probes.iter().map(|probe| probe::Prober::new(probe, cx)).collect(),
             plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
             billing: settings.billing,
             books: Books::default(),
@@ -167,6 +175,7 @@ impl Aurora {
             cx.down(&server.name, false);
         }
         self.set_writer(self.roles.writer, cx);
+        self.start_probes(cx);
         if self.serverless.is_some() {
             cx.kernel.schedule_in(serverless::PERIOD, self.event(Event::SecondOver));
         }
@@ -238,6 +247,8 @@ impl Aurora {
             Event::Back(server) => self.back(server, cx),
             Event::Resumed(server) => self.resume(server, cx),
             Event::SecondOver => self.follow_load(cx),
+            Event::Probe(number) => self.probe(number, cx),
+            Event::ProbeTimeout(number) => self.probe_timed_out(number, cx),
             Event::Change(number) => self.change(number, cx),
             Event::ChangeGoesOn => self.change_goes_on(cx),
         }

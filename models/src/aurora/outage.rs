@@ -152,7 +152,9 @@ impl Aurora {
     /// A pause of an instance's work is over.
     pub(super) fn resume(&mut self, number: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
-        self.servers[number as usize].cpu.set_speed(now, 1.0);
+        let server = &mut self.servers[number as usize];
+        server.cpu.set_speed(now, 1.0);
+        (server.paused, server.resumed_at) = (false, Some(now));
         self.forecast(number, cx);
         cx.down(&self.servers[number as usize].name, false);
         let what = format!("{} works again, its sessions kept", self.servers[number as usize].short_name);

@@ -150,7 +150,9 @@ impl Aurora {
         for instance in 0..self.servers.len() as u16 {
             match patched.filter(|_| writer == Some(instance)) {
                 Some(patching) => {
-                    self.servers[instance as usize].cpu.set_speed(now, 0.0);
+                    let server = &mut self.servers[instance as usize];
+                    server.cpu.set_speed(now, 0.0);
+                    server.paused = true;
                     cx.phase(&self.name, ledger::Phase::Recovery);
                     cx.down(&self.servers[instance as usize].name, true);
                     cx.kernel.schedule_in(patching.pause, self.event(Event::Resumed(instance)));

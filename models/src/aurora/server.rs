@@ -42,6 +42,9 @@ pub(super) struct Server {
     pub(super) acu: Option<f64>,
     at_second: (f64, f64),
     pub(super) reach: Reach,
+    /// It keeps its sessions and does no work; when that was over last.
+    pub(super) paused: bool,
+    pub(super) resumed_at: Option<SimTime>,
     /// Whether endpoints hand it out.
     pub(super) listed: bool,
     /// While it is away: since when, and when it is back ([`SimTime::MAX`]: unknown).
@@ -112,6 +115,8 @@ impl Server {
             at_second: (0.0, 0.0),
             reach: Reach::Up,
             listed: true,
+            paused: false,
+            resumed_at: None,
             away_since: SimTime::ZERO,
             back_at: SimTime::ZERO,
             returns_cold: false,

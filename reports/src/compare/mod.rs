@@ -26,6 +26,18 @@ pub const COMPARISON_SCHEMA_VERSION: u32 = 1;
 pub const HEADLINE_METRICS: [&str; 5] =
     ["requests.failed", "availability", "latency.p50", "latency.p99", "downtime.total_s"];
 
+/// What incidents are compared by, where any of the contenders had some: of these, what is not nothing in all of them.
+pub const LEDGER_METRICS: [&str; 8] = [
+    "uptime.five_minutes",
+    "error_budget.spent_ratio",
+    "ledger.lost.detection",
+    "ledger.lost.decision",
+    "ledger.lost.routing",
+    "ledger.lost.recovery",
+    "ledger.lost.warm_up",
+    "ledger.lost.no_phase",
+];
+
 /// One of the things compared.
 #[derive(Clone, Debug)]
 pub struct Contender {
@@ -197,6 +209,14 @@ pub fn compare(title: &str, contenders: Vec<Contender>, more: &[String]) -> Resu
         metrics.extend(DEPLOYMENT_METRICS.map(str::to_owned));
     }
     metrics.extend(cost_metric(&contenders).map(str::to_owned));
+    if contenders.iter().any(|it| !it.report.figures.ledger.incidents.is_empty()) {
+        let known = |report: &Report, metric: &str| {
+            let found = values(report, &[metric.to_owned()]);
+            found.iter().flatten().any(|value| *value != 0.0 && value.is_finite())
+        };
+        let told = LEDGER_METRICS.into_iter().filter(|metric| contenders.iter().any(|it| known(&it.report, metric)));
+        metrics.extend(told.map(str::to_owned));
+    }
     let usual = metrics.len();
     for metric in more {
         check_metric(metric).map_err(|near| CannotCompare::NoSuchMetric(metric.clone(), near))?;
@@ -354,12 +374,22 @@ fn lower_is_better(metric: &str) -> Option<bool> {
     }
     let has = |part: &str| metric.split('.').any(|segment| segment == part);
     let last = metric.rsplit('.').next().unwrap_or(metric);
-    if matches!(last, "availability" | "succeeded" | "throughput") || last.ends_with("hit_ratio") {
+    if matches!(last, "availability" | "succeeded" | "throughput" | "five_minutes" | "by_time" | "month")
+        || last.ends_with("hit_ratio")
+    {
         Some(false)
     } else if matches!(
         last,
-        "failed" | "error_rate" | "lost" | "mean_wait" | "mean_sojourn" | "max_waiting" | "mean_waiting"
-    ) || ["errors", "latency", "latency_failed", "downtime"].into_iter().any(has)
+        "failed"
+            | "error_rate"
+            | "lost"
+            | "spent_ratio"
+            | "burn_rate"
+            | "mean_wait"
+            | "mean_sojourn"
+            | "max_waiting"
+            | "mean_waiting"
+    ) || ["errors", "latency", "latency_failed", "downtime", "ledger"].into_iter().any(has)
     {
         Some(true)
     } else {
@@ -372,6 +402,11 @@ pub(crate) fn title_of(metric: &str) -> String {
     match metric {
         "requests.failed" => "failed requests".to_owned(),
         "downtime.total_s" => "downtime".to_owned(),
+        "uptime.five_minutes" => "availability by five-minute error rates".to_owned(),
+        "error_budget.spent_ratio" => "error budget spent".to_owned(),
+        _ if metric.starts_with("ledger.lost.") => {
+            format!("lost in {}", metric.trim_start_matches("ledger.lost.").replace('_', " "))
+        }
         "cost.total_usd" => "cost".to_owned(),
         "cost.known_usd" => "cost of what has a price".to_owned(),
         _ => deployments::title_or(metric, || match metric.strip_prefix("latency.") {

@@ -19,7 +19,7 @@ impl Page {
     pub(super) fn downtime_by_phase(&mut self, report: &Report) {
         let told = Self::by_phase(Unit::Seconds, down_in(&report.figures.total.downtime));
         if !told.is_empty() {
-            self.wrapped(&format!("  {told}"), 4);
+            self.wrapped(&told, 2);
         }
     }
 
@@ -27,9 +27,10 @@ impl Page {
         let total = &report.figures.total;
         let Uptime { by_time, five_minutes, month } = &total.uptime;
         let share = |estimate: &Estimate| figure(Unit::Share, estimate);
+        self.heading("Availability", "");
         self.wrapped(
             &format!(
-                "  available: by requests {}, by time {}, by five-minute error rates {} (over a month without other failures {})",
+                "by requests {}, by time {}, by five-minute error rates {} (over a month without other failures {})",
                 share(&total.availability),
                 share(by_time),
                 share(five_minutes),
@@ -54,7 +55,7 @@ impl Page {
         };
         self.wrapped(
             &format!(
-                "  objective {} of {}: burn rate {} (worst hour {}), {} of the period's error budget spent{}{}",
+                "objective {} of {}: burn rate {} (worst hour {}), {} of the period's error budget spent{}{}",
                 plain(Unit::Share, budget.objective.value),
                 tame(name),
                 figure(Unit::Count, &budget.burn_rate),

@@ -25,6 +25,8 @@ table! {
         default({}, "every key of failover has its own default") failover: Failover,
         /// Custom endpoints, by name: { reports = { members = ["orders-3"] } }.
         default({}, "none") custom_endpoints: Named<CustomEndpoint>,
+        /// Who asks the database itself, as an operator does with SELECT NOW() once a second, by name: [aurora.orders.probe.now].
+        default({}, "none") probe: Named<Probe>,
         /// An RDS Proxy that all callers go through.
         optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
         /// How far readers are behind the writer.
@@ -100,6 +102,20 @@ table! {
         /// With an RDS Proxy: probability that it pins its session to a database connection (SET, temporary tables, prepared
         /// statements, text over 16 KB).
         default("0%", "Aurora guide, rds-proxy-planning: depends on the statement") pins: Sp<Share>,
+    }
+}
+
+table! {
+    /// A probe that opens a connection of its own each time, round proxies and pools, and takes no part in the load.
+    Probe as "a probe of a database" {
+        /// The endpoint it asks: "cluster", "reader", a custom endpoint or an instance, by name.
+        default("cluster", "assumption: what an operator watches first") endpoint: Sp<String>,
+        /// How often it asks.
+        default("1s", "requirements: a probe once a second") interval: Sp<Time>,
+        /// How long it waits for an answer.
+        default("3s", "assumption") timeout: Sp<Time>,
+        /// Whether it writes: a reader refuses it then (MySQL error 1290).
+        default(false, "SELECT NOW()") write: Sp<bool>,
     }
 }
 

@@ -186,6 +186,7 @@ mod tests {
             aurora::Pool,
             aurora::Failover,
             aurora::CustomEndpoint,
+            aurora::Probe,
             aurora::Proxy,
             aurora::Wrapper,
             aurora::ReplicaLag,

@@ -1,6 +1,6 @@
 //! RDS databases that are not Aurora. What they share with Aurora is declared in [`super::aurora`].
 
-use super::aurora::{BufferCache, MaintenanceWindow, Pool, Proxy, Statement};
+use super::aurora::{BufferCache, MaintenanceWindow, Pool, Probe, Proxy, Statement};
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::TimeDist;
 use crate::units::{Bytes, Time, Vcpu};
@@ -28,6 +28,8 @@ table! {
         required statements: Named<Statement>,
         /// Each calling task's connection pool; one per endpoint.
         default({}, "every key of pool has its own default") pool: Pool,
+        /// Who asks the database itself, as an operator does with SELECT NOW() once a second, by name: [rds.billing.probe.now].
+        default({}, "none") probe: Named<Probe>,
         /// An RDS Proxy that all callers go through.
         optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
         /// TTL of the endpoints' DNS records.

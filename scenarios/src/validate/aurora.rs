@@ -104,6 +104,7 @@ impl Check<'_> {
             reader: true,
         };
         let (statements, endpoints) = self.statements(&cluster.statements, &names);
+        let probes = self.probes(name, &cluster.probe, &names);
         Settings {
             name: format!("aurora.{}", name.value),
             instances,
@@ -123,6 +124,7 @@ impl Check<'_> {
             commit: SimDuration::ZERO,
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
+            probes,
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),
             billing: billing(cluster),
         }
@@ -157,6 +159,27 @@ impl Check<'_> {
             endpoints.push(ClusterEndpoint::Cluster);
         }
         (statements, endpoints)
+    }
+
+    /// Who asks a database itself.
+    pub(super) fn probes(
+        &mut self,
+        database: &Sp<String>,
+        all: &Named<raw::Probe>,
+        names: &Endpoints<'_>,
+    ) -> Vec<models::aurora::Probe> {
+        self.part_names(all, "probe");
+        let mut probes = Vec::new();
+        for (_, name, probe) in all.iter() {
+            probes.push(models::aurora::Probe {
+                name: format!("probe.{}.{}", database.value, name.value),
+                endpoint: self.cluster_endpoint(&probe.endpoint, names),
+                interval: self.time(&probe.interval, "interval", 0.1, 3600.0, ""),
+                timeout: self.time(&probe.timeout, "timeout", 0.001, 3600.0, ""),
+                write: probe.write.value,
+            });
+        }
+        probes
     }
 
     fn cluster_endpoint(&mut self, name: &Sp<String>, names: &Endpoints<'_>) -> ClusterEndpoint {

@@ -91,6 +91,7 @@ impl Check<'_> {
             custom: None,
             reader: deployment == Cluster,
         };
+        let probes = self.probes(name, &database.probe, &endpoints);
         let (statements, endpoints) = self.statements(&database.statements, &endpoints);
         let commit = self.delay(&database.commit_to_other_zone, "commit_to_other_zone");
         let cache = &database.buffer_cache;
@@ -123,6 +124,7 @@ impl Check<'_> {
             commit: if deployment == SingleAz { SimDuration::ZERO } else { commit },
             serverless: None,
             volume: database.storage.as_ref().map(|storage| self.volume(storage)),
+            probes,
             changes: self.changes_of(&Planning::of_database(name, database)),
             billing: billing(database, own + replicas.len() as u16),
         }
