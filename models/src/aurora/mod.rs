@@ -16,6 +16,7 @@ mod proxy;
 mod server;
 mod serverless;
 mod settings;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -112,6 +113,7 @@ pub struct Aurora {
     pools: Vec<Pools>,
     proxy: Option<FrontDesk>,
     plan: plan::Plan,
+    storage: storage::Storage,
     billing: Billing,
     books: Books,
 }
@@ -150,6 +152,7 @@ impl Aurora {
             pools,
             proxy: None,
             plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
+            storage: storage::Storage::default(),
             billing: settings.billing,
             books: Books::default(),
             name,
@@ -284,6 +287,10 @@ impl Aurora {
             self.connections[connection].phase = Phase::Waiting;
             cx.kernel.schedule_at(over, self.event(Event::Waited(connection)));
         } else if demand.is_zero() {
+            if self.stalls(connection, cx) {
+                self.stall(connection, cx);
+                return false;
+            }
             // Through the event list even if it takes no time: a long queue must not become a deep stack.
             let wait = self.time_without_cpu(connection, cx);
             self.connections[connection].phase = Phase::Waiting;
@@ -382,6 +389,9 @@ impl Aurora {
     }
 
     fn wait_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        if self.stalls(connection, cx) {
+            return self.stall(connection, cx);
+        }
         let wait = self.time_without_cpu(connection, cx);
         if wait.is_zero() {
             return self.answered(connection, cx);
