@@ -245,7 +245,11 @@ impl Check<'_> {
         let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
         let zonal = match action {
             Action::DisruptConnectivity => of_database,
-            Action::CpuStress | Action::FailoverDbCluster | Action::LaunchFailure | Action::CacheNodeFailure | Action::StorageFailure => false,
+            Action::CpuStress
+            | Action::FailoverDbCluster
+            | Action::LaunchFailure
+            | Action::CacheNodeFailure
+            | Action::StorageFailure => false,
             _ => !of_instances,
         };
         let keys = [
