@@ -282,6 +282,9 @@ pub struct Find {
     /// --cost "ecs.web.desired_count*ecs.web.cpu=29.5". Without it the smallest value of a single factor is looked for
     #[arg(long, value_name = "KEY[*KEY...]=PRICE")]
     pub cost: Vec<String>,
+    /// Runs all settings and takes the one whose runs cost least by the price list, of those that meet all expectations
+    #[arg(long, value_name = "WHAT", value_parser = ["cost"], conflicts_with_all = ["cost", "all"])]
+    pub minimise: Option<String>,
     /// Goes through all settings in the order of cost, instead of taking it that more never does worse
     #[arg(long)]
     pub all: bool,
@@ -289,7 +292,7 @@ pub struct Find {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub max_replications: Option<u32>,
     /// Looks for the highest traffic that meets all expectations: multiplies the rate of all open traffic
-    #[arg(long, conflicts_with_all = ["vary", "cost", "all"])]
+    #[arg(long, conflicts_with_all = ["vary", "cost", "all", "minimise"])]
     pub saturate: bool,
     /// How close the head-room is looked for, in per cent
     #[arg(long, value_name = "PERCENT", default_value_t = 2.0, requires = "saturate", value_parser = percent)]

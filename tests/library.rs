@@ -25,14 +25,23 @@ fn log() -> String {
 fn every_scenario_of_the_library_runs() {
     let folder = Folder::with("access.log", &log());
     for (name, _) in library::list() {
-        let mut arguments = vec!["run", name, "--replications", "1", "--quiet", "--no-fail"];
+        let mut arguments = vec!["run", name, "--replications", "1", "--quiet", "--no-fail", "--json"];
         if name == "replay" {
             arguments.extend(["--set", "traffic.0.replay.log=access.log"]);
         }
         let output = folder.run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{name}: {}", stderr(&output));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+        let without_price = report["bill"]["without_price"].as_array().cloned().unwrap_or_default();
+        for line in without_price.iter().filter_map(|line| line.as_str()) {
+            assert!(NO_PRICE.iter().any(|known| line.contains(known)), "{name}: {line}");
+        }
     }
 }
+
+/// What of the library's parts nobody knows a price or an amount of (docs/cost.md).
+const NO_PRICE: [&str; 3] =
+    ["rds_proxy.vcpu", "storage is left out: the scenario does not say how large it is", "rds.cluster_"];
 
 #[test]
 fn a_replay_without_its_log_says_how_to_give_it() {

@@ -127,6 +127,11 @@ fn standing(architecture: &Architecture, now: SimTime) -> Vec<Usage> {
         all.push(Usage::new(&subject, "waf.acl", months, "ACL-month"));
         all.push(Usage::new(&subject, "waf.rule", months * it.rules.len() as f64, "rule-month"));
     }
+    for it in &architecture.elasticache {
+        let nodes = f64::from(it.node_groups) * f64::from(1 + it.replicas);
+        let usage = Usage::new(&format!("elasticache.{}", it.name), "elasticache.node", nodes * hours, "node-hour");
+        all.push(usage.of_kind(&it.node_type).assuming("all nodes are of the type they begin with"));
+    }
     all.extend(architecture.alarms.iter().map(|alarm| {
         let (kind, metrics) = match &alarm.kind {
             AlarmKind::Metric(it) if it.period < PERIOD => ("high_resolution", months),

@@ -14,6 +14,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "aurora-connections",
     "aurora-failover",
     "aurora-maintenance",
+    "aurora-quorum",
     "aurora-silence",
     "backlog",
     "bad-deployment",

@@ -265,7 +265,7 @@ source = "our contract"
         assert_eq!(told("usd = 0.03", "").1, "this entry has no price");
         assert_eq!(told("2027-01", "2027-13"), (7, "this is no date".to_owned()));
         assert_eq!(told("our contract", " ").1, "a price has a source");
-        assert_eq!(told("item = ", "what = ").0, 4);
+        assert_eq!(told("item = ", "what = "), (2, "[[price]] lacks `item`".to_owned()));
         let twice = format!("{OWN}{OWN}");
         assert!(with(&file(&twice)).is_err());
     }

@@ -48,7 +48,7 @@ pub fn find(args: &Find) -> Result<ExitCode, Failure> {
 }
 
 fn setting(args: &Find, plan: &Plan<'_>, threads: usize) -> Result<Search, Failure> {
-    let order = Order::of(plan, &args.cost, args.all)?;
+    let order = Order::of(plan, &args.cost, args.all, args.minimise.is_some())?;
     points::check(plan, &plan.points.iter().collect::<Vec<_>>(), threads)?;
     let judge = Judge::new(args, plan, plan.points.len() as u32)?;
     let cases: Vec<Found> = plan.cases().map(|case| in_case(&judge, &order, case)).collect::<Result<_, _>>()?;
@@ -59,7 +59,7 @@ fn setting(args: &Find, plan: &Plan<'_>, threads: usize) -> Result<Search, Failu
 
 /// The answer over all cases.
 fn setting_in_words(cases: &[Found], order: &Order) -> String {
-    let what = if order.priced { "the cheapest" } else { "the first" };
+    let what = if order.priced || order.measured { "the cheapest" } else { "the first" };
     let found = |case: &Found| case.answer.clone().unwrap_or_else(|| "nothing".to_owned());
     let middle = match &cases[0].answer {
         Some(answer) => format!("{answer} is {what} setting that meets all expectations"),
@@ -89,7 +89,9 @@ fn in_case(judge: &Judge<'_>, order: &Order, case: Case) -> Result<Found, Failur
         if let Entry::Vacant(entry) = known.entry(position) {
             let setting = Setting::new(plan, point(position), case);
             let cost = order.priced.then(|| order.costs[position]);
-            entry.insert(judge.evidence(&setting, setting.name(), order.level(plan, position), cost)?);
+            let evidence = judge.evidence(&setting, setting.name(), order.level(plan, position))?;
+            let cost = if order.measured { evidence.cost } else { cost };
+            entry.insert(Evidence { cost, ..evidence });
         }
         Ok(known[&position].finding == Finding::Pass)
     };
@@ -108,7 +110,12 @@ fn in_case(judge: &Judge<'_>, order: &Order, case: Case) -> Result<Found, Failur
             one_by_one = true;
         }
     }
-    if one_by_one {
+    if order.measured {
+        for position in 0..order.points.len() {
+            passes(&mut known, position)?;
+        }
+        best = cheapest_run(&known)?;
+    } else if one_by_one {
         best = cheapest(&order.costs, &mut |position| passes(&mut known, position))?;
     }
     // Of equal cost, the one that stays furthest inside its bounds; of equal slack, the first.
@@ -121,12 +128,36 @@ fn in_case(judge: &Judge<'_>, order: &Order, case: Case) -> Result<Found, Failur
     Ok(Found {
         case: case.name(&plan.base.ranges),
         answer: answer.map(|position| points::name(plan, point(position))),
-        rank: answer.map(|position| position as f64),
+        rank: answer.map(|position| match known[&position].cost {
+            Some(cost) if order.measured => cost,
+            _ => position as f64,
+        }),
         evidence: known.into_values().collect(),
         neighbours,
         binds: None,
         notes,
     })
+}
+
+/// Of the settings that pass, those whose runs cost least.
+fn cheapest_run(known: &BTreeMap<usize, Evidence>) -> Result<Vec<usize>, Failure> {
+    let mut least = f64::INFINITY;
+    let mut best = Vec::new();
+    for (position, evidence) in known.iter().filter(|(_, evidence)| evidence.finding == Finding::Pass) {
+        let cost = evidence.cost.filter(|cost| cost.is_finite()).ok_or_else(|| {
+            Failure::Input(format!(
+                "{}: there is no total cost, as something has no price; `stormglass run` names it, and --prices FILE gives one",
+                evidence.setting
+            ))
+        })?;
+        if cost < least {
+            (least, best) = (cost, Vec::new());
+        }
+        if cost <= least {
+            best.push(*position);
+        }
+    }
+    Ok(best)
 }
 
 /// Why a setting beside the answer is not the answer.
@@ -138,6 +169,13 @@ fn neighbour(
     position: usize,
 ) -> Neighbour {
     let setting = points::name(plan, &plan.points[order.points[position]]);
+    let measured = |position: usize| known.get(&position).and_then(|evidence| evidence.cost);
+    if let (true, Some(evidence), Some(dearest), Some(least)) =
+        (order.measured, known.get(&position), measured(position), measured(answer))
+    {
+        let dearer = || format!("passes too, but its runs cost {dearest:.4} USD instead of {least:.4}");
+        return Neighbour { setting, why: evidence.why_not().unwrap_or_else(dearer) };
+    }
     let later = || match order.priced {
         true => format!("costs {} instead of {}", order.costs[position], order.costs[answer]),
         false => order.later.to_owned(),
@@ -202,7 +240,7 @@ fn traffic_in_case(judge: &Judge<'_>, tolerance: f64, case: Case) -> Result<Foun
     let room = head_room(tolerance, &mut |factor| {
         let setting = Setting { traffic: factor, ..Setting::new(plan, &as_it_is, case) };
         let level = Level { text: factor.to_string(), amount: Some(factor) };
-        let evidence = judge.evidence(&setting, name(factor), level, None)?;
+        let evidence = Evidence { cost: None, ..judge.evidence(&setting, name(factor), level)? };
         let passes = evidence.finding == Finding::Pass;
         known.push((factor, evidence));
         Ok::<_, Failure>(passes)
@@ -295,14 +333,8 @@ impl<'a> Judge<'a> {
         Ok(Self { plan, each, most, quiet: args.settings.quiet })
     }
 
-    /// Runs a setting until it is decided, or has had its replications.
-    fn evidence(
-        &self,
-        setting: &Setting<'_>,
-        name: String,
-        level: Level,
-        cost: Option<f64>,
-    ) -> Result<Evidence, Failure> {
+    /// Runs a setting until it is decided, or has had its replications. Its cost is that of its runs.
+    fn evidence(&self, setting: &Setting<'_>, name: String, level: Level) -> Result<Evidence, Failure> {
         // How often a setting is run is decided here, by what is expected, and not by `precision`.
         let mut scenario = setting.load()?;
         scenario.precision = None;
@@ -314,7 +346,8 @@ impl<'a> Judge<'a> {
             experiment.replications.extend(setting.observe(&scenario, done..wanted)?);
             done = wanted;
             let report = setting.audited(estimated(&experiment)?)?;
-            let evidence = Evidence::new(name.clone(), level.clone(), cost, &report);
+            let by_run = report.figures.cost.get("total_usd").map(|cost| cost.value);
+            let evidence = Evidence::new(name.clone(), level.clone(), by_run, &report);
             if evidence.finding != Finding::Undecided || done >= self.most {
                 self.say(&evidence);
                 return Ok(evidence);

@@ -13,6 +13,8 @@ pub struct Order {
     pub costs: Vec<f64>,
     /// Whether costs are prices.
     pub priced: bool,
+    /// Whether what settings cost is only known once they have run: by their usage.
+    pub measured: bool,
     /// Why a setting that comes later is not preferred, where that is not its price.
     pub later: &'static str,
     /// Whether a later setting is taken to do no worse, so that bisection may be tried.
@@ -22,8 +24,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// The order that the command asks for; `all` forbids bisection.
-    pub fn of(plan: &Plan<'_>, prices: &[String], all: bool) -> Result<Self, Failure> {
+    /// The order that the command asks for; `all` forbids bisection, `measured` takes what runs cost for the order.
+    pub fn of(plan: &Plan<'_>, prices: &[String], all: bool, measured: bool) -> Result<Self, Failure> {
         if plan.factors.is_empty() {
             let why = "nothing is varied: give --vary KEY=a..b:step or a [sweep] in the scenario, or --saturate for the traffic";
             return Err(Failure::Input(why.to_owned()));
@@ -41,6 +43,11 @@ impl Order {
         }
         let listed =
             |method: String| Self::sorted(plan, |point| f64::from(point.id), "comes later in the list", false, method);
+        if measured {
+            let method = "All settings were run; of those that meet all expectations the one whose runs cost least, by usage and \
+                          price list, on the mean.";
+            return Ok(Self { measured, ..listed(method.to_owned()) });
+        }
         match plan.factors.as_slice() {
             _ if plan.listed => Ok(listed(format!("In the order of [sweep] points. {one_by_one}."))),
             [factor] => match factor.amounts() {
@@ -73,7 +80,7 @@ impl Order {
         // Stable: of equal cost, the one that is listed first.
         points.sort_by(|a, b| cost(&plan.points[*a]).total_cmp(&cost(&plan.points[*b])));
         let costs = points.iter().map(|index| cost(&plan.points[*index])).collect();
-        Self { points, costs, priced: false, later, monotone, method }
+        Self { points, costs, priced: false, measured: false, later, monotone, method }
     }
 
     /// What settings are told apart by.

@@ -17,6 +17,7 @@ mod proxy;
 mod server;
 mod serverless;
 mod settings;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -119,6 +120,7 @@ pub struct Aurora {
     proxy: Option<FrontDesk>,
     plan: plan::Plan,
     probers: Vec<probe::Prober>,
+    storage: storage::Storage,
     billing: Billing,
     books: Books,
 }
@@ -158,6 +160,7 @@ impl Aurora {
             proxy: None,
             probers: settings.probes.iter().map(|probe| probe::Prober::new(probe, cx)).collect(),
             plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
+            storage: storage::Storage::default(),
             billing: settings.billing,
             books: Books::default(),
             name,
@@ -295,6 +298,10 @@ impl Aurora {
             self.connections[connection].phase = Phase::Waiting;
             cx.kernel.schedule_at(over, self.event(Event::Waited(connection)));
         } else if demand.is_zero() {
+            if self.stalls(connection, cx) {
+                self.stall(connection, cx);
+                return false;
+            }
             // Through the event list even if it takes no time: a long queue must not become a deep stack.
             let wait = self.time_without_cpu(connection, cx);
             self.connections[connection].phase = Phase::Waiting;
@@ -393,6 +400,9 @@ impl Aurora {
     }
 
     fn wait_without_cpu(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        if self.stalls(connection, cx) {
+            return self.stall(connection, cx);
+        }
         let wait = self.time_without_cpu(connection, cx);
         if wait.is_zero() {
             return self.answered(connection, cx);

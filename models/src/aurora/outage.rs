@@ -122,6 +122,9 @@ impl Aurora {
     pub(super) fn give_up(&mut self, connection: Key, cx: &mut Cx<'_>) {
         let Some(wire) = self.connections.get(connection).filter(|wire| wire.phase == Phase::Hanging) else { return };
         let pool = wire.pool;
+        if self.goes_on_waiting(connection, cx.now()) {
+            return;
+        }
         self.break_off(connection, cx);
         self.refill(pool, cx);
     }
@@ -185,13 +188,23 @@ impl Aurora {
                 for number in self.of_zone(zone) {
                     self.lose(number, SimTime::MAX, *power, cx);
                 }
+                if *power {
+                    self.lose_copies(storage::IN_ZONE, true, cx);
+                }
             }
+            &Fault::Storage { copies } => self.lose_copies(copies, true, cx),
         }
     }
 
     /// A fault is over.
     pub fn end_fault(&mut self, fault: &Fault, cx: &mut Cx<'_>) {
+        if let &Fault::Storage { copies } = fault {
+            return self.lose_copies(copies, false, cx);
+        }
         let Fault::Zone { zone, power } = fault else { return };
+        if *power {
+            self.lose_copies(storage::IN_ZONE, false, cx);
+        }
         let now = cx.now();
         for number in self.of_zone(zone) {
             // Whose place another has taken restarts as a reader, as all do that were without power.

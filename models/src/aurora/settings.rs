@@ -353,6 +353,11 @@ pub enum Fault {
         /// Which; none: whoever the cluster endpoint names.
         instance: Option<u16>,
     },
+    /// Copies of the storage are lost, beside those of zones without power, while it lasts.
+    Storage {
+        /// How many.
+        copies: u8,
+    },
     /// A zone is without power, or cut off from the network, while it lasts.
     Zone {
         /// Which.

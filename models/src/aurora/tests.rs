@@ -843,6 +843,59 @@ fn a_lost_zone_without_a_reader_elsewhere_is_out_until_it_is_back() {
     bed.finish();
 }
 
+/// The worked example of the fact sheet: six copies, four for a write, three for a read. A zone lost: writes go on; a zone and one more:
+/// writes stop, data safe.
+#[test]
+fn a_lost_zone_stops_no_write_and_one_copy_more_does() {
+    let mut settings = settings();
+    settings.statements[0].pages = 1;
+    let mut bed = Bed::new(&settings);
+    let (zone, copy) = (Fault::Zone { zone: "c".to_owned(), power: true }, Fault::Storage { copies: 1 });
+    let (read, write) = (0, 1);
+    bed.aurora.begin_fault(&zone, &mut bed.bench.cx());
+    bed.ask(write, task(0));
+    bed.run_until(at(2.0));
+    assert_eq!(bed.answers(), [(0, 15, Cause::None)], "four copies are left");
+    bed.aurora.begin_fault(&copy, &mut bed.bench.cx());
+    bed.ask(write, task(0));
+    bed.ask(read, task(1));
+    bed.run_until(at(10.0));
+    assert_eq!(bed.answers(), [(0, 15, Cause::None), (2, 2015, Cause::None)], "three: reads go on");
+    bed.aurora.begin_fault(&copy, &mut bed.bench.cx());
+    bed.ask(read, task(1));
+    bed.run_until(at(20.0));
+    assert_eq!(bed.answers().len(), 2, "two: nothing goes on");
+    bed.aurora.end_fault(&copy, &mut bed.bench.cx());
+    bed.run_until(at(30.0));
+    assert_eq!(bed.answers()[2..], [(3, 20_006, Cause::None)], "the read goes on, with its 6 ms beside the CPU");
+    bed.aurora.end_fault(&copy, &mut bed.bench.cx());
+    bed.run_until(at(40.0));
+    assert_eq!(bed.answers()[3..], [(1, 30_006, Cause::None)], "and the write");
+    bed.finish();
+}
+
+#[test]
+fn the_sockets_timeout_ends_a_wait_for_copies_and_no_later_query() {
+    let mut settings = settings();
+    settings.pool.socket_timeout = Some(seconds(3.0));
+    let mut bed = Bed::new(&settings);
+    let copies = Fault::Storage { copies: 3 };
+    bed.aurora.begin_fault(&copies, &mut bed.bench.cx());
+    bed.ask(1, task(0));
+    bed.ask(1, task(1));
+    bed.run_until(at(2.0));
+    // The first wait is over before its timeout, which must not end a second wait on the same connection.
+    bed.aurora.end_fault(&copies, &mut bed.bench.cx());
+    bed.run_until(at(2.5));
+    bed.aurora.begin_fault(&copies, &mut bed.bench.cx());
+    bed.ask(1, task(0));
+    bed.run_until(at(9.0));
+    let answers = bed.answers();
+    let (ok, lost) = (Cause::None, Cause::ConnectionLost);
+    assert_eq!(answers, [(0, 2006, ok), (1, 2006, ok), (2, 5500, lost)]);
+    bed.finish();
+}
+
 #[test]
 fn engines_that_cannot_help_it_restart_all_readers() {
     let mut settings = settings();

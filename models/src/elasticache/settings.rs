@@ -10,6 +10,8 @@ use crate::ids::*;
 pub struct Settings {
     /// Its name.
     pub name: String,
+    /// `CacheNodeType`, which is what it is charged by.
+    pub node_type: String,
     /// `NumNodeGroups`: shards.
     pub node_groups: u16,
     /// `ReplicasPerNodeGroup`.

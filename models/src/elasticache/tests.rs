@@ -134,6 +134,7 @@ fn a_replica_that_takes_over_does_not_know_the_latest_writes() {
 fn settings(replicas: u16) -> Settings {
     Settings {
         name: "pages".to_owned(),
+        node_type: "cache.r6g.large".to_owned(),
         node_groups: 1,
         replicas,
         zones: vec!["a".to_owned(), "b".to_owned()],

@@ -210,10 +210,10 @@ impl CostLine {
     /// What it was there for, in words; empty for the plan.
     pub(crate) fn purpose_text(&self) -> &'static str {
         match self.purpose {
-            "scaled" => "beyond the planned count: scaling",
-            "deployment" => "beyond the desired count: deployment",
-            "spare" => "beyond the desired count: replaced, drained, kept ready",
-            "minimum" => "up to the minimum of a minute",
+            "scaled" => "added by scaling",
+            "deployment" => "extra in deployments",
+            "spare" => "spare: replaced, drained, kept ready",
+            "minimum" => "up to a minute each",
             _ => "",
         }
     }

@@ -14,7 +14,7 @@ const LINES_MOST: usize = 10;
 const WITHOUT_MOST: usize = 4;
 
 impl CostLine {
-    /// Such as `fargate.vcpu`, `ec2.instance m5.large (beyond the planned count: scaling)`.
+    /// Such as `fargate.vcpu`, `ec2.instance m5.large (added by scaling)`.
     fn what(&self) -> String {
         let kind = if self.kind.is_empty() { String::new() } else { format!(" {}", self.kind) };
         let purpose = match self.purpose_text() {
@@ -207,7 +207,7 @@ mod tests {
             ("12,000,000 query".into(), "0.4 / 1M query (first tier)".into())
         );
         let scaled = CostLine { purpose: "scaled", kind: String::new(), per_units: Some(1.0), tiered: false, ..line };
-        assert_eq!(scaled.what(), "route53.queries (beyond the planned count: scaling)");
+        assert_eq!(scaled.what(), "route53.queries (added by scaling)");
         assert_eq!(scaled.unit_price(), "0.4 / query");
     }
 }

@@ -26,7 +26,8 @@ table! {
         /// zone whose instances are struck. aws:elasticache:replicationgroup-interrupt-az-power: the zone whose nodes are.
         optional("all zones; needed with aws:arc:start-zonal-autoshift", "FIS") availability_zone: Sp<String>,
         /// aws:ecs:stop-task, aws:ecs:task-cpu-stress and what strikes instances: so many, the oldest first.
-        optional("all tasks", "FIS, selection mode ALL") count: Sp<u32>,
+        /// stormglass:storage-node-failure: so many copies.
+        optional("all tasks; one copy", "FIS, selection mode ALL") count: Sp<u32>,
         /// The same as a share of the desired number, rounded down.
         optional("all tasks", "FIS, selection mode PERCENT") percent: Sp<Share>,
         /// aws:ecs:task-network-latency: added to every request of the tasks.
@@ -75,6 +76,8 @@ choice! {
         InterruptCachePower = "aws:elasticache:replicationgroup-interrupt-az-power",
         /// A node of a cache or of a cluster of DAX loses its host, and another is put in its place.
         CacheNodeFailure = "stormglass:cache-node-failure",
+        /// A cluster of Aurora loses `count` of the six copies of its data while it lasts, beside the two of each zone without power.
+        StorageFailure = "stormglass:storage-node-failure",
         /// Delays every request of a service.
         NetworkLatency = "aws:ecs:task-network-latency",
         /// Slows the CPU steps of a service's tasks.

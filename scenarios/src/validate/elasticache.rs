@@ -99,6 +99,7 @@ impl Check<'_> {
         self.items_fit(group, memory, node_groups);
         Settings {
             name: name.value.clone(),
+            node_type: group.cache_node_type.value.clone(),
             node_groups,
             replicas,
             zones: group.availability_zones.iter().map(|zone| zone.value.clone()).collect(),

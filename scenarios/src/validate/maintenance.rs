@@ -306,6 +306,14 @@ impl Check<'_> {
                 }
                 Fault::Zone { zone: zone.value.clone(), power: fault.action.value == Action::AzPowerInterruption }
             }
+            Action::StorageFailure => {
+                if !planning.is_aurora() {
+                    let title = "only Aurora's storage has copies that can be lost";
+                    self.error(fault.target.span, title, "an Aurora cluster");
+                }
+                let copies = fault.count.as_ref().map_or(1, |count| self.count(count, "count", 1, 6));
+                Fault::Storage { copies: copies as u8 }
+            }
             _ => {
                 self.can_fail_over(fault, true, &planning);
                 Fault::Failover

@@ -245,13 +245,17 @@ impl Check<'_> {
         let of_instances = matches!(action, Action::RebootDbInstances | Action::DbInstanceFailure);
         let zonal = match action {
             Action::DisruptConnectivity => of_database,
-            Action::CpuStress | Action::FailoverDbCluster | Action::LaunchFailure | Action::CacheNodeFailure => false,
+            Action::CpuStress
+            | Action::FailoverDbCluster
+            | Action::LaunchFailure
+            | Action::CacheNodeFailure
+            | Action::StorageFailure => false,
             _ => !of_instances,
         };
         let keys = [
             ("duration", fault.duration.as_ref().map(|it| it.span), lasts(action) || action == Action::StopInstances),
             ("availability_zone", fault.availability_zone.as_ref().map(|it| it.span), zonal),
-            ("count", fault.count.as_ref().map(|it| it.span), stop || stress),
+            ("count", fault.count.as_ref().map(|it| it.span), stop || stress || action == Action::StorageFailure),
             ("percent", fault.percent.as_ref().map(|it| it.span), stop || stress),
             ("delay", fault.delay.as_ref().map(|it| it.span), action == Action::NetworkLatency),
             ("factor", fault.factor.as_ref().map(|it| it.span), stress),
@@ -382,8 +386,9 @@ fn unit_of_metric(path: &str) -> Option<Kind> {
 
 /// Whether an action strikes databases only.
 fn of_databases(action: Action) -> bool {
-    use Action::{AzPowerInterruption, DbInstanceFailure, FailoverDbCluster, RebootDbInstances};
-    matches!(action, FailoverDbCluster | RebootDbInstances | DbInstanceFailure | AzPowerInterruption)
+    use Action::{AzPowerInterruption, DbInstanceFailure, FailoverDbCluster, RebootDbInstances, StorageFailure};
+    let of_instances = matches!(action, FailoverDbCluster | RebootDbInstances | DbInstanceFailure);
+    of_instances || matches!(action, AzPowerInterruption | StorageFailure)
 }
 
 /// Whether an action lasts, and must say how long.
@@ -423,6 +428,7 @@ pub(super) fn action_name(action: Action) -> &'static str {
         Action::RebootDbInstances => "aws:rds:reboot-db-instances",
         Action::DbInstanceFailure => "stormglass:db-instance-failure",
         Action::AzPowerInterruption => "stormglass:az-power-interruption",
+        Action::StorageFailure => "stormglass:storage-node-failure",
         Action::LaunchFailure => "stormglass:launch-failure",
         Action::CacheNodeFailure => "stormglass:cache-node-failure",
         Action::InterruptCachePower => "aws:elasticache:replicationgroup-interrupt-az-power",
