@@ -191,6 +191,8 @@ pub struct Plan {
     pub name: &'static str,
     /// In order.
     pub stages: Vec<Stage>,
+    /// If the service is scaled while traffic shifts, green must be steady again within this time.
+    pub steady_within: Option<SimDuration>,
 }
 
 /// A stage of a plan.
@@ -352,6 +354,9 @@ const ECS_STAGE_TIMEOUT: SimDuration = SimDuration::from_secs(24 * 3600);
 /// CodeDeploy waits up to an hour for a steady green task set (ECS guide, deployment-type-bluegreen).
 const CODE_DEPLOY_INSTALL_TIMEOUT: SimDuration = SimDuration::from_secs(3600);
 
+/// If a service scales during the shift, CodeDeploy goes on for five minutes, and fails if it is not steady by then (same guide).
+const CODE_DEPLOY_STEADY_WITHIN: SimDuration = SimDuration::from_secs(300);
+
 /// What CodeDeploy waits for before it reroutes traffic (`deploymentReadyOption`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
@@ -390,7 +395,7 @@ impl Plan {
             Schedule::Canary { .. } => "canary deployment",
             Schedule::Linear { .. } => "linear deployment",
         };
-        Self { name, stages: plan.stages }
+        Self { name, stages: plan.stages, steady_within: None }
     }
 
     /// CodeDeploy's blue/green deployment of an ECS service, in the order of its lifecycle events.
@@ -423,7 +428,8 @@ impl Plan {
         plan.pass("AfterAllowTraffic");
         plan.pause("Terminate", termination_wait);
         plan.stage("Terminate", Action::CleanUp);
-        Self { name: "CodeDeploy blue/green deployment", stages: plan.stages }
+        let steady_within = Some(CODE_DEPLOY_STEADY_WITHIN);
+        Self { name: "CodeDeploy blue/green deployment", stages: plan.stages, steady_within }
     }
 }
 

@@ -45,6 +45,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "replay",
     "retirement",
     "retry-storm",
+    "revisions",
     "rolling-limits",
     "session-store",
     "slow-starter",

@@ -106,6 +106,7 @@ fn rolling_updates_start_and_stop_first_what_the_table_says() {
         assert_eq!(first("replaced by the deployment", 4.0), stop, "{row} stops");
         let stuck = start + stop == 0;
         assert_eq!(warns, stuck, "{row}");
+        assert_eq!(times(&seen, "is stuck").len(), usize::from(stuck), "{row}");
         assert_eq!(total(&seen, "completed"), f64::from(!stuck), "{row}");
         assert_eq!(failed(&seen), 0, "{row}");
         if !stuck {
@@ -414,7 +415,53 @@ fn green_that_is_not_steady_within_an_hour_fails() {
     assert_eq!((total(&seen, "rolled_back"), failed(&seen)), (1.0, 0));
 }
 
+#[test]
+fn a_service_that_is_scaled_while_code_deploy_shifts_its_traffic_must_be_steady_within_5_minutes() {
+    let action = "[[ecs.web.scheduled_action]]\nname = \"more\"\nat = \"600s\"\nmin_capacity = 6\nmax_capacity = 6\n";
+    let text = |strategy: &str| format!("{}{action}", deploy(strategy));
+    // A task takes six minutes: green is there at about 370 s, and not again before 960 s.
+    let slow = ["ecs.web.launch_time=360s", "run.duration=30m"];
+    let fails = run(&text("strategy = \"canary_10_percent_15_minutes\""), &slow);
+    let at = time(&fails, "failed: the service was scaled and is not steady in time");
+    assert!((540.0 + 300.0..=540.0 + 312.0).contains(&at), "{at}");
+    assert_eq!((total(&fails, "rolled_back"), failed(&fails)), (1.0, 0));
+    // ECS's own canary has no such limit, and CodeDeploy does not mind if the tasks come in time.
+    for (strategy, launch) in [
+        ("strategy = \"canary\"\ninterval = \"15m\"", "ecs.web.launch_time=360s"),
+        ("strategy = \"canary_10_percent_5_minutes\"\ntermination_wait = \"5m\"", "ecs.web.launch_time=240s"),
+    ] {
+        let seen = run(&text(strategy), &[launch, "run.duration=40m", "traffic.0.rate=10/s"]);
+        assert_eq!((total(&seen, "completed"), total(&seen, "failed")), (1.0, 0.0), "{strategy}");
+    }
+}
+
+#[test]
+fn somebody_can_stop_a_deployment_of_a_service() {
+    let strategies =
+        ["strategy = \"rolling\"", "strategy = \"canary\"", "strategy = \"linear_10_percent_every_1_minutes\""];
+    for strategy in strategies {
+        let slow = ["ecs.web.minimum_healthy_percent=100%", "ecs.web.maximum_percent=125%"];
+        let seen = run(&deploy(&format!("{strategy}\nstop_after = \"100s\"")), &slow);
+        assert_eq!(time(&seen, "failed: somebody stopped it"), 100.0, "{strategy}");
+        assert_eq!((total(&seen, "rolled_back"), failed(&seen)), (1.0, 0), "{strategy}");
+    }
+    // It comes too late for one that is over.
+    let seen = run(&deploy("stop_after = \"10m\""), &[]);
+    assert_eq!((total(&seen, "completed"), total(&seen, "failed")), (1.0, 0.0));
+}
+
 // ---------------------------------------------------------------- revisions, databases
+
+#[test]
+fn a_revision_that_needs_more_cpu_uses_so_much_more() {
+    let busy = |revision: &str| {
+        let seen = run(&deploy(&format!("revision = {{ {revision} }}")), &[]);
+        let cores = seen.series.iter().find(|series| series.name == "AWS/ECS CPUUtilization ecs.web");
+        *cores.expect("published").values.last().expect("values")
+    };
+    let (before, after) = (busy("cpu_factor = 1.0"), busy("cpu_factor = 1.6"));
+    assert!((after / before - 1.6).abs() < 0.15, "{before} {after}");
+}
 
 #[test]
 fn a_memory_leak_kills_tasks_again_and_again() {

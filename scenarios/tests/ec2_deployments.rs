@@ -1,7 +1,7 @@
 //! CodeDeploy on EC2 as a user writes it, against the documented arithmetic.
 
 use scenarios::{Override, Scenario, Source, load};
-use sim_core::observations::Observations;
+use sim_core::observations::{Observations, Part};
 
 /// Nine instances behind a load balancer. On each a deployment takes 10 s to download, 5 s to install and 2 s until the
 /// application answers; the first health check comes within 10 s.
@@ -287,6 +287,10 @@ fn blue_green_copies_the_group_reroutes_and_ends_the_originals_after_their_wait(
     assert_eq!((last(&seen, 0), last(&seen, 1)), (0.0, 9.0));
     // Nine instances more for as long as it took.
     assert!((total(&seen, "extra_task_hours") - 9.0 * took / 3600.0).abs() < 0.01);
+    // They are paid for from when they are running.
+    let paid = seen.usage.iter().filter(|it| it.subject == "ec2.web" && it.part == Part::Deployment);
+    let (paid, expected) = (paid.map(|it| it.quantity).sum::<f64>(), 9.0 * (took - 20.0) / 3600.0);
+    assert!((paid - expected).abs() < 0.01, "{paid} {expected}");
 }
 
 #[test]

@@ -178,6 +178,7 @@ impl Group {
         instance.power = Power::Booting;
         instance.epoch += 1;
         self.engine.count_servers(&self.instances, cx.now());
+        self.tell_whether_down(cx);
         self.note_in_service();
     }
 

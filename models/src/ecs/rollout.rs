@@ -36,6 +36,9 @@ pub(super) struct Rollout {
     stage: u16,
     /// Thousandths of production traffic on green.
     share: u16,
+    /// How many tasks were desired when it began to shift, and since when green has fewer than are desired now.
+    desired_at_shift: Option<u32>,
+    unsteady_since: Option<SimTime>,
     /// Green tasks are wanted.
     scaled_up: bool,
     /// Blue tasks are wanted no longer.
@@ -107,6 +110,8 @@ impl Ecs {
             phase: Phase::Going,
             stage: 0,
             share: 0,
+            desired_at_shift: None,
+            unsteady_since: None,
             scaled_up: false,
             cleaning: false,
             verdict: None,
@@ -131,7 +136,10 @@ impl Ecs {
         self.note_in_service(cx.now());
         match &deployment.strategy {
             Strategy::Shift(_) => self.run_stages(cx),
-            Strategy::Rolling | Strategy::Hosts(_) => self.primary = revision,
+            Strategy::Rolling | Strategy::Hosts(_) => {
+                self.primary = revision;
+                self.tell_if_stuck(cx);
+            }
         }
     }
 
@@ -156,6 +164,16 @@ impl Ecs {
 
     fn log_deployment(&self, until: Option<SimTime>, what: String, cx: &mut Cx<'_>) {
         cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Deployment, &self.name, what);
+    }
+
+    /// Limits that leave room neither to start nor to stop: such an update never gets anywhere, and ECS only says so in its events.
+    fn tell_if_stuck(&self, cx: &mut Cx<'_>) {
+        let (lower, upper) = Self::limits(self.desired, &self.settings.deployment);
+        if self.desired > 0 && lower >= self.desired && upper <= self.desired {
+            let what =
+                format!("is stuck: {lower} of {} tasks must stay healthy, and at most {upper} may run", self.desired);
+            self.tell(what, cx);
+        }
     }
 
     /// Writes into the log what does not last.
@@ -263,6 +281,7 @@ impl Ecs {
             return;
         }
         rollout.share = share;
+        rollout.desired_at_shift.get_or_insert(self.desired);
         if let (Some((alb, blue)), Some((_, green))) = (blue, green) {
             cx.control(Control::ShiftTraffic(alb, blue, green, share));
         }
@@ -312,7 +331,10 @@ impl Ecs {
                     self.make_green_production(cx);
                     self.complete(cx);
                 }
-                _ => {}
+                _ => {
+                    let steady = healthy(green) >= self.desired;
+                    self.mind_steadiness(steady, cx);
+                }
             },
             (Phase::RollingBack, true) => {
                 if !left(true) {
@@ -332,6 +354,20 @@ impl Ecs {
                 }
             }
             (Phase::Halted, _) => {}
+        }
+    }
+
+    /// A service that is scaled while its traffic shifts must be steady again in time, where the plan says so.
+    fn mind_steadiness(&mut self, steady: bool, cx: &mut Cx<'_>) {
+        let (now, desired) = (cx.now(), self.desired);
+        let Some(rollout) = &mut self.rollout else { return };
+        let scaled = rollout.desired_at_shift.is_some_and(|at_shift| at_shift != desired);
+        let Some(within) = rollout.plan().and_then(|plan| plan.steady_within).filter(|_| scaled && !steady) else {
+            rollout.unsteady_since = None;
+            return;
+        };
+        if now.since(*rollout.unsteady_since.get_or_insert(now)) >= within {
+            self.fail("the service was scaled and is not steady in time", cx);
         }
     }
 

@@ -91,8 +91,8 @@ impl Comparison {
     pub(crate) fn deployment_remark(&self) -> String {
         format!(
             "Failed requests; p99 of operations that began while the deployment went on; downtime; how long it took; the fewest \
-             healthy tasks with traffic; tasks beyond the desired count, and what they cost; requests on the new revision until it \
-             was rolled back, or to the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for \
+             healthy tasks or instances with traffic; those beyond the desired count, and what they cost; requests on the new revision \
+             until it was rolled back, or to the end of the run, and its errors. ↑ ↓ higher or lower than {} beyond chance, corrected for \
              all {} comparisons; without an arrow no difference can be detected. Prices and what was assumed are in each variant's own report.",
             self.baseline, self.comparisons
         )
