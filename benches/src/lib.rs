@@ -25,7 +25,8 @@ pub fn fleet(duration: SimDuration) -> Architecture {
 /// Requests that the services of a run were asked: operations, and calls between services.
 #[must_use]
 pub fn requests(seen: &Observations) -> u64 {
-    let services = seen.stations.iter().filter(|station| station.name.starts_with("ecs.") && station.resource == "worker");
+    let services =
+        seen.stations.iter().filter(|station| station.name.starts_with("ecs.") && station.resource == "worker");
     services.map(|station| station.arrivals).sum()
 }
 

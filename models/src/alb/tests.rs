@@ -725,6 +725,7 @@ fn the_ledger_has_a_fault_in_detection_until_the_unhealthy_threshold_is_reached(
     assert_eq!(lost.len(), 1);
     assert!((60.0..90.0).contains(&lost[0].0), "{lost:?}");
     let spans = stage.bench.shared.observer.ledger.phases_between(SimTime::ZERO, at(120.0));
-    let told: Vec<_> = spans.iter().map(|span| (span.phase.expect("a phase").name(), span.until.as_secs_f64())).collect();
+    let told: Vec<_> =
+        spans.iter().map(|span| (span.phase.expect("a phase").name(), span.until.as_secs_f64())).collect();
     assert_eq!(told, [("detection", lost[0].0), ("warm_up", 120.0)]);
 }

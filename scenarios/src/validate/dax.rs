@@ -50,7 +50,8 @@ impl Check<'_> {
                 let title = format!("the memory of node type `{}` is not known", cluster.node_type.value);
                 let label = advice(&cluster.node_type, NODE_TYPES.iter().map(|(name, _)| *name));
                 self.note(
-                    Diagnostic::error(cluster.node_type.span, title, label).help("for a type not in the table give memory"),
+                    Diagnostic::error(cluster.node_type.span, title, label)
+                        .help("for a type not in the table give memory"),
                 );
                 0
             }
@@ -113,7 +114,12 @@ impl Check<'_> {
 fn kept(name: &Sp<String>, operation: &dynamodb::Operation) -> Operation {
     use ApiOperation::*;
     let eventually = !operation.consistent_read.value && !operation.transactional.value;
-    let named = || ApiOperation::decode(&Node { span: name.span, value: Value::String(name.value.clone()) }, &mut Decoder::default());
+    let named = || {
+        ApiOperation::decode(
+            &Node { span: name.span, value: Value::String(name.value.clone()) },
+            &mut Decoder::default(),
+        )
+    };
     let kind = match operation.operation.as_ref().map(|api| api.value).or_else(named) {
         Some(GetItem) if eventually => Kind::Item,
         Some(Query | Scan) if eventually => Kind::Query,
