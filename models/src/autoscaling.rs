@@ -421,7 +421,6 @@ impl Governor {
             } => {
                 let managed = |comparison, threshold, datapoints| MetricAlarm {
                     metric: metric.clone(),
-                    per: None,
                     statistic: *statistic,
                     period: *period,
                     condition: Condition {

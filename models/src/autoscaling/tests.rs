@@ -37,7 +37,6 @@ fn tracking_of(metric: &str, statistic: Statistic, target_value: f64) -> Policy 
 fn alarm(threshold: f64, above: bool) -> Trigger {
     Trigger::Own(MetricAlarm {
         metric: CPU.to_owned(),
-        per: None,
         statistic: Statistic::Average,
         period: PERIOD,
         condition: Condition {

@@ -35,8 +35,6 @@ pub enum AlarmKind {
 pub struct MetricAlarm {
     /// Full name of the metric: namespace, name, dimension, as in `AWS/ECS CPUUtilization ecs.web`.
     pub metric: String,
-    /// Full name of the metric that it is divided by, in percent: metric math `100 * FILL(m1, 0) / m2`.
-    pub per: Option<String>,
     /// `Statistic` or `ExtendedStatistic`.
     pub statistic: Statistic,
     /// `Period`.
@@ -108,7 +106,6 @@ pub struct Alarms {
     fine_delay: SimDuration,
     /// For reading metrics.
     points: Vec<Option<f64>>,
-    divisors: Vec<Option<f64>>,
 }
 
 /// An alarm at work.
@@ -143,7 +140,6 @@ struct Tally {
 enum LooksAt {
     Metric {
         id: MetricId,
-        per: Option<MetricId>,
         settings: MetricAlarm,
         fine: bool,
         resolution: SimDuration,
@@ -158,7 +154,7 @@ impl Alarms {
     #[must_use]
     pub fn new(math: &[MathMetric], settings: &[Alarm], run: &Run, cx: &mut Cx<'_>) -> Self {
         for metric in math {
-            cx.shared.metrics.register_math(metric.name.clone(), &metric.math);
+            cx.shared.metrics.register_math(metric.name.clone(), metric.unit, &metric.math);
         }
         let mut alarms = Self {
             alarms: Vec::new(),
@@ -166,7 +162,6 @@ impl Alarms {
             delay: run.metric_delay,
             fine_delay: run.high_resolution_metric_delay,
             points: Vec::new(),
-            divisors: Vec::new(),
         };
         for alarm in settings {
             let origin = alarm.of_deployment.as_deref().map_or(Origin::Scenario, Origin::Deployment);
@@ -187,27 +182,18 @@ impl Alarms {
     pub fn add(&mut self, origin: Origin<'_>, name: &str, alarm: &MetricAlarm, cx: &mut Cx<'_>) -> AlarmId {
         let metrics = &mut cx.shared.metrics;
         let id = metrics.find(&alarm.metric).expect("validated: the metric is published");
-        let per = alarm.per.as_ref().map(|per| metrics.find(per).expect("validated: the metric is published"));
-        for id in [Some(id), per].into_iter().flatten() {
-            metrics.keep(id, alarm.period.times(alarm.condition.evaluation_range() as u64), alarm.statistic);
-        }
+        metrics.keep(id, alarm.period.times(alarm.condition.evaluation_range() as u64), alarm.statistic);
         let resolution = metrics.resolution(id);
-        let short = |id| metrics.name(id).split(' ').nth(1).unwrap_or_default().to_owned();
-        let mut metric_name = short(id);
-        if let Some(per) = per {
-            metric_name = format!("{metric_name} / {}", short(per));
-        }
+        let mut metric_name = metrics.name(id).split(' ').nth(1).unwrap_or_default().to_owned();
         if alarm.statistic != metrics.kind(id).usual() {
             metric_name = format!("{metric_name} {}", alarm.statistic.name());
         }
         let unit = match alarm.statistic {
-            _ if per.is_some() => "%",
             Statistic::SampleCount => "count",
             _ => metrics.unit(id),
         };
         let looks_at = LooksAt::Metric {
             id,
-            per,
             settings: alarm.clone(),
             fine: resolution < PERIOD,
             resolution,
@@ -341,7 +327,7 @@ impl Alarms {
         self.alarms.iter_mut().for_each(|watch| watch.acts = false);
         let Some(visible) = now.as_nanos().checked_sub(delay.as_nanos()).map(SimTime::from_nanos) else { return };
         for watch in &mut self.alarms {
-            watch.look(fine, visible, (&mut self.points, &mut self.divisors), cx);
+            watch.look(fine, visible, &mut self.points, cx);
         }
         for &id in &self.composites {
             let LooksAt::Alarms(rule) = &self.alarms[id.index()].looks_at else { continue };
@@ -353,14 +339,8 @@ impl Alarms {
 
 impl Watch {
     /// Evaluates it on the periods that end by `visible`, if it is its turn.
-    fn look(
-        &mut self,
-        fine_tick: bool,
-        visible: SimTime,
-        (points, divisors): (&mut Vec<Option<f64>>, &mut Vec<Option<f64>>),
-        cx: &mut Cx<'_>,
-    ) {
-        let LooksAt::Metric { id, per, settings, fine, resolution, .. } = &self.looks_at else { return };
+    fn look(&mut self, fine_tick: bool, visible: SimTime, points: &mut Vec<Option<f64>>, cx: &mut Cx<'_>) {
+        let LooksAt::Metric { id, settings, fine, resolution, .. } = &self.looks_at else { return };
         let cadence = if settings.period < PERIOD { FINE_CADENCE } else { PERIOD };
         if *fine != fine_tick || visible.floor_to(cadence) != visible {
             return;
@@ -377,12 +357,6 @@ impl Watch {
             }
         }
         metrics.read(*id, *statistic, *period, until, condition.evaluation_range(), points);
-        if let Some(per) = *per {
-            metrics.read(per, *statistic, *period, until, condition.evaluation_range(), divisors);
-            for (point, divisor) in points.iter_mut().zip(divisors) {
-                *point = divisor.filter(|divisor| *divisor > 0.0).map(|of| 100.0 * point.unwrap_or(0.0) / of);
-            }
-        }
         let state = condition.state(points, self.state);
         self.latest = points.iter().rev().copied().flatten().next();
         self.become_state(state, cx);

@@ -45,6 +45,8 @@ pub enum Operator {
 pub struct MathMetric {
     /// Its full name: namespace, name, dimension.
     pub name: String,
+    /// What it is measured in; may be empty.
+    pub unit: &'static str,
     /// From which, and how.
     pub math: Math<String>,
 }
@@ -127,10 +129,13 @@ mod tests {
             metrics.register_as("ECS/ContainerInsights RunningTaskCount ecs.work".into(), "count", Kind::Mean, PERIOD);
         let inputs = [backlog, tasks].map(|id| (metrics.name(id).to_owned(), Statistic::Average)).to_vec();
         let over = |one| Expression::Of(Operator::Over, Box::new(one), Box::new(Expression::Input(1)));
-        let per_task =
-            metrics.register_math("Math e1 ecs.work".into(), &Math::new(inputs.clone(), over(Expression::Input(0))));
+        let per_task = metrics.register_math(
+            "Math e1 ecs.work".into(),
+            "",
+            &Math::new(inputs.clone(), over(Expression::Input(0))),
+        );
         let filled = Expression::Fill(Box::new(Expression::Input(0)), Box::new(Expression::Number(0.0)));
-        let filled = metrics.register_math("Math e2 ecs.work".into(), &Math::new(inputs, over(filled)));
+        let filled = metrics.register_math("Math e2 ecs.work".into(), "", &Math::new(inputs, over(filled)));
         metrics.keep(per_task, PERIOD.times(4), Statistic::Average);
         let minute = |n: u64| SimTime::from_secs(60 * n);
         for (n, (waiting, running)) in [(Some(1500.0), 10.0), (Some(30.0), 0.0), (None, 5.0)].into_iter().enumerate() {

@@ -204,10 +204,10 @@ impl Metrics {
     ///
     /// # Panics
     /// If nobody publishes one of those it is reckoned from.
-    pub fn register_math(&mut self, name: String, math: &Math<String>) -> MetricId {
+    pub fn register_math(&mut self, name: String, unit: &'static str, math: &Math<String>) -> MetricId {
         let math = math.map(|name| self.find(name).expect("validated: the metrics of an expression are published"));
         let finest = math.metrics().map(|id| self.resolution(id)).max().unwrap_or(PERIOD);
-        let id = self.register_as(name, "", Kind::Mean, finest);
+        let id = self.register_as(name, unit, Kind::Mean, finest);
         self.metrics[id.index()].math = Some(math);
         id
     }

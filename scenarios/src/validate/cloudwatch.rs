@@ -4,8 +4,8 @@
 //! looked up only where there is no other mistake.
 
 use models::cloudwatch::{
-    Alarm, AlarmKind, AlarmState, Comparison, Condition, FINE_PERIOD, Kind, MetricAlarm, Metrics, MissingData, PERIOD,
-    Rule, Statistic,
+    Alarm, AlarmKind, AlarmState, Comparison, Condition, Expression, FINE_PERIOD, Kind, Math, MathMetric, MetricAlarm,
+    Metrics, MissingData, Operator, PERIOD, Rule, Statistic,
 };
 use models::ids::*;
 use sim_core::SimDuration;
@@ -90,7 +90,7 @@ impl Check<'_> {
             statistic: None,
             period: None,
         };
-        let (found, per) = self.metric_or_ratio(&asked, published);
+        let found = self.metric_or_error_rate(&asked, published);
         let condition = self.condition(
             Given {
                 span: alarm.span,
@@ -114,7 +114,6 @@ impl Check<'_> {
         };
         let kind = AlarmKind::Metric(MetricAlarm {
             metric: found.metric,
-            per,
             statistic: found.statistic,
             period: found.period,
             condition,
@@ -123,20 +122,29 @@ impl Check<'_> {
         Alarm { name, kind, of_deployment: Some(own.of.to_owned()) }
     }
 
-    /// Looks a metric up, or the two that are divided by each other.
-    fn metric_or_ratio(&mut self, asked: &Asked<'_>, published: Option<&Metrics>) -> (Found, Option<String>) {
+    /// Looks a metric up, or makes the error rate of two.
+    fn metric_or_error_rate(&mut self, asked: &Asked<'_>, published: Option<&Metrics>) -> Found {
         if asked.name != ERROR_RATE {
-            return (self.metric(asked, published), None);
+            return self.metric(asked, published);
         }
         if let Some(statistic) = asked.statistic {
             self.error(statistic.span, "an error rate is made of sums", "remove it");
         }
         let of = |name| Asked { name, statistic: None, dimensions: asked.dimensions.clone(), ..*asked };
         let errors = self.metric(&of("HTTPCode_Target_5XX_Count"), published);
-        let of_same = errors.metric.rsplit(' ').next().map(str::to_owned).into_iter().collect();
-        let per = (!errors.metric.is_empty())
-            .then(|| self.metric(&Asked { dimensions: of_same, ..of("RequestCount") }, published).metric);
-        (errors, per)
+        let Some(whose) = errors.metric.rsplit(' ').next().filter(|it| !it.is_empty()).map(str::to_owned) else {
+            return errors;
+        };
+        let requests = self.metric(&Asked { dimensions: vec![whose.clone()], ..of("RequestCount") }, published);
+        let name = format!("Math {ERROR_RATE} {whose}");
+        if !self.metric_math.iter().any(|known| known.name == name) {
+            let filled = Expression::Fill(Box::new(Expression::Input(0)), Box::new(Expression::Number(0.0)));
+            let of_hundred = Expression::Of(Operator::Times, Box::new(Expression::Number(100.0)), Box::new(filled));
+            let rate = Expression::Of(Operator::Over, Box::new(of_hundred), Box::new(Expression::Input(1)));
+            let inputs = [&errors, &requests].map(|of| (of.metric.clone(), Statistic::Sum)).to_vec();
+            self.metric_math.push(MathMetric { name: name.clone(), unit: "%", math: Math::new(inputs, rate) });
+        }
+        Found { metric: name, statistic: Statistic::Average, ..errors }
     }
 
     fn alarms(&mut self, published: Option<&Metrics>) -> Vec<Alarm> {
@@ -157,11 +165,11 @@ impl Check<'_> {
     }
 
     fn alarm(&mut self, label: &Sp<String>, alarm: &raw::Alarm, published: Option<&Metrics>) -> AlarmKind {
-        let (looks_at, (found, per)) = if let Some(name) = &alarm.metric_name {
+        let (looks_at, found) = if let Some(name) = &alarm.metric_name {
             (name.span, self.metric_of_alarm(name, alarm, published))
         } else if let Some(queries) = &alarm.metrics {
             let period = Some(Sp { value: alarm.period.0, span: alarm.period.span });
-            (queries.span, (self.metric_math(queries, &format!("alarm.{}", label.value), &[], period, published), None))
+            (queries.span, self.metric_math(queries, &format!("alarm.{}", label.value), &[], period, published))
         } else {
             self.keys_of_metrics(alarm);
             let Some(rule) = &alarm.alarm_rule else {
@@ -201,7 +209,6 @@ impl Check<'_> {
         );
         AlarmKind::Metric(MetricAlarm {
             metric: found.metric,
-            per,
             statistic: found.statistic,
             period: found.period,
             condition,
@@ -209,12 +216,7 @@ impl Check<'_> {
         })
     }
 
-    fn metric_of_alarm(
-        &mut self,
-        name: &Sp<String>,
-        alarm: &raw::Alarm,
-        published: Option<&Metrics>,
-    ) -> (Found, Option<String>) {
+    fn metric_of_alarm(&mut self, name: &Sp<String>, alarm: &raw::Alarm, published: Option<&Metrics>) -> Found {
         let asked = Asked {
             name,
             span: name.span,
@@ -223,7 +225,7 @@ impl Check<'_> {
             statistic: alarm.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
             period: Some(Sp { value: alarm.period.0, span: alarm.period.span }),
         };
-        self.metric_or_ratio(&asked, published)
+        self.metric_or_error_rate(&asked, published)
     }
 
     /// Refuses what only alarms on metrics have.

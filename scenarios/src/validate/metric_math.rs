@@ -90,7 +90,7 @@ impl Check<'_> {
         }
         let (id, expression) = known.swap_remove(result);
         found.metric = format!("Math {id} {owner}");
-        self.metric_math.push(MathMetric { name: found.metric.clone(), math: Math::new(inputs, expression) });
+        self.metric_math.push(MathMetric { name: found.metric.clone(), unit: "", math: Math::new(inputs, expression) });
         found
     }
 

@@ -450,7 +450,6 @@ impl Check<'_> {
         );
         Trigger::Own(MetricAlarm {
             metric: found.metric,
-            per: None,
             statistic: found.statistic,
             period: found.period,
             condition,

@@ -31,7 +31,6 @@ fn above(threshold: f64, least: u32, periods: u32) -> Condition {
 fn alarm(metric: &str, statistic: Statistic, seconds: u64, condition: Condition) -> MetricAlarm {
     MetricAlarm {
         metric: metric.to_owned(),
-        per: None,
         statistic,
         period: SimDuration::from_secs(seconds),
         condition,
