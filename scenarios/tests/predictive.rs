@@ -84,3 +84,41 @@ fn what_cannot_be_forecast_is_refused_with_its_reason() {
         assert!(told.contains(reason), "{to}: {told}");
     }
 }
+
+/// Share of operations that ended well in a scenario of the library, with these settings.
+fn well(name: &str, changes: &[&str]) -> (f64, u64) {
+    let text = scenarios::library::get(name).expect("in the library").to_owned();
+    let changes: Vec<scenarios::Override> = changes.iter().map(|it| scenarios::Override((*it).to_owned())).collect();
+    let scenario = load(&Source { name: name.into(), text }, &changes, None)
+        .unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+    let seen = models::simulate(&scenario.architecture, scenario.seed, 0);
+    let (started, succeeded) =
+        seen.routes.iter().fold((0, 0), |sum, it| (sum.0 + it.started - it.in_flight, sum.1 + it.succeeded));
+    let waiting = seen.stations.iter().map(|station| station.max_waiting).max().unwrap_or(0);
+    (succeeded as f64 / started as f64, waiting)
+}
+
+#[test]
+fn the_library_s_rush_fails_who_reacts_and_nobody_who_is_ahead_of_it() {
+    let policies = |factor: &str| {
+        format!(
+            "ecs.web.scaling=[{{ min_capacity = 2, max_capacity = 20, target_value = 50 }}, {{ policy_type = \"PredictiveScaling\", \
+             mode = \"ForecastAndScale\", min_capacity = 2, max_capacity = 20, load_per_capacity = \"5/s\", forecast_factor = {factor} }}]"
+        )
+    };
+    let reacts = well("morning-rush", &[]).0;
+    assert!((0.75..0.87).contains(&reacts), "{reacts}");
+    let schedule = "ecs.web.scheduled_action=[{ name = \"opening\", schedule = \"cron(50 8 ? * MON-FRI *)\", timezone = \"Europe/Berlin\", min_capacity = 12 }]";
+    let (scheduled, forecast) = (well("morning-rush", &[schedule]).0, well("morning-rush", &[&policies("1.0")]).0);
+    assert!(scheduled > 0.999 && forecast > 0.999, "{scheduled}, {forecast}");
+    let low = well("morning-rush", &[&policies("0.667")]).0;
+    assert!(low > 0.98, "{low}");
+}
+
+#[test]
+fn the_library_s_backlog_is_worked_off_where_it_is_what_is_scaled_on() {
+    let backlog = well("backlog", &[]).1;
+    assert!((2800..=3800).contains(&backlog), "{backlog}");
+    let cpu = well("backlog", &["ecs.work.scaling=[{ min_capacity = 10, max_capacity = 60, target_value = 50 }]"]).1;
+    assert!(cpu > 34_000, "{cpu}");
+}
