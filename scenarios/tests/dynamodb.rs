@@ -180,7 +180,7 @@ fn writes_of_one_item_in_two_regions_lose_to_the_other_within_the_lag() {
 fn a_replica_with_too_few_units_falls_behind() {
     let text = GLOBAL.replace("KEYS", "1000000");
     let at = text.rfind("write_capacity_units = 150").expect("the replica's");
-    let text = format!("{}write_capacity_units = 60\nburst_capacity = \"0s\"{}", &text[..at], &text[at + 26..]);
+    let text = format!("{}write_capacity_units = 30\nburst_capacity = \"0s\"{}", &text[..at], &text[at + 26..]);
     let seen = simulated(&text);
     let lag = total(&seen, "dynamodb.west", "longest replication lag s");
     assert!(lag > 60.0, "{lag}");
