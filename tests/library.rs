@@ -44,6 +44,19 @@ const NO_PRICE: [&str; 3] =
     ["rds_proxy.vcpu", "storage is left out: the scenario does not say how large it is", "rds.cluster_"];
 
 #[test]
+fn a_table_has_a_map_of_its_partitions_in_page_and_csv() {
+    let folder = Folder::new();
+    let set = ["--set", "run.duration=3m", "--replications", "2", "--quiet", "--no-fail", "--out", "out"];
+    let output = folder.run(&[&["run", "dynamodb-split"][..], &set].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let read = |name: &str| std::fs::read_to_string(folder.path(&format!("out/{name}"))).unwrap();
+    let page = read("report.html");
+    assert!(page.contains("dynamodb.events WCU by partition") && page.contains("hottest first"));
+    assert!(read("timeseries.csv").contains("heat: dynamodb.events WCU partition 05 [1/s]"));
+    assert!(read("report.json").contains("\"heat\""));
+}
+
+#[test]
 fn a_replay_without_its_log_says_how_to_give_it() {
     let output = Folder::new().run(&["run", "replay"]);
     assert_eq!(output.status.code(), Some(2));

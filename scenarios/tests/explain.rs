@@ -40,6 +40,7 @@ fn a_last_part_alone_tells_all_keys_that_end_so() {
             "cloudfront.NAME.default_cache_behavior.function_associations[].error_rate",
             "cloudfront.NAME.default_cache_behavior.lambda_function_associations[].error_rate",
             "deploy[].revision.error_rate",
+            "dynamodb.NAME.stream_specification.consumers.NAME.error_rate",
             "ec2.NAME.error_rate",
             "ecs.NAME.error_rate",
             "fault[].error_rate"

@@ -43,6 +43,8 @@ fn simulate(architecture: &Architecture, replication: u32) -> u64 {
 
 /// A table of a thousand partitions and a million keys, asked by one service: each request makes twenty calls at once.
 const TABLE: &str = r#"
+title = "A table of a million keys"
+
 [run]
 duration = "5s"
 

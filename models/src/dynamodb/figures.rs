@@ -23,8 +23,6 @@ pub(super) struct Books {
     /// When the warm-up was over, and the units there can have been until then, by [`Kind`].
     pub(super) counted_from: SimTime,
     entitled_before: [f64; 2],
-    /// Units there can have been by the last datapoints.
-    entitled_published: [f64; 2],
     /// Units consumed and the most that were taken at once, by [`Kind`], since the start of the run.
     consumed_in_all: [f64; 2],
     largest: [f64; 2],
@@ -137,7 +135,6 @@ impl Store {
     pub(super) fn publish(&mut self, cx: &mut Cx<'_>) {
         let start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
         let period = std::mem::take(&mut self.books.period);
-        let entitled = Kind::ALL.map(|kind| self.capacity.entitled(kind, cx.now()));
         let mut publish = |metric, value| cx.shared.metrics.publish(metric, start, value);
         for kind in Kind::ALL.map(|kind| kind as usize) {
             let consumed = period.consumed[kind];
@@ -151,12 +148,12 @@ impl Store {
                 publish(provisioned, self.capacity.units[kind]);
                 // Nothing consumed is no datapoint: auto scaling then does nothing (guide, AutoScaling).
                 if consumed > 0.0 {
-                    let share = consumed / (entitled[kind] - self.books.entitled_published[kind]);
+                    // Of what is provisioned now: the next decision starts from there.
+                    let share = consumed / cloudwatch::PERIOD.as_secs_f64() / self.capacity.units[kind];
                     publish(utilization, 100.0 * share);
                 }
             }
         }
-        self.books.entitled_published = entitled;
     }
 
     pub(super) fn warm_up_over(&mut self, now: SimTime) {

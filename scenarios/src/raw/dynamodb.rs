@@ -73,7 +73,6 @@ table! {
         /// Items that are deleted because their time is over.
         optional("none", "API:dynamodb (TimeToLiveSpecification)") time_to_live: Sp<TimeToLive>,
     }
-    not ["dax"]
 }
 
 choice! {
