@@ -1,5 +1,7 @@
 //! Who is registered: targets come, drain and go. A target is registered with every node that may send to it.
 
+use sim_core::observations::Phase;
+
 use super::*;
 
 impl Alb {
@@ -147,6 +149,11 @@ impl Alb {
     pub fn zonal_shift(&mut self, zone: u8, begins: bool, cx: &mut Cx<'_>) {
         let shifted = begins.then_some(zone);
         self.zones.shifted = shifted;
+        if begins {
+            // It is a remedy, there is nothing to find out: the downtime ledger is told so.
+            cx.phase(&self.name, Phase::Routing);
+            cx.settling(&self.name);
+        }
         for (at, group) in self.groups.iter_mut().enumerate() {
             // A node without cross-zone load balancing has targets of its own zone only, and goes on serving who still comes.
             group.shifted = shifted.filter(|_| self.books[at % self.books.len()].cross_zone);
