@@ -68,7 +68,7 @@ fn out_writes_five_files_and_the_same_json() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["events.csv", "junit.xml", "report.html", "report.json", "timeseries.csv"]);
+    assert_eq!(names, ["events.csv", "junit.xml", "ledger.csv", "report.html", "report.json", "timeseries.csv"]);
     assert!(std::fs::read(folder.path("results/of today/report.json")).unwrap() == output.stdout);
 }
 

@@ -40,8 +40,12 @@ fn every_scenario_of_the_library_runs() {
 }
 
 /// What of the library's parts nobody knows a price or an amount of (docs/cost.md).
-const NO_PRICE: [&str; 3] =
-    ["rds_proxy.vcpu", "storage is left out: the scenario does not say how large it is", "rds.cluster_"];
+const NO_PRICE: [&str; 4] = [
+    "rds_proxy.vcpu",
+    "storage is left out: the scenario does not say how large it is",
+    "rds.cluster_",
+    "elasticache.node",
+];
 
 #[test]
 fn a_table_has_a_map_of_its_partitions_in_page_and_csv() {

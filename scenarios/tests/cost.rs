@@ -145,9 +145,12 @@ fn prices_come_from_the_built_in_list_or_a_file() {
     let scenario = loaded(SERVICE, &[]);
     assert_eq!(of(&scenario, "fargate.vcpu"), Some(0.04048));
     assert_eq!((scenario.cost.region.as_str(), scenario.cost.region_given), ("us-east-1", false));
-    let placed = loaded(SERVICE, &["network.region=eu-west-1", "ecs.web.region=ap-northeast-1"]);
+    let placed = loaded(
+        SERVICE,
+        &["network.region=eu-west-1", "ecs.web.region=ap-northeast-1", "alb.front.region=ap-northeast-1"],
+    );
     assert_eq!(placed.cost.regions["ecs.web"], "ap-northeast-1");
-    assert_eq!(placed.cost.regions["alb.front"], "eu-west-1");
+    assert_eq!(placed.cost.regions["alb.front"], "ap-northeast-1");
     assert_eq!((placed.cost.region.as_str(), placed.cost.region_given), ("eu-west-1", true));
 
     let folder = std::env::temp_dir().join(format!("stormglass-prices-{}", std::process::id()));

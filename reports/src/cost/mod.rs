@@ -327,7 +327,7 @@ fn assumptions(hours: f64, month: &Result<(), String>, pricing: &Pricing) -> Vec
         span(hours * 3600.0)
     )];
     all.push(
-        "List prices on demand, before taxes, without free tiers, discounts and savings plans; 1 GB = 1e9 bytes"
+        "List prices on demand, before taxes, without free tiers, discounts and savings plans; 1 GB of data transferred = 1e9 bytes"
             .to_owned(),
     );
     if !pricing.region_given {

@@ -470,7 +470,7 @@ impl Check<'_> {
 }
 
 fn billing(cluster: &raw::Cluster) -> Billing {
-    let gigabytes = cluster.volume_size.as_ref().map(|size| size.0 as f64 / 1e9);
+    let gigabytes = cluster.volume_size.as_ref().map(|size| size.0 as f64 / GIB);
     match cluster.storage_type.value {
         raw::StorageType::Standard => Billing {
             instance: "aurora.instance",
