@@ -58,7 +58,7 @@ impl Stage {
         let (key, request) = cx.shared.new_request(self.calls, now, holder, Hop::NONE);
         request.operation = operation;
         cx.offer(Endpoint::Dax(DaxId(0)), key, Hop::NONE);
-        self.pass(1000).unwrap_or_else(|| panic!("no answer to {operation}"))
+        (0..20).find_map(|_| self.pass(1000)).unwrap_or_else(|| panic!("no answer to {operation}"))
     }
 
     fn pass(&mut self, millis: u64) -> Option<(u64, Outcome)> {
@@ -71,7 +71,8 @@ impl Stage {
             let outcome = if *table_fails { Outcome::failed(400, Cause::Throttled) } else { Outcome::OK };
             let now = cx.now();
             (cx.request(key).outcome, cx.request(key).joined) = (outcome, now);
-            cx.kernel.schedule_in(SimDuration::from_millis(10), WorldEvent::Reply(key));
+            // With its way back.
+            cx.kernel.schedule_in(SimDuration::from_millis(11), WorldEvent::Reply(key));
         };
         let mut message = |message: Message, cx: &mut Cx<'_>| match message {
             Message::Offer(Endpoint::Dax(_), key) => state.borrow_mut().0.on_offer(key, cx),
@@ -150,9 +151,7 @@ fn what_the_table_refuses_is_not_kept() {
 fn items_hit_by_their_popularity() {
     // Two keys, alike: after the first two misses all are hits.
     let mut stage = Stage::new(&cluster(1), 2);
-    for _ in 0..50 {
-        stage.call(GET);
-    }
+    (0..50).for_each(|_| assert!(stage.call(GET).1.is_ok()));
     assert_eq!((stage.asked, stage.counter("copies")), (2, 2.0));
 }
 
@@ -161,9 +160,13 @@ fn a_failed_node_costs_some_a_timeout_and_its_copies_are_on_the_others() {
     let mut stage = Stage::new(&cluster(2), 1);
     stage.call(GET);
     stage.dax.begin_fault(&Fault { node: 0 }, &mut stage.bench.cx());
-    let took: Vec<u64> = (0..9).map(|_| stage.call(GET).0).collect();
-    assert!(took.iter().all(|took| [1, 501].contains(took)) && took.contains(&501) && took.contains(&1), "{took:?}");
-    stage.pass(2000);
+    let took: Vec<u64> = (0..5).map(|_| stage.call(GET).0).collect();
+    // As often as chance names the failed node, half a second.
+    assert!(
+        took.iter().all(|took| took % 500 == 1) && took.contains(&1) && took.iter().any(|&took| took > 1),
+        "{took:?}"
+    );
+    stage.pass(10_000);
     assert!((0..20).all(|_| stage.call(GET).0 == 1), "clients know");
     assert_eq!(stage.asked, 1);
 }
