@@ -548,7 +548,7 @@ fn scheduled_actions_are_checked() {
     refused(&action(""), &[], &["changes nothing"]);
     refused(&action("min_capacity = 6\nmax_capacity = 5"), &[], &["max_capacity is below min_capacity"]);
     refused(&action("min_capacity = 6\nevery = \"1s\""), &[], &["every must be between 1m"]);
-    refused(&action("schedule = \"cron(0 8 * * ? *)\""), &[], &["`schedule` is not modelled yet"]);
+    refused(&action("schedule = \"cron(0 8 * * ? *)\""), &[], &["either `at` or `schedule`, not both"]);
     let late = action("min_capacity = 6").replace("at = \"5m\"", "at = \"15m\"");
     refused(&late, &[], &["comes after the end of the run"]);
 }

@@ -860,17 +860,17 @@ fn a_lost_zone_stops_no_write_and_one_copy_more_does() {
     bed.ask(write, task(0));
     bed.ask(read, task(1));
     bed.run_until(at(10.0));
-    assert_eq!(bed.answers(), [(0, 15, Cause::None), (2, 2015, Cause::None)], "three: reads go on");
+    assert_eq!(bed.answers(), [(2, 2015, Cause::None)], "three: reads go on");
     bed.aurora.begin_fault(&copy, &mut bed.bench.cx());
     bed.ask(read, task(1));
     bed.run_until(at(20.0));
-    assert_eq!(bed.answers().len(), 2, "two: nothing goes on");
+    assert_eq!(bed.answers(), [], "two: nothing goes on");
     bed.aurora.end_fault(&copy, &mut bed.bench.cx());
     bed.run_until(at(30.0));
-    assert_eq!(bed.answers()[2..], [(3, 20_006, Cause::None)], "the read goes on, with its 6 ms beside the CPU");
+    assert_eq!(bed.answers(), [(3, 20_006, Cause::None)], "the read goes on, with its 6 ms beside the CPU");
     bed.aurora.end_fault(&copy, &mut bed.bench.cx());
     bed.run_until(at(40.0));
-    assert_eq!(bed.answers()[3..], [(1, 30_006, Cause::None)], "and the write");
+    assert_eq!(bed.answers(), [(1, 30_006, Cause::None)], "and the write");
     bed.finish();
 }
 

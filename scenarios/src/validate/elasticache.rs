@@ -332,16 +332,22 @@ impl Check<'_> {
         let doc = self.doc;
         let target = format!("elasticache.{}", name.value);
         let its = doc.maintenance.iter().filter(|change| change.target.value == target);
-        let mut changes: Vec<Planned> = its.filter_map(|change| self.cache_change(change, group)).collect();
+        let recent = self.is_from_5_0_6(&group.engine_version);
+        let mut changes: Vec<Planned> = its.filter_map(|change| self.cache_change(change, group, recent)).collect();
         changes.sort_by_key(|planned| planned.at);
         changes
     }
 
-    fn cache_change(&mut self, change: &aurora::Maintenance, group: &raw::ReplicationGroup) -> Option<Planned> {
+    fn cache_change(
+        &mut self,
+        change: &aurora::Maintenance,
+        group: &raw::ReplicationGroup,
+        recent: bool,
+    ) -> Option<Planned> {
         let at = self.within_run(change);
         self.cache_change_keys(change);
         let alone = group.replicas_per_node_group.value == 0;
-        let recent = usize::from(self.is_from_5_0_6(&group.engine_version));
+        let recent = usize::from(recent);
         let takes = |check: &mut Self, default: SimDuration| {
             change.duration.as_ref().map_or(default, |duration| check.delay(duration, "duration"))
         };
