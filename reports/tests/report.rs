@@ -40,7 +40,7 @@ fn the_terminal_summary_is_as_reviewed() {
     }
     assert_eq!(text, fs::read_to_string(&golden).expect("the golden file is there"));
     assert!(text.lines().all(|line| line.chars().count() <= 100), "wider than asked");
-    assert!(text.lines().count() <= 66, "longer than a screen and a table of five lines");
+    assert!(text.lines().count() <= 102, "longer than a screen, the ledger of two incidents and a table of five lines");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn colour_only_adds_escapes() {
 #[test]
 fn json_has_what_the_schema_promises() {
     let json = json(&experiment(5));
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     assert_eq!(json["scenario"], "web-shop");
     assert_eq!(json["seed"], 7);
     assert_eq!(json["replications"], 5);
@@ -132,7 +132,7 @@ fn downtime_is_split_by_phases_that_add_up() {
     let text = report.to_terminal(false, 100);
     assert!(text.contains("detection 2.00 s") || text.contains("detection 2"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 100), "wider than asked");
-    assert!(report.to_html().contains("detection 4 s, recovery 20 s, warm-up 66 s, no phase 5 s"));
+    assert!(report.to_html().contains("detection 4 s, recovery 20 s, warm-up 1 min 6 s, no phase 5 s"));
     assert_eq!(json(&experiment)["downtime_windows"][0]["phases"][0]["phase"], "detection");
 }
 
@@ -455,8 +455,8 @@ fn the_page_holds_every_figure() {
     ] {
         assert!(html.contains(title), "{title}");
     }
-    // Seven charts, and a sparkline for each of three metrics.
-    assert_eq!(html.matches("<svg class=\"chart\"").count(), 7 + 3);
+    // Seven charts, a sparkline for each of three metrics, the ledger's five strips and its axis of time.
+    assert_eq!(html.matches("<svg class=\"chart\"").count(), 7 + 3 + 6);
     assert!(!html.contains("NaN"));
 }
 
@@ -541,11 +541,14 @@ fn files_are_written_whole_or_not_at_all() {
     let target = dir.join("deep/er");
     let report = report(&experiment(2));
     let written = write_all(&report, &target).unwrap();
-    let names =
-        ["report.json", "report.html", "timeseries.csv", "events.csv", "junit.xml"].map(|name| target.join(name));
+    let names = ["report.json", "report.html", "timeseries.csv", "events.csv", "ledger.csv", "junit.xml"]
+        .map(|name| target.join(name));
     assert_eq!(written, names.to_vec() as Vec<PathBuf>);
     assert_eq!(fs::read_to_string(&written[0]).unwrap(), report.to_json());
-    assert_eq!(listing(&target), ["events.csv", "junit.xml", "report.html", "report.json", "timeseries.csv"]);
+    assert_eq!(
+        listing(&target),
+        ["events.csv", "junit.xml", "ledger.csv", "report.html", "report.json", "timeseries.csv"]
+    );
 
     let blocked = dir.join("blocked");
     fs::create_dir_all(blocked.join("events.csv")).unwrap();

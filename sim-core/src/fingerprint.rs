@@ -240,7 +240,7 @@ mod tests {
             |it| it.log[0].until = Some(SimTime::ZERO),
             |it| it.log[0].kind = LogKind::Alarm,
             |it| it.counters[0].value = 7.5,
-            |it| it.usage[0].quantity = 2.0,
+            |it| it.usage[0].quantity = 2.5,
             |it| it.notes[0].push('.'),
             |it| it.notes.clear(),
             |it| it.audit.checks[0].holds = false,
