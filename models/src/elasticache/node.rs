@@ -75,8 +75,8 @@ impl Engine {
     pub(super) fn take(&mut self, now: SimTime, time: SimDuration) -> SimTime {
         let starts = self.free_at.max(now);
         self.commands += 1;
-        self.waited = self.waited + starts.since(now);
-        self.work = self.work + time;
+        self.waited += starts.since(now);
+        self.work += time;
         self.free_at = starts + time;
         self.free_at
     }

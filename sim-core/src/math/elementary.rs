@@ -146,7 +146,7 @@ pub fn ln(x: f64) -> f64 {
     /// ln 2, the first part with so many zeros that its product with an exponent is exact.
     const HIGH: f64 = f64::from_bits(LN_2.0.to_bits() & !0xFFF_FFFF);
     const LOW: f64 = LN_2.0 - HIGH + LN_2.1;
-    if !(x >= f64::MIN_POSITIVE && x < f64::INFINITY) {
+    if !(f64::MIN_POSITIVE..f64::INFINITY).contains(&x) {
         return libm::log(x);
     }
     let above = x.to_bits().wrapping_sub(FIRST_FRACTION);
