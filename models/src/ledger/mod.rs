@@ -9,7 +9,7 @@
 //!
 //! At any instant an incident is in one phase: detection while any component suspects something and sends requests there still; else
 //! the phase that began last at a component that is at work and has not been led away from since; while there is none, the last phase,
-//! until users are served as before (see [`service`]). What is under way and in no phase is said to be in none.
+//! until users are served as before (see `service`). What is under way and in no phase is said to be in none.
 //!
 //! An operation that fails belongs to the phase in which it started, of the incident that began last of those in a phase, or else of
 //! those under way; one that had started before the incident that struck it, to that incident's first phase; any other to

@@ -64,7 +64,7 @@ impl Check<'_> {
                         namespace: query.namespace.as_ref(),
                         dimensions: dimension.unwrap_or_else(|| dimensions.to_vec()),
                         statistic: query.statistic.as_ref().map(|it| Sp { value: it.value.0, span: it.span }),
-                        period: period.clone(),
+                        period,
                     };
                     let input = self.metric(&asked, published);
                     found.resolution =
