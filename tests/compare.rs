@@ -186,13 +186,13 @@ fn diff_ends_with_1_if_reports_differ_and_2_if_they_are_none() {
         assert!(stderr(&output).contains(part), "{}", stderr(&output));
     }
     let old = std::fs::read_to_string(folder.path("a/report.json")).unwrap().replacen(
-        "\"schema_version\": 1",
+        "\"schema_version\": 2",
         "\"schema_version\": 9",
         1,
     );
     std::fs::write(folder.path("old.json"), old).unwrap();
     let output = folder.run(&["diff", "old.json", "a/report.json"]);
-    assert!(stderr(&output).contains("schema version 9; this version reads 1 only"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("schema version 9; this version reads 2 only"), "{}", stderr(&output));
 }
 
 #[test]
