@@ -217,6 +217,11 @@ pub(crate) fn several(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", number(n as f64, 0), if n == 1 { "" } else { "s" })
 }
 
+/// That all of so many expectations hold.
+pub(crate) fn all_hold(n: usize) -> String {
+    format!("{n} of {} hold{}", several(n, "expectation"), if n == 1 { "s" } else { "" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::estimate::over_replications;
-use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, shorten, span, tame};
+use crate::format::{NONE, Parts, Unit, all_hold, clock, figure, parts, plain, several, shorten, span, tame};
 use crate::model::{Caution, Estimate, ExpectationResult, LatencyEstimate, Outcome, Report, Route};
 
 /// Routes, causes, windows and stations beyond these are left to the files.
@@ -143,7 +143,7 @@ impl Page {
         }
         let line = match (all, failed) {
             (0, _) => format!("{}  no expectations stated", self.ink.bold("DONE")),
-            (_, 0) => format!("{}  {} of {} hold", self.ink.good("PASS"), all, several(all, "expectation")),
+            (_, 0) => format!("{}  {}", self.ink.good("PASS"), all_hold(all)),
             _ => format!("{}  {failed} of {} failed", self.ink.bad("FAIL"), several(all, "expectation")),
         };
         self.line(&line);

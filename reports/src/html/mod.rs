@@ -15,7 +15,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
 
 use self::figures::{Figure, Letter};
-use crate::format::{NONE, Parts, Unit, clock, figure, parts, plain, several, span};
+use crate::format::{NONE, Parts, Unit, all_hold, clock, figure, parts, plain, several, span};
 use crate::model::{Estimate, Group, LatencyEstimate, Outcome, Report, Route, Row, Station, TableReport};
 use crate::terminal::{caution_text, error_share, expectation_text, setting, worst_route};
 
@@ -105,7 +105,7 @@ impl Report {
         let (class, word, text) = match (self.verdict.audit_passed, all, failed) {
             (false, _, _) => ("bad", "Broken", "the run's audit failed: do not trust these figures".to_owned()),
             (_, 0, _) => ("plain", "Done", "no expectations stated".to_owned()),
-            (_, _, 0) => ("good", "Pass", format!("{all} of {} hold", several(all, "expectation"))),
+            (_, _, 0) => ("good", "Pass", all_hold(all)),
             _ => ("bad", "Fail", format!("{failed} of {} failed", several(all, "expectation"))),
         };
         context! { class, word, text }
