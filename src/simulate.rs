@@ -6,7 +6,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
-use reports::cost::{Price, Pricing};
 use reports::model::{FoundWarmUp, PrecisionResult};
 use reports::{Expectation, Experiment, Report};
 use scenarios::experiment::{self, Fault, Known};
@@ -105,8 +104,8 @@ fn replicate(
 
 /// The figure that is to be precise, so far.
 pub fn measure(scenario: &Scenario, wanted: &Precision, replications: &[Observations]) -> Known {
-    let pricing = pricing(scenario);
-    let figure = reports::measure(replications, &pricing, &wanted.metric, wanted.route.as_deref(), wanted.confidence);
+    let figure =
+        reports::measure(replications, &scenario.cost, &wanted.metric, wanted.route.as_deref(), wanted.confidence);
     Known { value: figure.value, half_width: figure.half_width }
 }
 
@@ -145,7 +144,7 @@ pub fn experiment_of(scenario: &Scenario, replications: Vec<Observations>) -> Ex
         seed: scenario.seed,
         confidence: scenario.confidence,
         expectations: expectations(scenario),
-        pricing: pricing(scenario),
+        pricing: scenario.cost.clone(),
         warm_up_found: None,
         precision: scenario.precision.as_ref().map(|wanted| result(scenario, wanted, &replications)),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -170,29 +169,6 @@ pub fn expectations(scenario: &Scenario) -> Vec<Expectation> {
         text: it.text.clone(),
     };
     scenario.expectations.iter().map(expectation).collect()
-}
-
-/// What a scenario's usage is charged by, as reports have it.
-fn pricing(scenario: &Scenario) -> Pricing {
-    let price = |it: &scenarios::Price| Price {
-        region: it.region.clone(),
-        item: it.item.clone(),
-        kind: it.kind.clone(),
-        unit: it.unit.clone(),
-        amount: it.amount,
-        usd: it.usd,
-        tiers: it.tiers.clone(),
-        date: it.date.clone(),
-        source: it.source.clone(),
-    };
-    let cost = &scenario.cost;
-    Pricing {
-        prices: cost.prices.iter().map(price).collect(),
-        region: cost.region.clone(),
-        region_given: cost.region_given,
-        regions: cost.regions.clone(),
-        monthly: cost.monthly,
-    }
 }
 
 /// A failed audit is a bug of the simulator, whatever else came out.

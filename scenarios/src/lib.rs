@@ -31,6 +31,7 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use models::Architecture;
+use sim_core::prices::Pricing;
 
 use decode::{Decode, Decoder};
 use diagnostics::line_and_column;
@@ -44,7 +45,6 @@ use validate::{Check, validate};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use explain::{explain, schema};
 pub use nearest::advice;
-pub use prices::{Cost, Price};
 pub use validate::run::BASE;
 
 /// Largest scenario file, bytes.
@@ -115,7 +115,7 @@ pub struct Scenario {
     /// What the results must be like.
     pub expectations: Vec<Expectation>,
     /// What it costs by.
-    pub cost: Cost,
+    pub cost: Pricing,
     /// The file's `[[variant]]`s, in its order.
     pub variants: Vec<Variant>,
     /// What is odd but not wrong, such as parts that no traffic reaches; each with file, line and column.

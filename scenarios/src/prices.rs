@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use sim_core::prices::{EVERYWHERE, Price};
+
 use crate::Source;
 use crate::decode::{Decode, Decoder, Sp};
 use crate::diagnostics::{Diagnostic, Diagnostics};
@@ -12,51 +14,9 @@ use crate::tree::{Span, parse_document};
 
 /// The price list that is built in, as text.
 pub const BUILT_IN: &str = include_str!("../prices/aws.toml");
-/// What costs the same everywhere.
-pub const EVERYWHERE: &str = "*";
-
-/// What something costs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Price {
-    /// A Region, or [`EVERYWHERE`].
-    pub region: String,
-    /// What is paid for, such as `fargate.vcpu`.
-    pub item: String,
-    /// Which kind of it; may be empty.
-    pub kind: String,
-    /// The unit, such as `vCPU-hour`.
-    pub unit: String,
-    /// How many units the price is for.
-    pub amount: f64,
-    /// Dollars.
-    pub usd: f64,
-    /// Prices beyond so many units in a month, in rising order.
-    pub tiers: Vec<(f64, f64)>,
-    /// Until when it is known to hold.
-    pub date: String,
-    /// Where it is from.
-    pub source: String,
-}
-
-impl Price {
-    fn key(&self) -> (&str, &str, &str) {
-        (&self.item, &self.kind, &self.region)
-    }
-}
-
-/// What scenarios say about costs.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// Prices.
-    pub prices: Vec<Price>,
-    /// The Region of parts that have none, and why.
-    pub region: String,
-    /// Whether the scenario says that; otherwise it is an assumption.
-    pub region_given: bool,
-    /// Regions of parts that have one, by part (`ecs.web`).
-    pub regions: BTreeMap<String, String>,
-    /// Whether there is a figure for a month: always, never, or if the figures cover whole days.
-    pub monthly: Option<bool>,
+/// What is replaced by an entry of a user's list.
+fn key(price: &Price) -> (&str, &str, &str) {
+    (&price.item, &price.kind, &price.region)
 }
 
 /// The built-in list.
@@ -72,7 +32,7 @@ pub(crate) fn built_in() -> &'static [Price] {
 pub(crate) fn with(source: &Source) -> Result<Vec<Price>, Diagnostics> {
     let (replace, own) = read(source)?;
     let mut all: Vec<Price> = if replace { Vec::new() } else { built_in().to_vec() };
-    all.retain(|known| own.iter().all(|price| price.key() != known.key()));
+    all.retain(|known| own.iter().all(|price| key(price) != key(known)));
     all.extend(own);
     Ok(all)
 }

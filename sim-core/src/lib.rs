@@ -9,6 +9,7 @@ mod fingerprint;
 pub mod kernel;
 pub mod math;
 pub mod observations;
+pub mod prices;
 pub mod random;
 pub mod slab;
 pub mod station;

@@ -4,12 +4,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use models::ids::Endpoint;
+use sim_core::prices::{Price, Pricing};
 
 use super::{Check, Section, names_of};
 use crate::Source;
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
-use crate::prices::{self, Cost, Price};
+use crate::prices;
 use crate::raw::cost::Monthly;
 
 /// Where nothing is said.
@@ -18,7 +19,7 @@ const REGION: &str = "us-east-1";
 const LONGEST: u64 = 4 << 20;
 
 impl Check<'_> {
-    pub(super) fn cost(&mut self, base_dir: Option<&Path>) -> Cost {
+    pub(super) fn cost(&mut self, base_dir: Option<&Path>) -> Pricing {
         let doc = self.doc;
         let given = doc.cost.region.as_ref().or(doc.network.region.as_ref());
         if let Some(code) = &doc.cost.region {
@@ -36,7 +37,7 @@ impl Check<'_> {
             let region = self.region_of(part)?;
             Some((self.name_of(part), region.code.to_owned()))
         });
-        Cost {
+        Pricing {
             prices,
             region: given.map_or(REGION, |code| code.as_str()).to_owned(),
             region_given: given.is_some(),

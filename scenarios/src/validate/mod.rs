@@ -91,7 +91,7 @@ pub(crate) struct Checked {
     pub architecture: Architecture,
     pub expectations: Vec<crate::Expectation>,
     pub precision: Option<crate::Precision>,
-    pub cost: crate::Cost,
+    pub cost: sim_core::prices::Pricing,
 }
 
 /// Sections whose parts can be referred to.
