@@ -1,9 +1,10 @@
 //! Caches, as a scenario says them.
 
+mod common;
+
 use models::elasticache::{Change, Command, Fault, KeyOf, Settings, What};
 use models::ids::*;
 use models::timeline::FaultAction;
-use scenarios::{Override, Scenario, Source, load};
 use sim_core::{SimDuration, SimTime};
 
 const SHOP: &str = r#"
@@ -33,19 +34,13 @@ instances = [{ name = "one", db_instance_class = "db.r6g.large" }]
 statements = { read = { cpu = "1ms" } }
 "#;
 
-fn load_text(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    let source = Source { name: "test.toml".into(), text: text.into() };
-    load(&source, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn cache(overrides: &[&str]) -> Settings {
-    load_text(SHOP, overrides).unwrap_or_else(|wrong| panic!("{wrong}")).architecture.elasticache.remove(0)
+    common::loaded(SHOP, overrides).architecture.elasticache.remove(0)
 }
 
-fn refused(more: &str, overrides: &[&str], needles: &[&str]) {
-    let Err(wrong) = load_text(&format!("{SHOP}{more}"), overrides) else { panic!("{more}{overrides:?} is accepted") };
-    assert!(needles.iter().all(|needle| wrong.contains(needle)), "{wrong}");
+#[track_caller]
+fn refused(more: &str, set: &[&str], needles: &[&str]) {
+    common::refused(&format!("{SHOP}{more}"), set, needles);
 }
 
 #[test]
@@ -85,7 +80,7 @@ fn planned_changes_take_what_the_guide_says() {
             format!("elasticache.pages.replicas_per_node_group={replicas}"),
         ];
         let set: Vec<&str> = set.iter().map(String::as_str).collect();
-        let mut loaded = load_text(&text, &set).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut loaded = common::loaded(&text, &set);
         let planned = loaded.architecture.elasticache.remove(0).changes.remove(0);
         assert_eq!(planned.at, SimTime::from_secs(60));
         match planned.change {
@@ -103,7 +98,7 @@ fn planned_changes_take_what_the_guide_says() {
 fn faults_strike_nodes_by_name_and_zone() {
     let fault = |more: &str| {
         let text = format!("{SHOP}[[fault]]\nat = \"1m\"\ntarget = \"elasticache.pages\"\n{more}\n");
-        let mut loaded = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let mut loaded = common::loaded(&text, &[]);
         match loaded.architecture.faults.remove(0).action {
             FaultAction::Cache { fault, .. } => fault,
             other => panic!("{other:?}"),

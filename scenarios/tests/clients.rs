@@ -1,7 +1,9 @@
 //! What clients do, as a scenario says it.
 
+mod common;
+
+use common::loaded;
 use models::client::{CircuitBreaker, Connections, Jitter, Quota, Retry, Settings};
-use scenarios::{Override, Scenario, Source, load};
 use sim_core::SimDuration;
 
 const DESK: &str = r#"
@@ -15,19 +17,13 @@ rate = "10/s"
 service = { constant = "5ms" }
 "#;
 
-fn load_text(overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    let source = Source { name: "test.toml".into(), text: DESK.into() };
-    load(&source, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn users(overrides: &[&str]) -> Settings {
-    load_text(overrides).unwrap_or_else(|wrong| panic!("{wrong}")).architecture.traffic.remove(0)
+    loaded(DESK, overrides).architecture.traffic.remove(0)
 }
 
-fn refused(overrides: &[&str], needles: &[&str]) {
-    let wrong = load_text(overrides).map(|it| it.title).expect_err("is refused");
-    assert!(needles.iter().all(|needle| wrong.contains(needle)), "{wrong}");
+#[track_caller]
+fn refused(set: &[&str], needles: &[&str]) {
+    common::refused(DESK, set, needles);
 }
 
 fn secs(seconds: u64) -> SimDuration {

@@ -1,6 +1,9 @@
 //! What is paid for, as a user's scenario has it: quantities by hand, prices by the fact sheet.
 
-use scenarios::{Override, Scenario, Source, load};
+mod common;
+
+use common::{loaded, simulated};
+use scenarios::{Scenario, Source, load};
 use sim_core::observations::{Observations, Part};
 
 /// Four tasks of a vCPU behind a load balancer for an hour.
@@ -27,15 +30,9 @@ startup_time = "0s"
 steps = [{ cpu = "10ms" }]
 "#;
 
-fn loaded(text: &str, set: &[&str]) -> Scenario {
-    let source = Source { name: "test.toml".into(), text: text.to_owned() };
-    let set: Vec<Override> = set.iter().map(|it| Override((*it).to_owned())).collect();
-    load(&source, &set, None).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
-}
-
 fn run(more: &str, set: &[&str]) -> Observations {
     let scenario = loaded(&format!("{SERVICE}\n{more}"), set);
-    models::simulate(&scenario.architecture, scenario.seed, 0)
+    simulated(&scenario, scenario.seed)
 }
 
 fn used(seen: &Observations, subject: &str, item: &str, part: Part) -> f64 {

@@ -1,6 +1,9 @@
 //! Deployments as a user writes them, against the documented arithmetic and schedules.
 
-use scenarios::{Override, Scenario, Source, load};
+mod common;
+
+use common::{counter, failed, simulated, time, times};
+use scenarios::Scenario;
 use sim_core::observations::{LogKind, Observations};
 
 /// Four tasks behind a load balancer. Tasks need 25 s until RUNNING, and answer at once; idle connections are closed.
@@ -28,25 +31,17 @@ steps = [{ cpu = "10ms" }]
 "#;
 
 fn loaded(more: &str, set: &[&str]) -> Scenario {
-    let source = Source { name: "test.toml".into(), text: format!("{SERVICE}\n{more}") };
-    let set: Vec<Override> = set.iter().map(|it| Override((*it).to_owned())).collect();
-    load(&source, &set, None).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
+    common::loaded(&format!("{SERVICE}\n{more}"), set)
 }
 
 fn run(more: &str, set: &[&str]) -> Observations {
     let scenario = loaded(more, set);
-    let seen = models::simulate(&scenario.architecture, scenario.seed, 0);
-    for law in &seen.audit.checks {
-        assert!(law.holds, "{}: {}", law.law, law.found);
-    }
-    seen
+    simulated(&scenario, scenario.seed)
 }
 
 #[track_caller]
 fn refused(more: &str, what: &str) {
-    let source = Source { name: "test.toml".into(), text: format!("{SERVICE}\n{more}") };
-    let wrong = load(&source, &[], None).expect_err("it is wrong").render(false);
-    assert!(wrong.contains(what), "{wrong}");
+    common::refused(&format!("{SERVICE}\n{more}"), &[], &[what]);
 }
 
 fn deploy(more: &str) -> String {
@@ -54,25 +49,7 @@ fn deploy(more: &str) -> String {
 }
 
 fn total(seen: &Observations, name: &str) -> f64 {
-    let found = seen.counters.iter().find(|counter| counter.subject == "deployments" && counter.name == name);
-    found.unwrap_or_else(|| panic!("no counter {name}")).value
-}
-
-/// When something was written into the log, in seconds since the deployment began at 60 s.
-fn times(seen: &Observations, what: &str) -> Vec<f64> {
-    let entries = seen.log.iter().filter(|entry| entry.what.contains(what));
-    entries.map(|entry| entry.at.as_secs_f64() - 60.0).collect()
-}
-
-#[track_caller]
-fn time(seen: &Observations, what: &str) -> f64 {
-    let found = times(seen, what);
-    assert_eq!(found.len(), 1, "{what}: {found:?} in {:#?}", seen.log);
-    found[0]
-}
-
-fn failed(seen: &Observations) -> u64 {
-    seen.routes[0].failed.iter().map(|(_, count)| count).sum()
+    counter(seen, "deployments", name)
 }
 
 // ---------------------------------------------------------------- rolling

@@ -1,7 +1,10 @@
 //! DynamoDB tables through the language: eras, auto scaling, global tables, and what a table cannot have.
 
+mod common;
+
+use common::{counter, load_text, loaded, simulated};
 use models::dynamodb::{Billing, Sharing};
-use scenarios::{Scenario, Source, load};
+use scenarios::Scenario;
 use sim_core::SimDuration;
 use sim_core::observations::Observations;
 
@@ -33,29 +36,16 @@ write_capacity_units = 200
 operations.put = { operation = "PutItem", item_size = "10KB", keys = {} }
 "#;
 
-fn loaded(text: &str) -> Result<Scenario, String> {
-    load(&Source { name: "table.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
-}
-
 fn with(line: &str) -> Result<Scenario, String> {
-    loaded(&TABLE.replace("write_capacity_units = 200", &format!("write_capacity_units = 200\n{line}")))
+    load_text(&TABLE.replace("write_capacity_units = 200", &format!("write_capacity_units = 200\n{line}")), &[])
 }
 
 fn table(line: &str) -> models::dynamodb::Settings {
     with(line).unwrap_or_else(|wrong| panic!("{wrong}")).architecture.dynamodb.swap_remove(0)
 }
 
-fn simulated(text: &str) -> Observations {
-    let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
-    let seen = models::simulate(&scenario.architecture, 1, 0);
-    let broken = seen.audit.checks.iter().find(|law| !law.holds);
-    assert!(broken.is_none(), "{broken:?}");
-    seen
-}
-
-fn total(seen: &Observations, subject: &str, name: &str) -> f64 {
-    let found = seen.counters.iter().find(|counter| counter.subject == subject && counter.name == name);
-    found.unwrap_or_else(|| panic!("no {subject} {name} in {:?}", seen.counters)).value
+fn run(text: &str) -> Observations {
+    simulated(&loaded(text, &[]), 1)
 }
 
 #[test]
@@ -78,7 +68,7 @@ fn on_demand_begins_with_its_warm_throughput_and_keeps_no_burst() {
         "read_capacity_units = 10\nwrite_capacity_units = 200",
         "billing_mode = \"PAY_PER_REQUEST\"\nwarm_throughput = { write_units_per_second = 9000 }",
     );
-    let scenario = loaded(&on_demand).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&on_demand, &[]);
     let throughput = &scenario.architecture.dynamodb[0].throughput;
     assert_eq!((throughput.units, throughput.burst_seconds), ([12_000.0, 9000.0], 0.0));
     assert!(
@@ -90,7 +80,7 @@ fn on_demand_begins_with_its_warm_throughput_and_keeps_no_burst() {
 fn two_hundred_units_of_which_150_are_consumed_become_215() {
     let scaled = TABLE
         .replace("write_capacity_units = 200", "write_capacity_units = 200\nauto_scaling.write.max_capacity = 1000");
-    let seen = simulated(&scaled);
+    let seen = run(&scaled);
     let first = seen.log.iter().find(|entry| entry.what.contains("auto scaling")).expect("a change");
     assert!(first.what.starts_with("200 -> 215 WCU"), "{}", first.what);
     // Two minutes above the target, a minute until that is known, half a minute for the change.
@@ -152,26 +142,26 @@ operations.put = { operation = "PutItem", keys = { count = KEYS } }
 
 #[test]
 fn writes_of_a_global_table_go_to_both_regions_and_the_last_one_wins() {
-    let seen = simulated(&GLOBAL.replace("KEYS", "1000000"));
+    let seen = run(&GLOBAL.replace("KEYS", "1000000"));
     for (here, there) in [("dynamodb.east", "dynamodb.west"), ("dynamodb.west", "dynamodb.east")] {
-        let came = total(&seen, here, "replicated writes");
-        let made = total(&seen, there, "put accepted");
+        let came = counter(&seen, here, "replicated writes");
+        let made = counter(&seen, there, "put accepted");
         assert!(made - came <= 150.0 && came <= made, "{came} of {made}");
-        let consumed = total(&seen, here, "write units consumed");
-        assert!((consumed - came - total(&seen, here, "put accepted")).abs() <= 3.0);
-        let lag = total(&seen, here, "mean replication lag s");
+        let consumed = counter(&seen, here, "write units consumed");
+        assert!((consumed - came - counter(&seen, here, "put accepted")).abs() <= 3.0);
+        let lag = counter(&seen, here, "mean replication lag s");
         // Lognormal of median 0.8 s and p99 2.5 s: sigma 0.49, mean 0.9 s.
         assert!((0.87..0.93).contains(&lag), "{lag}");
-        assert_eq!(total(&seen, here, "replicated writes that lost to a newer one"), 0.0);
+        assert_eq!(counter(&seen, here, "replicated writes that lost to a newer one"), 0.0);
     }
 }
 
 #[test]
 fn writes_of_one_item_in_two_regions_lose_to_the_other_within_the_lag() {
-    let seen = simulated(&GLOBAL.replace("KEYS", "500"));
-    let lost = |table: &str| total(&seen, table, "replicated writes that lost to a newer one");
+    let seen = run(&GLOBAL.replace("KEYS", "500"));
+    let lost = |table: &str| counter(&seen, table, "replicated writes that lost to a newer one");
     // Each write meets one of the other Region on its way with 50/s x 0.9 s / 500 keys = 9 %.
-    let share = lost("dynamodb.east") / total(&seen, "dynamodb.east", "replicated writes");
+    let share = lost("dynamodb.east") / counter(&seen, "dynamodb.east", "replicated writes");
     assert!((0.075..0.1).contains(&share), "{share}");
     assert!(lost("dynamodb.west") > 0.0);
 }
@@ -181,10 +171,10 @@ fn a_replica_with_too_few_units_falls_behind() {
     let text = GLOBAL.replace("KEYS", "1000000");
     let at = text.rfind("write_capacity_units = 150").expect("the replica's");
     let text = format!("{}write_capacity_units = 30\nburst_capacity = \"0s\"{}", &text[..at], &text[at + 26..]);
-    let seen = simulated(&text);
-    let lag = total(&seen, "dynamodb.west", "longest replication lag s");
+    let seen = run(&text);
+    let lag = counter(&seen, "dynamodb.west", "longest replication lag s");
     assert!(lag > 60.0, "{lag}");
-    assert!(total(&seen, "dynamodb.east", "longest replication lag s") < 10.0);
+    assert!(counter(&seen, "dynamodb.east", "longest replication lag s") < 10.0);
 }
 
 #[test]
@@ -204,7 +194,7 @@ fn what_a_table_cannot_have_is_refused_with_its_reason() {
     told("replica_of = \"ecs.api\"", "cannot be");
     told("kinesis_stream = {}", "no key `kinesis_stream`");
     let told = |from: &str, to: &str, reason: &str| {
-        let wrong = loaded(&TABLE.replace(from, to)).map(|scenario| scenario.title).expect_err(to);
+        let wrong = load_text(&TABLE.replace(from, to), &[]).map(|scenario| scenario.title).expect_err(to);
         assert!(wrong.contains(reason), "{to}: {wrong}");
     };
     told("keys = {}", "keys = { hot = [\"60%\", \"50%\"] }", "more than all requests");

@@ -1,6 +1,9 @@
 //! CodeDeploy on EC2 as a user writes it, against the documented arithmetic.
 
-use scenarios::{Override, Scenario, Source, load};
+mod common;
+
+use common::{counter, failed, simulated, time, times};
+use scenarios::Scenario;
 use sim_core::observations::{Observations, Part};
 
 /// Nine instances behind a load balancer. On each a deployment takes 10 s to download, 5 s to install and 2 s until the
@@ -29,30 +32,17 @@ steps = [{ cpu = "10ms" }]
 "#;
 
 fn loaded(more: &str, set: &[&str]) -> Scenario {
-    let source = Source { name: "test.toml".into(), text: format!("{GROUP}\n{more}") };
-    let set: Vec<Override> = set.iter().map(|it| Override((*it).to_owned())).collect();
-    load(&source, &set, None).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)))
-}
-
-fn run_seed(scenario: &Scenario, seed: u64) -> Observations {
-    let seen = models::simulate(&scenario.architecture, seed, 0);
-    for law in &seen.audit.checks {
-        assert!(law.holds, "{}: {}", law.law, law.found);
-    }
-    seen
+    common::loaded(&format!("{GROUP}\n{more}"), set)
 }
 
 fn run(more: &str, set: &[&str]) -> Observations {
     let scenario = loaded(more, set);
-    run_seed(&scenario, scenario.seed)
+    simulated(&scenario, scenario.seed)
 }
 
 #[track_caller]
 fn refused(more: &str, set: &[&str], what: &str) {
-    let source = Source { name: "test.toml".into(), text: format!("{GROUP}\n{more}") };
-    let set: Vec<Override> = set.iter().map(|it| Override((*it).to_owned())).collect();
-    let wrong = load(&source, &set, None).expect_err("it is wrong").render(false);
-    assert!(wrong.contains(what), "{wrong}");
+    common::refused(&format!("{GROUP}\n{more}"), set, &[what]);
 }
 
 fn deploy(more: &str) -> String {
@@ -60,25 +50,7 @@ fn deploy(more: &str) -> String {
 }
 
 fn total(seen: &Observations, name: &str) -> f64 {
-    let found = seen.counters.iter().find(|counter| counter.subject == "deployments" && counter.name == name);
-    found.unwrap_or_else(|| panic!("no counter {name}")).value
-}
-
-/// When something was written into the log, in seconds since the deployment began at 60 s.
-fn times(seen: &Observations, what: &str) -> Vec<f64> {
-    let entries = seen.log.iter().filter(|entry| entry.what.contains(what));
-    entries.map(|entry| entry.at.as_secs_f64() - 60.0).collect()
-}
-
-#[track_caller]
-fn time(seen: &Observations, what: &str) -> f64 {
-    let found = times(seen, what);
-    assert_eq!(found.len(), 1, "{what}: {found:?} in {:#?}", seen.log);
-    found[0]
-}
-
-fn failed(seen: &Observations) -> u64 {
-    seen.routes[0].failed.iter().map(|(_, count)| count).sum()
+    counter(seen, "deployments", name)
 }
 
 /// Instances that ran a revision at the end.
@@ -159,7 +131,7 @@ fn one_at_a_time_fails_with_the_first_instance_but_succeeds_if_only_the_last_fai
         loaded(&deploy("revision = { crash_on_start = \"12%\" }\nrollback = false"), &["traffic.0.rate=1/s"]);
     let (mut good, mut last_only, mut bad) = (0, 0, 0);
     for seed in 0..60 {
-        let seen = run_seed(&scenario, seed);
+        let seen = simulated(&scenario, seed);
         let started = times(&seen, ": ApplicationStop on instance").len();
         let crashed = times(&seen, "the application exits as it starts").len();
         assert_eq!(total(&seen, "failed_instances"), crashed as f64);
@@ -182,7 +154,7 @@ fn half_at_a_time_of_9_succeeds_with_5_and_all_at_once_with_one() {
         let scenario = loaded(&text, &["traffic.0.rate=1/s"]);
         let mut seen_both = [0, 0];
         for seed in 0..60 {
-            let seen = run_seed(&scenario, seed);
+            let seen = simulated(&scenario, seed);
             let started = times(&seen, ": ApplicationStop on instance").len();
             let crashed = times(&seen, "the application exits as it starts").len();
             let completed = total(&seen, "completed") == 1.0;

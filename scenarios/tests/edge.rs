@@ -1,10 +1,13 @@
 //! CloudFront and Global Accelerator as they are typed.
 
+mod common;
+
+use common::{load_text, loaded, refused};
 use std::io::Write as _;
 
 use models::cloudfront::{Digit, Methods, ViewerProtocol};
 use models::request::Method;
-use scenarios::{Override, Scenario, Source, load};
+use scenarios::{Scenario, Source, load};
 use sim_core::SimDuration;
 
 const SITE: &str = r#"
@@ -31,20 +34,8 @@ service = "10ms"
 service = "10ms"
 "#;
 
-fn load_text(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    load(&Source { name: "test.toml".into(), text: text.into() }, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn site(overrides: &[&str]) -> Scenario {
-    load_text(SITE, overrides).unwrap_or_else(|wrong| panic!("{wrong}"))
-}
-
-fn refused(text: &str, overrides: &[&str], needles: &[&str]) {
-    let wrong = load_text(text, overrides).map(|it| it.title).expect_err(&format!("{overrides:?} is refused"));
-    for needle in needles {
-        assert!(wrong.contains(needle), "`{needle}` is not in:\n{wrong}");
-    }
+    loaded(SITE, overrides)
 }
 
 const DEFAULT: &str = "cloudfront.site.default_cache_behavior";
@@ -232,7 +223,7 @@ service = "10ms"
 
 #[test]
 fn accelerators_have_awss_defaults_and_know_how_far_places_are() {
-    let scenario = load_text(WORLD, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(WORLD, &[]);
     let it = &scenario.architecture.global_accelerators[0];
     assert_eq!((it.groups[0].traffic_dial, it.groups[1].traffic_dial), (1.0, 0.5));
     assert_eq!((it.groups[0].endpoints[0].weight, it.groups[1].endpoints[0].weight), (128, 255));

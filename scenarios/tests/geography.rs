@@ -1,7 +1,10 @@
 //! Places, Regions and round trips as a scenario says them.
 
+mod common;
+
+use common::load_text;
 use models::ids::*;
-use scenarios::{Override, Scenario, Source, load};
+use scenarios::Scenario;
 use sim_core::SimDuration;
 
 const TWO_REGIONS: &str = r#"
@@ -24,18 +27,13 @@ region = "eu-west-1"
 service = { constant = "5ms" }
 "#;
 
-fn load_text(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    load(&Source { name: "test.toml".into(), text: text.into() }, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn loaded(overrides: &[&str]) -> Scenario {
-    load_text(TWO_REGIONS, overrides).unwrap_or_else(|wrong| panic!("{wrong}"))
+    common::loaded(TWO_REGIONS, overrides)
 }
 
-fn refused(overrides: &[&str], needles: &[&str]) {
-    let wrong = load_text(TWO_REGIONS, overrides).map(|it| it.title).expect_err("is refused");
-    assert!(needles.iter().all(|needle| wrong.contains(needle)), "{wrong}");
+#[track_caller]
+fn refused(set: &[&str], needles: &[&str]) {
+    common::refused(TWO_REGIONS, set, needles);
 }
 
 /// Milliseconds from the viewers to the near and the far station.
@@ -90,7 +88,7 @@ cpu = \"1 vCPU\"
 handler = [{{ path = \"/\", steps = [{{ calls = [\"station.near\", \"station.far\", {{ to = \"station.far\", rtt = \"9ms\" }}] }}] }}]
 "
     );
-    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = common::loaded(&text, &[]);
     let models::ecs::StepAction::Calls(calls) = &scenario.architecture.ecs[0].handlers[0].steps[0].action else {
         panic!("calls")
     };

@@ -1,5 +1,8 @@
 //! What the language means: texts, and the architecture they become or the mistake they are.
 
+mod common;
+
+use common::{load_text, loaded, refused};
 use std::path::PathBuf;
 
 use models::alb::{Action, Targets};
@@ -9,7 +12,7 @@ use models::ecs::StepAction;
 use models::ids::*;
 use models::route53::{RoutingPolicy, Source as Looks};
 use models::timeline::FaultAction;
-use scenarios::{LoadOptions, Override, Scenario, Source, library, load, load_with};
+use scenarios::{LoadOptions, Override, Scenario, Source, library, load_with};
 use sim_core::distribution::Distribution;
 use sim_core::{SimDuration, SimTime};
 
@@ -30,26 +33,12 @@ cpu = "1 vCPU"
 steps = [{ cpu = "5ms" }]
 "#;
 
-fn load_text(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    load(&Source { name: "test.toml".into(), text: text.into() }, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn small(overrides: &[&str]) -> Scenario {
-    load_text(SMALL, overrides).unwrap_or_else(|wrong| panic!("{wrong}"))
+    loaded(SMALL, overrides)
 }
 
 fn with(more: &str) -> Scenario {
-    load_text(&format!("{SMALL}{more}"), &[]).unwrap_or_else(|wrong| panic!("{wrong}"))
-}
-
-/// The text is refused, and the message holds all of `needles`.
-fn refused(text: &str, overrides: &[&str], needles: &[&str]) {
-    let wrong =
-        load_text(text, overrides).map(|scenario| scenario.title).expect_err(&format!("{overrides:?} is refused"));
-    for needle in needles {
-        assert!(wrong.contains(needle), "`{needle}` is not in:\n{wrong}");
-    }
+    loaded(&format!("{SMALL}{more}"), &[])
 }
 
 #[test]
@@ -84,7 +73,7 @@ traffic = [
 station.mmck = { servers = 3, room = 7, service = { exponential = "10ms" } }
 station.ps = { servers = 1, discipline = "processor_sharing", service = { hyperexponential = { mean = "5ms", cv = 3 } } }
 "#;
-    let scenario = load_text(text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(text, &[]);
     assert_eq!((scenario.architecture.stations[0].servers, scenario.architecture.stations[0].room), (Some(3), Some(7)));
     assert!(matches!(scenario.architecture.traffic[1].arrivals, Arrivals::Closed { users: 5, .. }));
     assert!(scenario.warnings.is_empty());
@@ -109,7 +98,7 @@ rule = [{ path_pattern = \"/api/*\", fixed_response = 503 }, { path_pattern = \"
     );
     let routes = "traffic.0.routes=[{ path = \"/\" }, { path = \"/api/*\", catalog = \"calls\" }]";
     let text = format!("{text}[catalog.calls]\nobjects = 10\nsize = \"1KB\"\n");
-    let scenario = load_text(&text, &[routes]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[routes]);
     let front = &scenario.architecture.alb[0];
     let way = |route: usize| front.way_of_path[scenario.architecture.traffic[0].routes[route].path.index()];
     let rule = |route: usize| front.ways[usize::from(way(route))][0];
@@ -120,7 +109,7 @@ rule = [{ path_pattern = \"/api/*\", fixed_response = 503 }, { path_pattern = \"
 
 #[test]
 fn calls_name_operations_and_have_the_retries_of_their_sdk() {
-    let scenario = load_text(
+    let scenario = loaded(
         &SMALL.replace(
             "steps = [{ cpu = \"5ms\" }]",
             "steps = [{ call = \"dynamodb.t.read\" }, { calls = [{ to = \"aurora.d\", operation = \"w\", required = false }, \"station.s.slow\"], probability = \"25%\" }]",
@@ -129,8 +118,7 @@ fn calls_name_operations_and_have_the_retries_of_their_sdk() {
 [aurora.d]\ninstances = [{ name = \"one\", db_instance_class = \"db.r6g.xlarge\" }]\nstatements = { r = { cpu = \"1ms\" }, w = { write = true, wait = \"2ms\" } }
 [station.s]\nservice = \"1ms\"\nclasses = { slow = \"9ms\" }\n[alb.front]"),
         &[],
-    )
-    .unwrap_or_else(|wrong| panic!("{wrong}"));
+    );
     let steps = &scenario.architecture.ecs[0].handlers[0].steps;
     let StepAction::Calls(first) = &steps[0].action else { panic!("calls") };
     assert_eq!((first[0].to, first[0].operation), (Endpoint::DynamoDb(DynamoDbId(0)), 1));
@@ -166,7 +154,7 @@ fn failover_routing_needs_one_answer_of_each_role() {
 [station.sorry]\nservice = \"1ms\"
 [route53.\"a.example\"]\nrouting_policy = \"failover\"
 records = [{ target = \"alb.front\", failover = \"PRIMARY\", health_check = \"front\" }, { target = \"station.sorry\", failover = \"SECONDARY\" }]\n";
-    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     let record = &scenario.architecture.route53.records[0];
     assert_eq!(record.policy, RoutingPolicy::failover());
     assert_eq!((record.answers[0].health_check, record.answers[1].health_check), (Some(0), None));
@@ -191,7 +179,7 @@ records = [{ target = \"alb.front\", failover = \"PRIMARY\", health_check = \"fr
 fn a_distribution_of_five_lines_works() {
     let text = SMALL.replace("to = \"alb.front\"", "to = \"cloudfront.edge\"\nfrom = \"tokyo\"")
         + "[cloudfront.edge]\ndefault_cache_behavior = { target_origin = \"alb.front\", min_ttl = \"5s\" }\n";
-    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     let edge = &scenario.architecture.cloudfront[0];
     assert_eq!((edge.edges[0].name.as_str(), edge.edge_of_place.as_slice()), ("tokyo", &[0u16][..]));
     let policy = edge.behaviors[0].cache_policy;
@@ -472,7 +460,7 @@ fn policies_look_at_the_metrics_of_their_service_or_of_others() {
         format!("{SMALL}[[ecs.web.scaling]]\nmin_capacity = 2\nmax_capacity = 8\ntarget_value = 50\n{more}\n")
     };
     let metric = |more: &str| {
-        let scenario = load_text(&scaling(more), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let scenario = loaded(&scaling(more), &[]);
         let models::autoscaling::PolicyKind::TargetTracking { metric, .. } =
             &scenario.architecture.scaling.policies[0].kind
         else {
@@ -516,7 +504,7 @@ fn auto_scaling_groups_are_scaled_by_the_same_policies_with_their_own_defaults()
         )
     };
     let right = group("predefined_metric_type = \"ASGAverageCPUUtilization\"");
-    let scenario = load_text(&right, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&right, &[]);
     let policy = &scenario.architecture.scaling.policies[0];
     let models::autoscaling::PolicyKind::TargetTracking { metric, scale_in_threshold, .. } = &policy.kind else {
         panic!("it tracks")
@@ -557,7 +545,7 @@ fn scheduled_actions_are_checked() {
 fn alarms_are_checked() {
     let alarm = |more: &str| format!("{SMALL}[alarm.high]\n{more}\n");
     let right = "metric_name = \"TargetResponseTime\"\nstatistic = \"p99.5\"\nthreshold = 0.5\nevaluation_periods = 3";
-    let scenario = load_text(&alarm(right), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&alarm(right), &[]);
     let models::cloudwatch::AlarmKind::Metric(high) = &scenario.architecture.alarms[0].kind else {
         panic!("of a metric")
     };
@@ -586,8 +574,7 @@ fn canaries_are_sources_of_their_own_and_their_metrics_can_be_alarmed_on() {
     let canary = |more: &str| format!("{SMALL}[canary.home]\nto = \"alb.front\"\n{more}\n");
     let alarm =
         "[alarm.down]\nmetric_name = \"SuccessPercent\"\ncomparison_operator = \"LessThanThreshold\"\nthreshold = 90";
-    let scenario =
-        load_text(&canary(&format!("interval = \"1s\"\n{alarm}")), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&canary(&format!("interval = \"1s\"\n{alarm}")), &[]);
     let built = &scenario.architecture;
     assert_eq!((built.canaries.len(), built.traffic.len(), built.routes.len()), (1, 2, 1), "no route of users'");
     assert_eq!(built.traffic[1].canary, Some(CanaryId(0)));
@@ -621,7 +608,7 @@ fn rules_of_composite_alarms_are_read_as_cloudwatch_reads_them() {
         format!("{SMALL}[alarm.high]\n{high}\n[alarm.slow]\n{high}\n[alarm.bad]\nalarm_rule = \"{rule}\"\n")
     };
     let read = |rule: &str| {
-        let scenario = load_text(&with_rule(rule), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let scenario = loaded(&with_rule(rule), &[]);
         let AlarmKind::Composite(rule) = scenario.architecture.alarms[2].kind.clone() else { panic!("composite") };
         rule
     };
@@ -721,11 +708,11 @@ fn a_second_target_group_is_green_or_warned_of() {
         "target_group.web.targets = \"ecs.web\"",
         "target_group.web.targets = \"ecs.web\"\ntarget_group.next.targets = \"ecs.web\"\nrule = [{ forward = \"web\" }]",
     );
-    let scenario = load_text(&two, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&two, &[]);
     assert_eq!(scenario.warnings, ["test.toml:11:14: no rule forwards to the target group `next`"]);
     assert_eq!(scenario.architecture.ecs[0].target_groups.len(), 1);
     let deploy = "[[deploy]]\nservice = \"ecs.web\"\nat = \"5m\"\nstrategy = \"blue_green\"\nbake_time = \"1m\"\n";
-    let scenario = load_text(&format!("{two}{deploy}"), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&format!("{two}{deploy}"), &[]);
     assert_eq!((scenario.warnings.len(), scenario.architecture.ecs[0].target_groups.len()), (0, 2));
     assert_eq!(scenario.architecture.alb[0].target_groups.len(), 2, "the given one is the green one");
     refused(&two, &["alb.front.rule.0.forward={ web = 9, next = 1 }"], &["two target groups that get requests"]);
@@ -763,7 +750,7 @@ service = "1ms"
 fn stations_send_requests_on_fail_limit_and_keep_copies() {
     // A run of an hour is over before the rate changes; of two days it is not.
     refused(NETWORK, &[], &["the rate changes after the end of the run"]);
-    let scenario = load_text(NETWORK, &["run.duration=2d"]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(NETWORK, &["run.duration=2d"]);
     assert!(scenario.warnings.is_empty(), "{:?}", scenario.warnings);
     let [a, b, _] = &scenario.architecture.stations[..] else { panic!("three stations") };
     assert_eq!(a.then, [(StationId(1), 0.7)]);
@@ -840,8 +827,7 @@ fn rules_are_ordered_by_priority_and_matched_with_what_routes_say_of_themselves(
         { path = "/", name = "elsewhere", host = "example.org", http_headers = { User-Agent = "bot" } },
         { path = "/", name = "second", query = { v = "2" } },
         { path = "/b", name = "any value", method = "POST", query = { x = "BETA" } }]"#;
-    let scenario = load_text(&text, &[&routes.replace('\n', " "), "traffic.users.source_ip=203.0.113.0/28"])
-        .unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[&routes.replace('\n', " "), "traffic.users.source_ip=203.0.113.0/28"]);
     let front = &scenario.architecture.alb[0];
     let routes = |rule: usize| front.rules[rule].conditions.routes.clone().unwrap_or_default();
     assert_eq!(routes(0), [false, false, false, true, true], "priority 5 comes first");
@@ -918,7 +904,7 @@ fn mistakes_in_rules_and_target_groups_are_told() {
 fn web_acls_are_read_and_their_mistakes_told() {
     let acl = "[waf.edge]\n[[waf.edge.rule]]\nname = \"rate\"\naction = \"block\"\nrate_based = { limit = 1000, evaluation_window = \"1m\" }\n";
     let text = SMALL.replace("[alb.front]", &format!("{acl}[alb.front]\nweb_acl = \"waf.edge\""));
-    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     assert_eq!(scenario.architecture.web_acls, [(Endpoint::Alb(AlbId(0)), WafId(0))]);
     let rate = scenario.architecture.waf[0].rules[0].rate.expect("rate-based");
     assert_eq!((rate.limit, rate.window.as_secs_f64(), rate.lag.as_secs_f64()), (1000, 60.0, 15.0));
@@ -935,7 +921,7 @@ fn web_acls_are_read_and_their_mistakes_told() {
 #[test]
 fn a_network_load_balancer_is_read_with_its_own_defaults() {
     let text = SMALL.replace("alb.front", "nlb.front");
-    let scenario = load_text(&text, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     let front = &scenario.architecture.alb[0];
     let group = &front.target_groups[0];
     assert_eq!(front.kind, models::alb::Kind::Network);
@@ -946,7 +932,7 @@ fn a_network_load_balancer_is_read_with_its_own_defaults() {
         "{SMALL}[nlb.inner]\ntarget_group.desk.targets = \"station.desk\"\n[station.desk]\nservice = \"1ms\"\n"
     );
     let call = "ecs.web.handler.0.steps=[{ call = \"nlb.inner\" }]";
-    let scenario = load_text(&both, &[call]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&both, &[call]);
     assert_eq!(scenario.architecture.alb[1].name, "inner");
     for (set, says) in [
         ("nlb.front.idle_timeout=10s", "idle_timeout must be between 1m and"),
@@ -991,7 +977,7 @@ fn an_rds_database_has_a_standby_connections_by_memory_and_a_volume() {
     use models::aurora::{Change, ClusterEndpoint, Kind, Volume};
     let change =
         "[[maintenance]]\nat = \"2m\"\naction = \"RebootDBInstance\"\ntarget = \"rds.db\"\napply_immediately = false";
-    let scenario = load_text(&with_database(&format!("{RDS}{change}")), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&with_database(&format!("{RDS}{change}")), &[]);
     let database = &scenario.architecture.aurora[0];
     let instances: Vec<_> = database.instances.iter().map(|it| (it.name.as_str(), it.kind, it.zone.as_str())).collect();
     assert_eq!(instances, [("db-1", Kind::Standby, "a"), ("db-2", Kind::Standby, "b"), ("copy", Kind::Replica, "a")]);
@@ -1080,7 +1066,7 @@ fn serverless_instances_have_the_connections_of_their_largest_capacity() {
         ("aurora-postgresql", "1", "16", 3360),
         ("aurora-postgresql", "0.5", "16", 2000),
     ] {
-        let scenario = load_text(&text(engine, least, most), &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let scenario = loaded(&text(engine, least, most), &[]);
         assert_eq!(scenario.architecture.aurora[0].instances[0].class.max_connections, connections, "{engine} {most}");
     }
     refused(&text("aurora-mysql", "0", "16"), &[], &["auto-pause is not modelled"]);

@@ -1,6 +1,9 @@
 //! Predictive scaling through the language: the forecast is what the traffic's rates say.
 
-use scenarios::{Scenario, Source, load};
+mod common;
+
+use common::{load_text, loaded};
+use scenarios::{Source, load};
 
 const SERVICE: &str = r#"
 title = "A service that is forecast"
@@ -29,13 +32,9 @@ mode = "ForecastAndScale"
 load_per_capacity = "20/s"
 "#;
 
-fn loaded(text: &str) -> Result<Scenario, String> {
-    load(&Source { name: "service.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
-}
-
 /// Hours of the clock and what is forecast for them, from one set of changes of the text.
 fn forecast(from: &str, to: &str) -> Vec<(f64, u32)> {
-    let scenario = loaded(&SERVICE.replace(from, to)).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&SERVICE.replace(from, to), &[]);
     let hours = &scenario.architecture.scaling.forecasts[0].hours;
     hours.iter().map(|(at, capacity)| (at.as_secs_f64() / 3600.0, *capacity)).collect()
 }
@@ -52,7 +51,7 @@ fn the_forecast_of_an_hour_of_the_clock_is_its_mean_rate_over_what_a_task_takes(
 #[test]
 fn tasks_are_there_before_the_hour_and_the_mode_decides_whether_at_all() {
     let decided = |from: &str, to: &str| -> Vec<(f64, String)> {
-        let scenario = loaded(&SERVICE.replace(from, to)).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let scenario = loaded(&SERVICE.replace(from, to), &[]);
         let seen = models::simulate(&scenario.architecture, 1, 0);
         let decisions = seen.log.iter().filter(|entry| entry.what.starts_with("desired"));
         decisions.map(|entry| (entry.at.as_secs_f64() / 60.0, entry.what.clone())).collect()
@@ -80,7 +79,7 @@ fn what_cannot_be_forecast_is_refused_with_its_reason() {
         ("load_per_capacity", "scheduling_buffer_time = \"1h\"\nload_per_capacity", "scheduling_buffer_time"),
         ("PredictiveScaling", "StepScaling", "this kind of scaling policy has no `load_per_capacity`"),
     ] {
-        let told = loaded(&SERVICE.replace(from, to)).err().unwrap_or_default();
+        let told = load_text(&SERVICE.replace(from, to), &[]).err().unwrap_or_default();
         assert!(told.contains(reason), "{to}: {told}");
     }
 }

@@ -1,8 +1,11 @@
 //! Names, health checks, changes and resolvers, as a scenario says them.
 
+mod common;
+
+use common::load_text;
 use models::ids::*;
 use models::route53::{DnsCache, RoutingPolicy, Source as Looks};
-use scenarios::{Override, Scenario, Source, load};
+use scenarios::Scenario;
 use sim_core::{SimDuration, SimTime};
 
 const NAMES: &str = r#"
@@ -47,18 +50,13 @@ oregon = { service = { constant = "5ms" } }
 sydney = { service = { constant = "5ms" } }
 "#;
 
-fn load_text(text: &str, overrides: &[&str]) -> Result<Scenario, String> {
-    let overrides: Vec<Override> = overrides.iter().map(|it| Override((*it).to_string())).collect();
-    load(&Source { name: "test.toml".into(), text: text.into() }, &overrides, None).map_err(|wrong| wrong.render(false))
-}
-
 fn loaded(overrides: &[&str]) -> Scenario {
-    load_text(NAMES, overrides).unwrap_or_else(|wrong| panic!("{wrong}"))
+    common::loaded(NAMES, overrides)
 }
 
-fn refused(overrides: &[&str], needles: &[&str]) {
-    let wrong = load_text(NAMES, overrides).map(|it| it.title).expect_err("is refused");
-    assert!(needles.iter().all(|needle| wrong.contains(needle)), "{wrong}");
+#[track_caller]
+fn refused(set: &[&str], needles: &[&str]) {
+    common::refused(NAMES, set, needles);
 }
 
 /// A setting of the one name.
@@ -156,7 +154,7 @@ to = \"shop.example.com\"
 rate = \"1/s\"
 "
     );
-    let scenario = load_text(&more, &[]).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = common::loaded(&more, &[]);
     let shop = &scenario.architecture.route53.records[1];
     assert!(shop.alias && shop.answers[0].endpoint == Endpoint::Record(RecordId(0)));
     // It leads to all three load balancers, each as far as it is.

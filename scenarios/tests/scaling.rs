@@ -1,7 +1,9 @@
 //! Scaling through the language: scheduled actions by the calendar.
 
+mod common;
+
+use common::{load_text, loaded};
 use models::autoscaling::Times;
-use scenarios::{Scenario, Source, load};
 
 const SERVICE: &str = r#"
 title = "A service that scales"
@@ -22,14 +24,10 @@ cpu = "1 vCPU"
 steps = [{ cpu = "20ms" }]
 "#;
 
-fn loaded(text: &str) -> Result<Scenario, String> {
-    load(&Source { name: "service.toml".into(), text: text.into() }, &[], None).map_err(|wrong| wrong.render(false))
-}
-
 /// Hours of a run of a week, from the start of Monday 2026-01-05 UTC on, at which a scheduled action with these keys is done.
 fn hours(keys: &str) -> Result<Vec<f64>, String> {
     let text = format!("{SERVICE}\n[[ecs.web.scheduled_action]]\nname = \"day\"\nmin_capacity = 3\n{keys}\n");
-    let times = loaded(&text)?.architecture.scaling.scheduled[0].times.clone();
+    let times = load_text(&text, &[])?.architecture.scaling.scheduled[0].times.clone();
     Ok((0..).map_while(|number| times.get(number)).map(|time| time.as_secs_f64() / 3600.0).collect())
 }
 
@@ -53,8 +51,7 @@ fn cron_expressions_of_six_fields_come_at_their_hours_in_their_time_zone() {
 fn clocks_are_put_forward_and_actions_with_them() {
     let text = SERVICE.replace("[run]", "[run]\nstarts_at = \"2026-03-28T00:00:00Z\"");
     let action = "name = \"day\"\nmin_capacity = 3\nschedule = \"cron(0 8 * * ? *)\"\ntimezone = \"Europe/Berlin\"";
-    let scenario =
-        loaded(&format!("{text}\n[[ecs.web.scheduled_action]]\n{action}\n")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&format!("{text}\n[[ecs.web.scheduled_action]]\n{action}\n"), &[]);
     let times = &scenario.architecture.scaling.scheduled[0].times;
     let hour = |number| times.get(number).map(|time| time.as_secs_f64() / 3600.0);
     // From Sunday 2026-03-29 on 8 o'clock is 6:00 UTC.
@@ -105,7 +102,7 @@ fn a_group_has_unix_cron_and_a_desired_capacity() {
     // Sunday is 0; the day after is 1.
     let action = "name = \"day\"\nrecurrence = \"0 8 * * 1,2\"\ndesired_capacity = 5";
     let text = text.replace("7d", "36h") + "\n[[ec2.web.scheduled_action]]\n" + action;
-    let scenario = loaded(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     assert!(matches!(&scenario.architecture.scaling.scheduled[0].times, Times::Listed(times) if times.len() == 2));
     let seen = models::simulate(&scenario.architecture, 1, 0);
     let done = seen.log.iter().find(|entry| entry.what.contains("desired 2 -> 5 by scheduled action day"));
@@ -121,7 +118,7 @@ fn entries(seen: &sim_core::observations::Observations, word: &str) -> Vec<(f64,
 #[test]
 fn the_log_shows_the_chain_from_the_metric_to_the_traffic_link_by_link() {
     let text = scenarios::library::get("target-tracking").expect("in the library");
-    let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(text, &[]);
     let seen = models::simulate(&scenario.architecture, scenario.seed, 0);
     // Load steps at 600 s, a minute's start: three minutes, and one until the third can be read.
     let (alarm, what) = entries(&seen, "AlarmHigh of cpu-40: OK -> ALARM").remove(0);
@@ -185,7 +182,7 @@ metrics = [
 
 #[test]
 fn a_backlog_per_task_is_tracked() {
-    let scenario = loaded(WORKERS).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(WORKERS, &[]);
     let seen = models::simulate(&scenario.architecture, 1, 0);
     let decisions = entries(&seen, "by backlog: backlog_per_task ");
     assert!(!decisions.is_empty() && decisions[0].0 >= 300.0 + 240.0, "{decisions:?}");
@@ -199,7 +196,7 @@ fn a_backlog_per_task_is_tracked() {
 #[test]
 fn alarms_look_at_expressions_too() {
     let alarm = "[alarm.late]\nthreshold = 20\nmetrics = [{ id = \"m1\", metric_name = \"BacklogSize\" }, { id = \"e1\", expression = \"0.5 * (2 * FILL(m1, 0) + -4)\" }]\n";
-    let scenario = loaded(&format!("{WORKERS}\n{alarm}")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&format!("{WORKERS}\n{alarm}"), &[]);
     let seen = models::simulate(&scenario.architecture, 1, 0);
     let gone_off = seen.log.iter().find(|entry| entry.subject == "alarm.late").map(|entry| entry.what.clone());
     assert!(
@@ -231,7 +228,7 @@ fn expressions_that_cannot_be_are_refused_with_their_reason() {
             "an entry is a metric or an expression",
         ),
     ] {
-        let told = loaded(&WORKERS.replace(from, to)).err().unwrap_or_default();
+        let told = load_text(&WORKERS.replace(from, to), &[]).err().unwrap_or_default();
         assert!(told.contains(reason), "{to}: {told}");
     }
 }
@@ -280,7 +277,7 @@ fn by_minute(seen: &sim_core::observations::Observations, name: &str) -> Vec<f64
 
 #[test]
 fn a_capacity_provider_launches_the_instances_that_waiting_tasks_need_and_terminates_what_is_empty() {
-    let scenario = loaded(PROVIDED).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(PROVIDED, &[]);
     let seen = models::simulate(&scenario.architecture, 1, 0);
     // Two instances of two vCPU are full. Nine tasks: five wait for three more instances: 5 / 2 = 250 %.
     let waiting = entries(&seen, "PROVISIONING: no container instance has room");
@@ -313,7 +310,7 @@ fn protected_instances_keep_their_tasks_and_others_are_drained() {
     // Spread, three tasks lie on two or three of five instances. Who removes four at least leaves one, whatever is on the others.
     let spread = PROVIDED.replace("binpack:cpu", "spread:instanceId").replace("count = 2", "count = 5");
     let run = |text: &str| {
-        let scenario = loaded(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let scenario = loaded(text, &[]);
         models::simulate(&scenario.architecture, 1, 0)
     };
     let step = "max_size = 10, minimum_scaling_step_size = 4";
@@ -335,7 +332,7 @@ fn protected_instances_keep_their_tasks_and_others_are_drained() {
 #[test]
 fn a_capacity_provider_starts_from_nothing() {
     let text = PROVIDED.replace("count = 2", "count = 0").replace("desired_count = 4", "desired_count = 0");
-    let scenario = loaded(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let scenario = loaded(&text, &[]);
     let seen = models::simulate(&scenario.architecture, 1, 0);
     let reservation = by_minute(&seen, "AWS/ECS/ManagedScaling CapacityProviderReservation ecs.web");
     assert_eq!((reservation[4], reservation[5]), (100.0, 200.0), "from zero instances the first value is 200");
