@@ -6,68 +6,96 @@ use crate::ids::*;
 use crate::request::*;
 use crate::world::Control;
 
-/// What one service has for another, without delay.
+/// What one service has for another, without delay. What is more than a word of it lies in a queue of its own.
 #[derive(Clone, Copy, Debug)]
-pub enum Message {
+pub(crate) enum Note {
     /// A request is offered to a service.
     Offer(Endpoint, RequestKey),
     /// A request has its outcome: its top holder gets it back.
     Reply(RequestKey),
-    /// Route 53's answer to a client: what the name resolves to, or nothing.
-    Resolved(RequestKey, Option<Endpoint>),
-    /// A service's control plane tells another's something.
-    Control(Control),
-}
-
-/// A message as it lies in the queue: small, since most are about requests. What control planes say lies in a queue of its own.
-#[derive(Clone, Copy, Debug)]
-enum Note {
-    Offer(Endpoint, RequestKey),
-    Reply(RequestKey),
-    Resolved(RequestKey, Option<Endpoint>),
+    /// Route 53 has an answer for a client: [`Outbox::answer`].
+    Resolved(RequestKey),
+    /// A service's control plane tells another's something: [`Outbox::told`].
     Control,
 }
-const _: () = assert!(size_of::<Note>() <= 16);
+const _: () = assert!(size_of::<Option<Note>>() == 12, "whom it is for and what kind it is are one number");
 
-/// Messages on their way, first in, first out.
+/// Messages on their way, first in, first out. Most often there is one.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    /// The first, apart from the others: none only if there are no others.
+    first: Option<Note>,
     /// Emptied before the next event, so what was taken out is dropped all at once.
-    notes: Vec<Note>,
+    others: Vec<Note>,
     taken: usize,
+    answers: VecDeque<Option<Endpoint>>,
     controls: VecDeque<Control>,
 }
 
 impl Outbox {
-    /// Adds a message at the end.
+    /// Offers a request to a service.
     #[inline]
-    pub fn push_back(&mut self, message: Message) {
-        self.notes.push(match message {
-            Message::Offer(to, key) => Note::Offer(to, key),
-            Message::Reply(key) => Note::Reply(key),
-            Message::Resolved(key, answer) => Note::Resolved(key, answer),
-            Message::Control(control) => {
-                self.controls.push_back(control);
-                Note::Control
-            }
-        });
+    pub fn offer(&mut self, to: Endpoint, key: RequestKey) {
+        self.push_back(Note::Offer(to, key));
+    }
+
+    /// Gives a request back to its top holder.
+    #[inline]
+    pub fn reply(&mut self, key: RequestKey) {
+        self.push_back(Note::Reply(key));
+    }
+
+    /// Tells a client what a name resolves to, if anything.
+    #[inline]
+    pub fn resolved(&mut self, key: RequestKey, answer: Option<Endpoint>) {
+        self.answers.push_back(answer);
+        self.push_back(Note::Resolved(key));
+    }
+
+    /// Tells a control plane something.
+    pub fn control(&mut self, control: Control) {
+        self.controls.push_back(control);
+        self.push_back(Note::Control);
+    }
+
+    #[inline]
+    fn push_back(&mut self, note: Note) {
+        if self.first.is_none() {
+            self.first = Some(note);
+        } else {
+            self.others.push(note);
+        }
     }
 
     /// Takes out the first message.
     #[inline]
-    pub fn pop_front(&mut self) -> Option<Message> {
-        let Some(&note) = self.notes.get(self.taken) else {
-            self.notes.clear();
-            self.taken = 0;
-            return None;
-        };
+    pub(crate) fn pop_front(&mut self) -> Option<Note> {
+        let note = self.first?;
+        self.first = None;
+        if !self.others.is_empty() {
+            self.move_up();
+        }
+        Some(note)
+    }
+
+    fn move_up(&mut self) {
+        self.first = self.others.get(self.taken).copied();
         self.taken += 1;
-        Some(match note {
-            Note::Offer(to, key) => Message::Offer(to, key),
-            Note::Reply(key) => Message::Reply(key),
-            Note::Resolved(key, answer) => Message::Resolved(key, answer),
-            Note::Control => Message::Control(self.controls.pop_front().expect("each has its note")),
-        })
+        if self.first.is_none() {
+            self.others.clear();
+            self.taken = 0;
+        }
+    }
+
+    /// The answer of the [`Note::Resolved`] just taken out.
+    #[inline]
+    pub(crate) fn answer(&mut self) -> Option<Endpoint> {
+        self.answers.pop_front().expect("each has its note")
+    }
+
+    /// What the [`Note::Control`] just taken out says.
+    pub(crate) fn told(&mut self) -> Control {
+        self.controls.pop_front().expect("each has its note")
     }
 }
 
@@ -80,18 +108,23 @@ mod tests {
     fn messages_keep_their_order_also_between_requests_and_controls() {
         let mut outbox = Outbox::default();
         let key = |slot| Key { slot, generation: 0 };
-        outbox.push_back(Message::Reply(key(1)));
-        outbox.push_back(Message::Control(Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), 1)));
-        assert!(matches!(outbox.pop_front(), Some(Message::Reply(first)) if first == key(1)));
-        outbox.push_back(Message::Offer(Endpoint::Ecs(EcsId(2)), key(2)));
-        outbox.push_back(Message::Control(Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), 2)));
-        assert!(matches!(outbox.pop_front(), Some(Message::Control(Control::SetDesiredCount(_, 1)))));
-        assert!(
-            matches!(outbox.pop_front(), Some(Message::Offer(Endpoint::Ecs(EcsId(2)), second)) if second == key(2))
-        );
-        assert!(matches!(outbox.pop_front(), Some(Message::Control(Control::SetDesiredCount(_, 2)))));
+        let wanted = |count| Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), count);
+        outbox.reply(key(1));
+        outbox.control(wanted(1));
+        assert!(matches!(outbox.pop_front(), Some(Note::Reply(first)) if first == key(1)));
+        outbox.offer(Endpoint::Ecs(EcsId(2)), key(2));
+        outbox.control(wanted(2));
+        assert!(matches!(outbox.pop_front(), Some(Note::Control)));
+        assert_eq!(outbox.told(), wanted(1));
+        assert!(matches!(outbox.pop_front(), Some(Note::Offer(Endpoint::Ecs(EcsId(2)), second)) if second == key(2)));
+        assert!(matches!(outbox.pop_front(), Some(Note::Control)));
+        assert_eq!(outbox.told(), wanted(2));
         assert!(outbox.pop_front().is_none() && outbox.pop_front().is_none());
-        outbox.push_back(Message::Resolved(key(3), None));
-        assert!(matches!(outbox.pop_front(), Some(Message::Resolved(third, None)) if third == key(3)));
+        outbox.resolved(key(3), Some(Endpoint::Ecs(EcsId(4))));
+        outbox.resolved(key(4), None);
+        assert!(matches!(outbox.pop_front(), Some(Note::Resolved(third)) if third == key(3)));
+        assert_eq!(outbox.answer(), Some(Endpoint::Ecs(EcsId(4))));
+        assert!(matches!(outbox.pop_front(), Some(Note::Resolved(fourth)) if fourth == key(4)));
+        assert_eq!(outbox.answer(), None);
     }
 }

@@ -25,7 +25,8 @@ use crate::elasticache::Cache;
 use crate::global_accelerator::GlobalAccelerator;
 use crate::ids::*;
 use crate::observer::{Findings, Observed, Observer};
-pub use crate::outbox::{Message, Outbox};
+use crate::outbox::Note;
+pub use crate::outbox::Outbox;
 use crate::request::*;
 use crate::route53::Route53;
 use crate::station::Station;
@@ -36,6 +37,8 @@ use crate::{
     alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dax, dynamodb, ec2, ecs, elasticache,
     global_accelerator, route53, station, timeline,
 };
+#[cfg(test)]
+pub(crate) use bench::Message;
 
 /// Everything that can happen at an instant. A service's events are addressed to itself; services meet only by offer and
 /// reply, and where no time passes between them through the outbox, not through the event list.
@@ -185,7 +188,7 @@ impl Cx<'_> {
     /// Offers a request to a service over a hop. The caller has put its frame on the request before.
     pub fn offer(&mut self, to: Endpoint, key: RequestKey, hop: Hop) {
         match hop.lane() {
-            None => self.shared.outbox.push_back(Message::Offer(to, key)),
+            None => self.shared.outbox.offer(to, key),
             Some(lane) => self.kernel.schedule_lane(lane, Event::Offer(to, key)),
         }
     }
@@ -194,13 +197,13 @@ impl Cx<'_> {
         let request = &mut self.shared.requests[key];
         request.outcome = outcome;
         match request.top().back.lane() {
-            None => self.shared.outbox.push_back(Message::Reply(key)),
+            None => self.shared.outbox.reply(key),
             Some(lane) => self.kernel.schedule_lane(lane, Event::Reply(key)),
         }
     }
     /// Sends a control message, to be handled in this instant after what is already on its way.
     pub fn control(&mut self, control: Control) {
-        self.shared.outbox.push_back(Message::Control(control));
+        self.shared.outbox.control(control);
     }
     /// Something planned begins, or a fault that nobody has noticed yet: an incident of the downtime ledger ([`crate::ledger`]).
     pub fn begins(&mut self, kind: IncidentKind, subject: &str, what: &str) {
@@ -385,28 +388,23 @@ impl Models {
     }
 
     /// Everything that happens in this instant still.
-    #[inline]
     fn drain(&mut self, kernel: &mut Kernel<Event>) {
-        while let Some(message) = self.shared.outbox.pop_front() {
-            self.deliver(message, kernel);
+        while let Some(note) = self.shared.outbox.pop_front() {
+            match note {
+                Note::Offer(to, key) => self.offer(to, key, kernel),
+                Note::Reply(key) => self.reply(key, kernel),
+                Note::Resolved(key) => {
+                    let answer = self.shared.outbox.answer();
+                    let mut cx = Cx { kernel, shared: &mut self.shared };
+                    let traffic = cx.request(key).traffic;
+                    self.clients[traffic.index()].resolved(key, answer, &mut cx);
+                }
+                Note::Control => self.control(kernel),
+            }
         }
     }
 
     #[inline(always)]
-    fn deliver(&mut self, message: Message, kernel: &mut Kernel<Event>) {
-        match message {
-            Message::Offer(to, key) => self.offer(to, key, kernel),
-            Message::Reply(key) => self.reply(key, kernel),
-            Message::Resolved(key, answer) => {
-                let mut cx = Cx { kernel, shared: &mut self.shared };
-                let traffic = cx.request(key).traffic;
-                self.clients[traffic.index()].resolved(key, answer, &mut cx);
-            }
-            Message::Control(control) => self.control(control, kernel),
-        }
-    }
-
-    #[inline]
     fn offer(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) {
         if !self.web_acls.is_empty() && self.is_blocked(to, key, kernel) {
             return;
@@ -433,6 +431,7 @@ impl Models {
 
     /// A web ACL, where there is one, looks at a request before whoever it is offered to; what it blocks is answered in that
     /// one's name.
+    #[inline(never)]
     fn is_blocked(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
         let Some(&(_, waf)) = self.web_acls.iter().find(|(of, _)| *of == to) else { return false };
         let cx = &mut Cx { kernel, shared: &mut self.shared };
@@ -449,7 +448,7 @@ impl Models {
     }
 
     /// The top holder of a request gets it back, its frame taken off. Whoever is the bottom holder removes it.
-    #[inline]
+    #[inline(always)]
     fn reply(&mut self, key: RequestKey, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         let frame = cx.request(key).pop();
@@ -472,9 +471,10 @@ impl Models {
         }
     }
 
-    fn control(&mut self, control: Control, kernel: &mut Kernel<Event>) {
+    #[inline(never)]
+    fn control(&mut self, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
-        match control {
+        match cx.shared.outbox.told() {
             Control::Register(alb, group, service, task, zone, number) => {
                 self.albs[alb.index()].register(group, service.endpoint(), task, Some(zone), number, cx);
             }
@@ -693,11 +693,13 @@ impl Models {
 impl World for Models {
     type Event = Event;
 
+    #[inline]
     fn handle(&mut self, event: Event, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         match event {
-            Event::Offer(to, key) => self.offer(to, key, kernel),
-            Event::Reply(key) => self.reply(key, kernel),
+            // Nothing else is in the outbox, so these are next.
+            Event::Offer(to, key) => cx.shared.outbox.offer(to, key),
+            Event::Reply(key) => cx.shared.outbox.reply(key),
             Event::Client(id, event) => self.clients[id.index()].on(event, cx),
             Event::Route53(event) => self.route53.on(event, cx),
             Event::CloudFront(id, event) => self.cloudfronts[id.index()].on(event, cx),
@@ -801,6 +803,27 @@ pub(crate) mod bench {
         }
     }
 
+    /// What one service has for another: a note of the outbox and what belongs to it.
+    #[derive(Debug)]
+    pub(crate) enum Message {
+        Offer(Endpoint, RequestKey),
+        Reply(RequestKey),
+        Resolved(RequestKey, Option<Endpoint>),
+        Control(Control),
+    }
+
+    impl Shared {
+        /// Takes out the first message.
+        pub(crate) fn message(&mut self) -> Option<Message> {
+            Some(match self.outbox.pop_front()? {
+                Note::Offer(to, key) => Message::Offer(to, key),
+                Note::Reply(key) => Message::Reply(key),
+                Note::Resolved(key) => Message::Resolved(key, self.outbox.answer()),
+                Note::Control => Message::Control(self.outbox.told()),
+            })
+        }
+    }
+
     /// The kernel and the shared part of a world without services.
     pub(crate) struct Bench {
         pub(crate) kernel: Kernel<Event>,
@@ -844,13 +867,13 @@ pub(crate) mod bench {
                 type Event = Event;
                 fn handle(&mut self, event: Event, kernel: &mut Kernel<Event>) {
                     (self.1)(event, &mut Cx { kernel, shared: self.0 });
-                    while let Some(message) = self.0.outbox.pop_front() {
+                    while let Some(message) = self.0.message() {
                         (self.2)(message, &mut Cx { kernel, shared: self.0 });
                     }
                 }
             }
             let mut under = Under(&mut self.shared, on_event, on_message);
-            while let Some(message) = under.0.outbox.pop_front() {
+            while let Some(message) = under.0.message() {
                 (under.2)(message, &mut Cx { kernel: &mut self.kernel, shared: under.0 });
             }
             self.kernel.run_until(&mut under, until);

@@ -116,7 +116,7 @@ impl Stage {
     }
     fn take_decisions(&mut self) {
         let now = self.bench.kernel.now().as_nanos() / 1_000_000_000;
-        while let Some(message) = self.bench.shared.outbox.pop_front() {
+        while let Some(message) = self.bench.shared.message() {
             let Message::Control(Control::SetDesiredCount(WEB, desired)) = message else { panic!("{message:?}") };
             self.decided.push((now, desired));
             self.desired = desired;

@@ -29,7 +29,7 @@ use sim_core::{SimDuration, SimTime};
 use crate::ids::*;
 use crate::observer::{Findings, Observed};
 use crate::request::*;
-use crate::world::{self, Cx, Message};
+use crate::world::{self, Cx};
 pub use caches::DnsCache;
 use caches::{Cached, ClientCaches, ResolverCaches};
 use health::Checks;
@@ -348,7 +348,7 @@ impl Route53 {
         }
     }
 
-    /// A client asks what `record` resolves to. It is told by [`Message::Resolved`]: in the same instant if its own cache
+    /// A client asks what `record` resolves to. It is told by the outbox: in the same instant if its own cache
     /// holds the answer, otherwise when the resolver has it. A request whose client gives up meanwhile is still answered.
     #[inline]
     pub fn on_offer(&mut self, record: RecordId, key: RequestKey, cx: &mut Cx<'_>) {
@@ -357,7 +357,7 @@ impl Route53 {
         if let Some(answer) = self.clients.get(request.traffic, record, request.client, now) {
             self.tally.client_hits += 1;
             let endpoint = (answer != NO_ANSWER).then(|| self.zone.leaf(answer));
-            cx.shared.outbox.push_back(Message::Resolved(key, endpoint));
+            cx.shared.outbox.resolved(key, endpoint);
             return;
         }
         self.after(self.to_resolver, Event::AtResolver(record, key), cx);
@@ -488,7 +488,7 @@ impl Route53 {
         let (traffic, client) = (request.traffic, request.client);
         self.clients.put(traffic, record, client, cached, now);
         let endpoint = (cached.answer != NO_ANSWER).then(|| self.zone.leaf(cached.answer));
-        cx.shared.outbox.push_back(Message::Resolved(key, endpoint));
+        cx.shared.outbox.resolved(key, endpoint);
     }
 }
 

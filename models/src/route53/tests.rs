@@ -4,6 +4,7 @@ use sim_core::random::Streams;
 use sim_core::{SimDuration, SimTime};
 
 use super::*;
+use crate::world::Message;
 use crate::world::bench::Bench;
 
 const ENDPOINT: Endpoint = Endpoint::Station(StationId(0));
@@ -297,7 +298,7 @@ fn viewers_follow_a_change_evenly_over_one_ttl() {
             bench.shared.requests[key].client = client;
             // Without delays the answer is there at once.
             route53.on_offer(RecordId(0), key, &mut bench.cx());
-            let Some(Message::Resolved(_, Some(answer))) = bench.shared.outbox.pop_front() else { panic!("an answer") };
+            let Some(Message::Resolved(_, Some(answer))) = bench.shared.message() else { panic!("an answer") };
             bench.shared.requests.remove(key);
             if answer == SECONDARY {
                 assert!(second >= change);
@@ -339,7 +340,7 @@ fn led(route53: &mut Route53, bench: &mut Bench, clients: u32, place: u16) -> Ve
         (request.client, request.place) = (client, PlaceId(place));
         request.stream = u64::from(client) * 77 + 5;
         route53.on_offer(RecordId(0), key, &mut bench.cx());
-        let Some(Message::Resolved(key, answer)) = bench.shared.outbox.pop_front() else { panic!("an answer") };
+        let Some(Message::Resolved(key, answer)) = bench.shared.message() else { panic!("an answer") };
         bench.shared.requests.remove(key);
         answer
     };
