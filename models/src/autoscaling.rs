@@ -19,6 +19,8 @@
 //!   wish is reckoned from the capacity before it, and only more than there is already is done.
 //! - Instances of EC2 Auto Scaling groups warm up: while one is launched, or has been in service for less than the warm-up, policies
 //!   remove none; and simple scaling's cooldown begins when the last launch or termination is over.
+//! - An Aurora cluster is scaled only while all of its instances are available, and cooldowns stand still meanwhile (Aurora guide,
+//!   Aurora.Integrating.AutoScaling: they begin when the activity is complete).
 //! - In: not during a scale-in or scale-out cooldown, and not during a deployment (ECS developer guide, target tracking).
 //! - Never beyond `MinCapacity` and `MaxCapacity`. A scheduled action changes these, and with them at once, whatever the
 //!   cooldowns, a capacity that lies outside.
@@ -271,8 +273,10 @@ struct Scaled {
     before_out: u32,
     /// Until when a scale-in has its cooldown.
     in_until: SimTime,
-    /// EC2: instances are launched or terminated at present; when that was over last, and when the last one came into service.
+    /// EC2, Aurora: instances are launched or terminated at present, or not available; since when, when that was over last, and when the
+    /// last one came into service.
     active: bool,
+    active_since: SimTime,
     settled: Option<SimTime>,
     in_service: Option<SimTime>,
     /// It has been said that more is wanted than the maximum.
@@ -382,8 +386,11 @@ impl AutoScaling {
     pub fn activity(&mut self, target: Scalable, goes_on: bool, now: SimTime) {
         if let Some(target) = self.targets.iter_mut().find(|scaled| scaled.id == target) {
             target.active = goes_on;
-            if !goes_on {
+            if goes_on {
+                target.active_since = now;
+            } else {
                 target.settled = Some(now);
+                target.cool_on(now);
             }
         }
     }
@@ -520,6 +527,7 @@ impl Scaled {
             before_out: settings.desired,
             in_until: SimTime::ZERO,
             active: false,
+            active_since: SimTime::ZERO,
             settled: None,
             in_service: None,
             capped: false,
@@ -529,6 +537,9 @@ impl Scaled {
     /// Does what its policies want, as far as bounds and cooldowns allow, if any of their alarms calls.
     fn act(&mut self, policies: &[Governor], alarms: &Alarms, cx: &mut Cx<'_>) {
         let now = cx.now();
+        if self.waits_for_all() && self.active {
+            return;
+        }
         let own = || policies.iter().filter(|governor| governor.policy.target == self.id);
         if own().all(|governor| alarms.state(governor.alarm) != AlarmState::Alarm) {
             self.capped = false;
@@ -563,6 +574,23 @@ impl Scaled {
             inwards.filter(|(_, by)| !stay && !cooling_out && !cooling_in && !self.deploying && !self.warms(by, now))
         {
             self.scale_in(wanted, governor, alarms, cx);
+        }
+    }
+
+    /// Whether nothing is decided while any of its instances is not available.
+    fn waits_for_all(&self) -> bool {
+        matches!(self.id, Scalable::Readers(_))
+    }
+
+    /// All instances are available again: cooldowns that were running when they were not take as much longer.
+    fn cool_on(&mut self, now: SimTime) {
+        if !self.waits_for_all() {
+            return;
+        }
+        for until in [&mut self.out_until, &mut self.in_until] {
+            if *until > self.active_since {
+                *until += now - self.active_since;
+            }
         }
     }
 

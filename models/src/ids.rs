@@ -69,6 +69,8 @@ pub enum Scalable {
     Throughput(DynamoDbId, u8),
     /// The container instances of an ECS service's capacity provider.
     Capacity(EcsId),
+    /// The readers of an Aurora cluster.
+    Readers(AuroraId),
 }
 
 /// Whatever a request can be offered to.

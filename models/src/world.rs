@@ -118,7 +118,8 @@ pub enum Control {
     TargetGone(AlbId, TargetGroupId, TaskKey),
     /// What is scaled tells its scaler what capacity it wants at present.
     DesiredCount(Scalable, u32),
-    /// What is scaled begins to launch or terminate (true), or has as many as it wants (false).
+    /// What is scaled begins to launch or terminate (true), or has as many as it wants (false). Of an Aurora cluster: not all of its
+    /// instances are available, or they are.
     ScalingActivity(Scalable, bool),
     /// An instance of what is scaled has come into service: it warms up.
     InService(Scalable),
@@ -528,6 +529,9 @@ impl Models {
             }
             Control::SetDesiredCount(Scalable::Throughput(table, number), units) => {
                 self.tables[table.index()].scale(number, units, cx);
+            }
+            Control::SetDesiredCount(Scalable::Readers(cluster), readers) => {
+                self.auroras[cluster.index()].scale_readers(readers, cx);
             }
             Control::ProbeSent(canary) => self.canaries.probe_sent(canary, cx.now()),
             Control::ProbeEnded(canary, sent, outcome) => self.canaries.probe_ended(canary, sent, outcome, cx),

@@ -15,6 +15,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "aurora-failover",
     "aurora-maintenance",
     "aurora-quorum",
+    "aurora-reader-scaling",
     "aurora-silence",
     "backlog",
     "bad-deployment",

@@ -130,7 +130,9 @@ impl Aurora {
         };
         let after = to.filter(|&to| to != before && self.servers[to as usize].is_up());
         let after = after.or_else(|| self.next_writer(before));
-        let others = |(number, server): (usize, &Server)| number != before as usize && server.kind != Kind::Replica;
+        let others = |(number, server): (usize, &Server)| {
+            number != before as usize && server.kind != Kind::Replica && server.exists()
+        };
         if after.is_none() && self.servers.iter().enumerate().any(others) {
             let what = "failover refused: no reader answers that could be promoted";
             return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
@@ -266,5 +268,6 @@ impl Aurora {
             self.change_goes_on(cx);
             self.tell_settled(cx);
         }
+        self.tell_available(cx);
     }
 }

@@ -44,6 +44,7 @@ impl Observed for Aurora {
     fn publish(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
         let period_start = SimTime::from_nanos(now.as_nanos() - cloudwatch::PERIOD.as_nanos());
+        let mut readers: Vec<(f64, f64)> = Vec::new();
         for (number, server) in self.servers.iter_mut().enumerate() {
             let utilisation = utilisation_since(&mut server.at_period, server.tally.busy_and_server_time(now));
             let answered = std::mem::take(&mut server.answered);
@@ -55,6 +56,12 @@ impl Observed for Aurora {
             metrics.publish(server.cpu_metric, period_start, 100.0 * utilisation);
             metrics.publish(server.connections_metric, period_start, f64::from(server.connections));
             metrics.publish(server.queries_metric, period_start, answered as f64 / cloudwatch::PERIOD.as_secs_f64());
+            if self.roles.writer != Some(number as u16) {
+                readers.push((100.0 * utilisation, f64::from(server.connections)));
+            }
+        }
+        if let Some(scaling) = &self.readers {
+            scaling.publish(period_start, &readers, cx);
         }
         self.publish_lag_and_caches(period_start, cx);
         self.close_idle(cx);
@@ -75,6 +82,9 @@ impl Observed for Aurora {
             proxy.pinned = 0;
         }
         self.lag.reset();
+        if let Some(readers) = &mut self.readers {
+            readers.warm_up_over();
+        }
         self.probers.iter_mut().for_each(|prober| prober.monitor.warm_up_over(now));
         let Books { offered, answered, .. } = self.books;
         let failovers_before = self.roles.failovers;
@@ -87,6 +97,9 @@ impl Observed for Aurora {
             let utilisation = utilisation_since(&mut server.at_bin, server.tally.busy_and_server_time(now));
             figures.put(server.figure, now, utilisation);
         }
+        if let Some(readers) = &self.readers {
+            readers.sample(now, self.existing().count() - 1, figures);
+        }
         for pools in self.pools.iter_mut().chain(self.proxy.iter_mut().flat_map(|proxy| &mut proxy.pools)) {
             let utilisation = utilisation_since(&mut pools.at_bin, pools.tally.busy_and_server_time(now));
             figures.put(pools.figure, now, utilisation);
@@ -94,7 +107,9 @@ impl Observed for Aurora {
     }
 
     fn finish(&mut self, now: SimTime, findings: &mut Findings) {
-        let servers = self.servers.iter().map(|server| (&server.name, &server.tally, "vCPU"));
+        // Readers that auto scaling never needed are not spoken of.
+        let servers = self.servers.iter().filter(|server| server.was_there());
+        let servers = servers.map(|server| (&server.name, &server.tally, "vCPU"));
         let pools = self.pools.iter().chain(self.proxy.iter().flat_map(|proxy| &proxy.pools));
         for (name, tally, resource) in servers.chain(pools.map(|pools| (&pools.name, &pools.tally, "connection"))) {
             findings.stations.push(tally.observe(name, resource, now));
@@ -166,7 +181,10 @@ impl Aurora {
         if let Some(proxy) = &self.proxy {
             findings.count(&self.name, "sessions pinned", proxy.pinned as f64);
         }
-        for server in &self.servers {
+        if let Some(readers) = &self.readers {
+            readers.count(&self.name, findings);
+        }
+        for server in self.servers.iter().filter(|server| server.was_there()) {
             findings.count(&server.name, "connections opened", server.opened as f64);
             findings.count(&server.name, "connections refused", server.refused as f64);
             findings.count(&server.name, "most connections at once", f64::from(server.most_connections));

@@ -14,6 +14,7 @@ mod plan;
 mod pool;
 mod probe;
 mod proxy;
+mod readers;
 mod server;
 mod serverless;
 mod settings;
@@ -37,6 +38,8 @@ use lag::Lag;
 use pool::{Caller, Connection, Phase, PoolId, Pools};
 pub use probe::Probe;
 use proxy::FrontDesk;
+use readers::Readers;
+pub use readers::{ReaderScaling, reader_metric};
 use server::{Reach, Server};
 pub use settings::*;
 
@@ -76,6 +79,8 @@ pub enum Event {
     Back(u16),
     /// A pause of an instance's work is over.
     Resumed(u16),
+    /// The records of the reader endpoint name a reader that was added.
+    Listed(u16),
     /// A second is over: capacity of serverless instances follows their load.
     SecondOver,
     /// A probe is due: its number.
@@ -106,6 +111,7 @@ pub struct Aurora {
     buffer_cache: BufferCache,
     commit: SimDuration,
     serverless: Option<Serverless>,
+    readers: Option<Readers>,
     servers: Vec<Server>,
     roles: Roles,
     lag: Lag,
@@ -149,6 +155,7 @@ impl Aurora {
             buffer_cache: settings.buffer_cache.clone(),
             commit: settings.commit,
             serverless: settings.serverless,
+            readers: None,
             servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
             roles: Roles::new(cx.shared.streams.key(&name, "promotion order"), settings.endpoints.len()),
             lag: Lag::new(&settings.replication),
@@ -165,6 +172,7 @@ impl Aurora {
             books: Books::default(),
             name,
         };
+        aurora.prepare_readers(settings, cx);
         aurora.proxy = settings.proxy.as_ref().map(|proxy| FrontDesk::new(&aurora, proxy, cx));
         if aurora.proxy.is_some() {
             aurora.open_proxy(cx);
@@ -174,7 +182,7 @@ impl Aurora {
 
     /// The run begins: what is planned is scheduled.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
-        for server in &self.servers {
+        for server in self.servers.iter().filter(|server| server.exists()) {
             cx.down(&server.name, false);
         }
         self.set_writer(self.roles.writer, cx);
@@ -249,6 +257,7 @@ impl Aurora {
             Event::Detected(server) => self.detected(server, cx),
             Event::Back(server) => self.back(server, cx),
             Event::Resumed(server) => self.resume(server, cx),
+            Event::Listed(server) => self.list_reader(server),
             Event::SecondOver => self.follow_load(cx),
             Event::Probe(number) => self.probe(number, cx),
             Event::ProbeTimeout(number) => self.probe_timed_out(number, cx),

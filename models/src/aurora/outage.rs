@@ -5,6 +5,7 @@
 
 use sim_core::observations::LogKind;
 
+use super::server::Stage;
 use super::*;
 use crate::ledger;
 
@@ -29,6 +30,7 @@ impl Aurora {
         if reach == Reach::Silent && was_up {
             self.fall_silent(number, cx);
         }
+        self.tell_available(cx);
     }
 
     /// From an instance that goes away in an orderly way the reader endpoint is told at once.
@@ -43,7 +45,7 @@ impl Aurora {
         self.expect_back(number, cx);
     }
 
-    fn expect_back(&self, number: u16, cx: &mut Cx<'_>) {
+    pub(super) fn expect_back(&self, number: u16, cx: &mut Cx<'_>) {
         let at = self.servers[number as usize].back_at;
         if at < SimTime::MAX {
             cx.kernel.schedule_at(at, self.event(Event::Back(number)));
@@ -56,6 +58,9 @@ impl Aurora {
         let server = &mut self.servers[number as usize];
         if server.is_up() || server.back_at != now || self.roles.is_candidate(number) {
             return;
+        }
+        if server.stage == Stage::Creating {
+            return self.reader_made(number, cx);
         }
         let silent = server.reach == Reach::Silent;
         server.return_at(now);
@@ -79,6 +84,7 @@ impl Aurora {
         self.refill_proxy(cx);
         self.change_goes_on(cx);
         self.tell_settled(cx);
+        self.tell_available(cx);
     }
 
     /// There is nothing more to be done but for instances that come back by and by: the downtime ledger is told.
@@ -133,7 +139,7 @@ impl Aurora {
     pub(super) fn detected(&mut self, number: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
         let server = &mut self.servers[number as usize];
-        if server.is_up() {
+        if server.is_up() || !server.exists() {
             return;
         }
         server.listed = false;
@@ -215,7 +221,7 @@ impl Aurora {
     }
 
     fn of_zone(&self, zone: &str) -> Vec<u16> {
-        (0..self.servers.len() as u16).filter(|&it| self.servers[it as usize].zone == *zone).collect()
+        self.existing().filter(|&it| self.servers[it as usize].zone == *zone).collect()
     }
 
     /// An instance falls silent, and nobody has been told.

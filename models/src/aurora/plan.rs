@@ -61,7 +61,7 @@ impl Aurora {
                 let name = &self.servers[instance as usize].short_name;
                 let what = format!("ModifyDBInstance {name}: {}", class.name);
                 self.announce(what, takes, cx);
-                if failover_first && self.roles.writer == Some(instance) && self.servers.len() > 1 {
+                if failover_first && self.roles.writer == Some(instance) && self.existing().count() > 1 {
                     self.plan.jobs.push(Job::Modify { instance, class, takes });
                     self.fail_over(None, cx);
                 } else {
@@ -71,7 +71,7 @@ impl Aurora {
             Change::MinorUpgrade { patching, restart } => self.minor_upgrade(number, patching.as_ref(), restart, cx),
             Change::MajorUpgrade { takes } => {
                 self.announce("ModifyDBCluster: major version".to_owned(), takes, cx);
-                for instance in 0..self.servers.len() as u16 {
+                for instance in self.existing() {
                     self.replace(instance, takes, cx);
                 }
             }
@@ -102,7 +102,7 @@ impl Aurora {
 
     /// Instances are away one after the other, the writer last, after a failover.
     fn one_by_one(&mut self, what: String, takes: SimDuration, class: Option<Class>, cx: &mut Cx<'_>) {
-        let left: Vec<u16> = (0..self.servers.len() as u16).collect();
+        let left: Vec<u16> = self.existing().collect();
         self.announce(what, takes.times(left.len() as u64), cx);
         self.plan.jobs.push(Job::Update { left, current: None, failing_over: false, takes, class });
         self.change_goes_on(cx);
@@ -147,7 +147,7 @@ impl Aurora {
             (Some(_), Some(_)) => "zero-downtime patching",
         };
         self.announce(format!("ModifyDBCluster: minor version, {how}"), restart, cx);
-        for instance in 0..self.servers.len() as u16 {
+        for instance in self.existing() {
             match patched.filter(|_| writer == Some(instance)) {
                 Some(patching) => {
                     let server = &mut self.servers[instance as usize];
@@ -197,7 +197,8 @@ impl Aurora {
                 }
                 *current = None;
                 let writer = self.roles.writer;
-                let alone = self.servers.iter().filter(|server| server.kind != Kind::Replica).count() == 1;
+                let alone =
+                    self.servers.iter().filter(|server| server.kind != Kind::Replica && server.exists()).count() == 1;
                 let next =
                     left.iter().position(|&it| (alone || Some(it) != writer) && self.servers[it as usize].is_up());
                 match next {
@@ -223,7 +224,7 @@ impl Aurora {
                     return false;
                 }
                 if succeeds {
-                    for instance in 0..self.servers.len() as u16 {
+                    for instance in self.existing() {
                         self.servers[instance as usize].forget_pages(now);
                         self.reset_connections(instance, false, cx);
                     }

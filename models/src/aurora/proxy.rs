@@ -51,9 +51,9 @@ impl Aurora {
     pub(super) fn limit_of_proxy(&self, endpoint: u16) -> u32 {
         let of = |server: &Server| f64::from(server.class.max_connections);
         let record = self.roles.record;
-        let readers = || self.servers.iter().enumerate().filter(|(n, _)| *n != record as usize);
+        let readers = || self.servers.iter().enumerate().filter(|(n, server)| *n != record as usize && server.exists());
         let behind: f64 = match &self.endpoints[endpoint as usize] {
-            ClusterEndpoint::Reader if self.servers.len() > 1 => readers().map(|(_, server)| of(server)).sum(),
+            ClusterEndpoint::Reader if readers().next().is_some() => readers().map(|(_, server)| of(server)).sum(),
             _ => of(&self.servers[record as usize]),
         };
         let share = self.proxy.as_ref().map_or(1.0, |proxy| proxy.settings.max_connections);

@@ -26,6 +26,19 @@ pub(super) enum Reach {
     Silent,
 }
 
+/// Whose an instance is, and how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The scenario's: it is there for good.
+    Planned,
+    /// Auto scaling's, and not there at present.
+    Absent,
+    /// Auto scaling's, and being created.
+    Creating,
+    /// Auto scaling's, and there.
+    Scaled,
+}
+
 /// An instance at work.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -37,6 +50,9 @@ pub(super) struct Server {
     pub(super) zone: String,
     pub(super) promotion_tier: u8,
     pub(super) kind: Kind,
+    pub(super) stage: Stage,
+    /// When auto scaling asked for it last, or since when it is there.
+    pub(super) asked_for: Option<SimTime>,
     pub(super) disk: Option<Disk>,
     /// Capacity of a serverless instance, in ACUs.
     pub(super) acu: Option<f64>,
@@ -108,6 +124,8 @@ impl Server {
             zone: instance.zone.clone(),
             promotion_tier: instance.promotion_tier,
             kind: instance.kind,
+            stage: Stage::Planned,
+            asked_for: None,
             disk: settings.volume.as_ref().map(Disk::new),
             acu: (settings.serverless.as_ref())
                 .filter(|_| instance.class.name == SERVERLESS_CLASS)
@@ -155,6 +173,16 @@ impl Server {
 
     pub(super) fn is_up(&self) -> bool {
         self.reach == Reach::Up
+    }
+
+    /// Whether there is such an instance, up or not.
+    pub(super) fn exists(&self) -> bool {
+        matches!(self.stage, Stage::Planned | Stage::Scaled)
+    }
+
+    /// Whether there has been such an instance at any time.
+    pub(super) fn was_there(&self) -> bool {
+        self.stage == Stage::Planned || self.asked_for.is_some()
     }
 
     /// Somebody wants to connect.

@@ -37,6 +37,8 @@ pub struct Settings {
     pub volume: Option<Volume>,
     /// `ServerlessV2ScalingConfiguration`, for the instances of class `db.serverless`.
     pub serverless: Option<Serverless>,
+    /// How the number of readers follows the load.
+    pub readers: Option<super::ReaderScaling>,
     /// Who asks it whether it is there.
     pub probes: Vec<super::Probe>,
     /// What is planned, in order of time.

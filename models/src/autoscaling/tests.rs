@@ -556,3 +556,48 @@ fn a_forecast_is_the_least_from_its_buffer_before_the_hour_on_and_removes_nothin
     assert_eq!(run(Forecast { scales: false, ..forecast.clone() }, &[]), []);
     assert_eq!((forecast.most(12, 10), Forecast { raises_max_by: Some(10), ..forecast }.most(12, 10)), (10, 14));
 }
+
+/// Aurora guide, Aurora.Integrating.AutoScaling: a cooldown begins when the activity is complete, and a cluster is scaled only while all of
+/// its instances are available.
+#[test]
+fn readers_wait_until_all_are_available_and_cooldowns_begin_then() {
+    let readers = Scalable::Readers(AuroraId(0));
+    let mut policy = tracking(50.0);
+    policy.target = readers;
+    let mut bench = Bench::new();
+    let cpu = bench.shared.metrics.register(CPU.to_owned(), "%");
+    let target = Target {
+        id: readers,
+        name: "aurora.orders readers".to_owned(),
+        desired: 1,
+        min_capacity: 1,
+        max_capacity: 15,
+        steps: ANY_STEP,
+    };
+    let settings = Settings { targets: vec![target], policies: vec![policy], ..Settings::default() };
+    let mut alarms = Alarms::new(&[], &[], &run(), &mut bench.cx());
+    let mut scaling = AutoScaling::new(&settings, &mut alarms, &mut bench.cx());
+    let mut decided = Vec::new();
+    for minute in 0..30 {
+        let start = bench.kernel.now();
+        bench.run_until(start + PERIOD, |event, _| panic!("{event:?}"), |message, _| panic!("{message:?}"));
+        // A reader that is asked for takes seven minutes, and the load doubles while it is being created.
+        let load = if minute < 6 { 90.0 } else { 180.0 };
+        bench.shared.metrics.publish(cpu, start, load);
+        alarms.evaluate(false, &mut bench.cx());
+        scaling.act(&alarms, &mut bench.cx());
+        let now = bench.kernel.now();
+        while let Some(message) = bench.shared.message() {
+            let Message::Control(Control::SetDesiredCount(_, desired)) = message else { panic!("{message:?}") };
+            decided.push((minute, desired));
+            scaling.activity(readers, true, now);
+        }
+        if decided.last().is_some_and(|(at, _)| minute == at + 7) {
+            scaling.activity(readers, false, now);
+        }
+    }
+    // 90 % against 50 %: two, which takes until minute 10. In the cooldown of five minutes that begins then a larger addition is made as
+    // soon as it can be, reckoned from the capacity before: ceil(1 x 180 / 50) = 4. That takes until minute 18, its cooldown until
+    // 23: then ceil(4 x 3.6) = 15.
+    assert_eq!(decided, [(3, 2), (11, 4), (23, 15)]);
+}

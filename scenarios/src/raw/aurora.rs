@@ -2,6 +2,7 @@
 
 use crate::decode::{Named, Sp, choice, table};
 use crate::distributions::TimeDist;
+use crate::raw::scaling::ScheduledAction;
 use crate::units::{Bytes, Share, Time, Vcpu};
 
 table! {
@@ -29,6 +30,8 @@ table! {
         default({}, "none") probe: Named<Probe>,
         /// An RDS Proxy that all callers go through.
         optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
+        /// Readers come and go with the load (Application Auto Scaling).
+        optional("the readers stay as they are", "Aurora guide, Aurora.Integrating.AutoScaling") auto_scaling: ReaderScaling,
         /// How far readers are behind the writer.
         default({}, "every key of replica_lag has its own default") replica_lag: ReplicaLag,
         /// What instances keep in memory, for statements that read `pages`.
@@ -42,7 +45,7 @@ table! {
         /// Capacity of its instances of class db.serverless.
         optional("none of them is serverless", "Aurora guide, aurora-serverless-v2") serverless_v2_scaling_configuration: Serverless,
     }
-    not ["global_cluster", "auto_scaling", "backtrack"]
+    not ["global_cluster", "backtrack"]
 }
 
 choice! {
@@ -242,6 +245,57 @@ table! {
         default("10%", "assumption; not documented: larger increments at larger capacity") scaling_rate: Sp<Share>,
     }
     not ["seconds_until_auto_pause"]
+}
+
+table! {
+    /// Auto scaling of readers.
+    ReaderScaling as "auto_scaling" {
+        /// Fewest readers, whoever made them; 0 to 15.
+        required min_capacity: Sp<u32>,
+        /// Most readers, whoever made them; 0 to 15.
+        required max_capacity: Sp<u32>,
+        /// What they follow; one policy for each metric.
+        default([], "only scheduled actions change the bounds") policies: Vec<ReaderPolicy>,
+        /// Other bounds from some instant on.
+        default([], "none") scheduled_action: Vec<ScheduledAction>,
+        /// From the decision until a new reader is available. The reader endpoint names it failover.dns_update later.
+        default({ uniform = ["5m", "10m"] }, "assumption: several minutes; not documented") creation_time: Sp<TimeDist>,
+    }
+}
+
+table! {
+    /// A target-tracking policy of readers.
+    ReaderPolicy as "a policy of auto_scaling" {
+        /// Its name.
+        optional("its metric", "no name") policy_name: Sp<String>,
+        /// The mean over all readers of what is held.
+        default("RDSReaderAverageCPUUtilization", "assumption: the usual one") predefined_metric_type: Sp<ReaderMetric>,
+        /// The value to be held: percent of CPU, or connections of a reader.
+        required target_value: Sp<f64>,
+        /// Minutes in a row that must be above the target before readers are added.
+        default(3, "AAS guide, target tracking: 3 of 3 one-minute points") scale_out_datapoints: Sp<u32>,
+        /// Minutes in a row that must be below the lower threshold before one is removed.
+        default(15, "AAS guide, target tracking: 15 of 15 one-minute points") scale_in_datapoints: Sp<u32>,
+        /// The lower threshold in percent of the target.
+        default("90%", "assumption: as target tracking of ECS services") scale_in_threshold: Sp<Share>,
+        /// Time after readers were added during which only a larger addition is made.
+        default("300s", "Aurora guide, Aurora.Integrating.AutoScaling") scale_out_cooldown: Sp<Time>,
+        /// Time after a change during which no reader is removed.
+        default("300s", "Aurora guide, Aurora.Integrating.AutoScaling") scale_in_cooldown: Sp<Time>,
+        /// Whether it never removes readers.
+        default(false, "API:application-autoscaling (DisableScaleIn)") disable_scale_in: Sp<bool>,
+    }
+    not ["customized_metric_specification", "policy_type"]
+}
+
+choice! {
+    /// A metric over all readers of a cluster.
+    ReaderMetric {
+        /// Mean CPU of the readers, percent.
+        Cpu = "RDSReaderAverageCPUUtilization",
+        /// Mean number of open connections of the readers.
+        Connections = "RDSReaderAverageDatabaseConnections",
+    } not []
 }
 
 table! {

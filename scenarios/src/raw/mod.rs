@@ -192,6 +192,8 @@ mod tests {
             aurora::ReplicaLag,
             aurora::BufferCache,
             aurora::Serverless,
+            aurora::ReaderScaling,
+            aurora::ReaderPolicy,
             aurora::MaintenanceWindow,
             aurora::Maintenance,
             cloudfront::Distribution,

@@ -124,6 +124,7 @@ impl Check<'_> {
             commit: SimDuration::ZERO,
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
+            readers: cluster.auto_scaling.as_ref().map(|it| self.readers(it, cluster)),
             probes,
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),
             billing: billing(cluster),

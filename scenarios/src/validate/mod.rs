@@ -24,6 +24,7 @@ mod metric_math;
 mod nlb;
 mod rds;
 mod reach;
+mod readers;
 pub(crate) mod route53;
 mod rules;
 pub(crate) mod run;

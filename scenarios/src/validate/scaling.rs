@@ -103,6 +103,7 @@ impl Check<'_> {
             self.scaled(&scaled, run, rates, published, &mut settings);
         }
         self.table_scaling(run, &mut settings);
+        self.reader_scaling(run, &mut settings);
         if settings.policies.len().max(settings.scheduled.len()) > MAX_POLICIES {
             self.error(doc.run.span, "too much scaling", format!("at most {MAX_POLICIES} policies or actions"));
         }

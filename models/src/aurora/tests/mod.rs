@@ -10,7 +10,9 @@ use super::pool::PoolId;
 use super::*;
 use crate::observer::{Findings, Observed};
 use crate::world::bench::Bench;
-use crate::world::{Event as WorldEvent, Message};
+use crate::world::{Control, Event as WorldEvent, Message};
+
+mod readers;
 
 const READ: u16 = 0;
 const WRITE: u16 = 1;
@@ -97,6 +99,7 @@ fn settings() -> Settings {
         commit: SimDuration::ZERO,
         volume: None,
         serverless: None,
+        readers: None,
         probes: Vec::new(),
         changes: Vec::new(),
         billing: Billing { instance: "aurora.instance", acu: "aurora.acu", ..Billing::default() },
@@ -113,6 +116,8 @@ struct Bed {
     seed: u64,
     asked: Vec<RequestKey>,
     answers: Vec<Answer>,
+    /// What it told other control planes.
+    told: Vec<Control>,
 }
 
 impl Bed {
@@ -120,7 +125,7 @@ impl Bed {
         let mut bench = Bench::new();
         let mut aurora = Aurora::new(AuroraId(0), settings, &mut bench.cx());
         aurora.start(&mut bench.cx());
-        Self { bench, aurora, hop: Hop::NONE, seed: 0, asked: Vec::new(), answers: Vec::new() }
+        Self { bench, aurora, hop: Hop::NONE, seed: 0, asked: Vec::new(), answers: Vec::new(), told: Vec::new() }
     }
 
     fn now(&self) -> SimTime {
@@ -141,7 +146,7 @@ impl Bed {
     }
 
     fn run_until(&mut self, until: SimTime) {
-        let Self { bench, aurora, asked, answers, .. } = self;
+        let Self { bench, aurora, asked, answers, told, .. } = self;
         let answered = RefCell::new(|key: RequestKey, cx: &mut Cx<'_>| {
             let number = asked.iter().rposition(|&asked| asked == key).unwrap();
             answers.push((number, cx.now(), cx.request(key).outcome));
@@ -156,6 +161,7 @@ impl Bed {
             },
             |message, cx| match message {
                 Message::Reply(key) => answered.borrow_mut()(key, cx),
+                Message::Control(control) => told.push(control),
                 other => panic!("{other:?}"),
             },
         );
