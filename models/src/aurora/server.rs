@@ -35,6 +35,8 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) class: Class,
     pub(super) zone: String,
+    /// The zone's number among all.
+    pub(super) zone_number: u16,
     pub(super) promotion_tier: u8,
     pub(super) kind: Kind,
     pub(super) disk: Option<Disk>,
@@ -106,6 +108,7 @@ impl Server {
             short_name: instance.name.clone(),
             class: instance.class.clone(),
             zone: instance.zone.clone(),
+            zone_number: cx.shared.whereabouts.zone(&instance.zone),
             promotion_tier: instance.promotion_tier,
             kind: instance.kind,
             disk: settings.volume.as_ref().map(Disk::new),
@@ -181,7 +184,7 @@ impl Server {
     /// It is back, as what it is to be.
     pub(super) fn return_at(&mut self, now: SimTime) {
         if let Some(class) = self.returns_as.take() {
-            self.settle_bill(now);
+            self.bill_class_change(now);
             self.class = class;
             self.cpu.set_cores(now, self.class.vcpu);
         }

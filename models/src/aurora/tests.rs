@@ -44,7 +44,7 @@ const READER: u16 = 1;
 
 fn statement(endpoint: u16, write: bool) -> Statement {
     let cpu = Distribution::constant(0.004).unwrap();
-    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0 }
+    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0, transfer: 0 }
 }
 
 fn pool(max_size: u32, acquire_timeout: f64) -> Pool {

@@ -465,6 +465,7 @@ impl Check<'_> {
             wait: statement.wait.0.clone(),
             pages: self.count(&statement.pages, "pages", 0, 1_000_000),
             pins: self.share(&statement.pins, "pins"),
+            transfer: statement.transfer.0.min(u32::MAX.into()) as u32,
         }
     }
 }
@@ -479,6 +480,7 @@ fn billing(cluster: &raw::Cluster) -> Billing {
             storage: ("aurora.storage", ""),
             gigabytes,
             io: Some("aurora.io"),
+            iops: None,
         },
         raw::StorageType::IoOptimized => Billing {
             instance: "aurora.instance_io_optimized",
@@ -487,6 +489,7 @@ fn billing(cluster: &raw::Cluster) -> Billing {
             storage: ("aurora.storage_io_optimized", ""),
             gigabytes,
             io: None,
+            iops: None,
         },
     }
 }
