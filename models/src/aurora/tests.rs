@@ -570,7 +570,7 @@ fn random_plan(stream: &mut Stream) -> Vec<Planned> {
                 restart: takes,
             },
             2 => Change::SystemUpdate { takes },
-            3 => Change::Switchover { takes, timeout: seconds(0.3) },
+            3 => Change::Switchover { takes, timeout: seconds(0.3), both: (SimTime::ZERO, SimTime::ZERO) },
             4 => Change::Reboot { instance: Some(instance) },
             5 => Change::MajorUpgrade { takes },
             _ => Change::Failover { to: Some(instance) },
@@ -1057,7 +1057,13 @@ fn a_system_update_goes_from_reader_to_writer_by_a_failover() {
 
 #[test]
 fn a_switchover_blocks_writes_or_is_rolled_back() {
-    let switchover = |takes| planned(vec![Change::Switchover { takes: seconds(takes), timeout: seconds(300.0) }]);
+    let switchover = |takes| {
+        planned(vec![Change::Switchover {
+            takes: seconds(takes),
+            timeout: seconds(300.0),
+            both: (SimTime::ZERO, SimTime::ZERO),
+        }])
+    };
     let outage = outage_of(&switchover(40.0), WRITE);
     assert!((39.5..=40.5).contains(&outage), "{outage}");
     let outage = outage_of(&switchover(1000.0), WRITE);
