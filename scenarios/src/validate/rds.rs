@@ -253,7 +253,7 @@ fn billing(database: &raw::Database, instances: u16) -> Billing {
         gigabytes: storage.map(|it| f64::from(instances) * it.allocated_storage.0 as f64 / f64::from(1 << 30)),
         io: None,
         iops: storage
-            .and_then(|it| provisioned_iops(it))
+            .and_then(provisioned_iops)
             .map(|count| (if cluster { "rds.cluster_iops" } else { "rds.iops" }, kind, f64::from(instances) * count)),
     }
 }
