@@ -32,6 +32,7 @@ pub mod station;
 pub mod timeline;
 pub mod usage;
 pub mod waf;
+pub mod whereabouts;
 pub mod world;
 
 /// So that tests inside and outside of the crate share their helpers.

@@ -6,7 +6,7 @@ use sim_core::{SimDuration, SimTime};
 use crate::architecture::Architecture;
 use crate::cloudwatch::{AlarmKind, PERIOD};
 use crate::ids::{AlbId, Endpoint};
-use crate::{alb, route53};
+use crate::{alb, elasticache, route53};
 
 /// Hours of a month, as AWS's price lists reckon (730 = 365 x 24 / 12).
 pub const HOURS_A_MONTH: f64 = 730.0;
@@ -127,10 +127,11 @@ fn standing(architecture: &Architecture, now: SimTime) -> Vec<Usage> {
         all.push(Usage::new(&subject, "waf.acl", months, "ACL-month"));
         all.push(Usage::new(&subject, "waf.rule", months * it.rules.len() as f64, "rule-month"));
     }
-    for it in &architecture.elasticache {
-        let nodes = f64::from(it.node_groups) * f64::from(1 + it.replicas);
-        let usage = Usage::new(&format!("elasticache.{}", it.name), "elasticache.node", nodes * hours, "node-hour");
-        all.push(usage.of_kind(&it.node_type).assuming("all nodes are of the type they begin with"));
+    let from = SimTime::ZERO + architecture.run.warm_up;
+    all.extend(architecture.elasticache.iter().flat_map(|it| elasticache::usage::of(it, from, now)));
+    for it in &architecture.dax {
+        let usage = Usage::new(&format!("dax.{}", it.name), "dax.node", hours * f64::from(it.nodes), "node-hour");
+        all.push(usage.of_kind(&it.node_type));
     }
     all.extend(architecture.alarms.iter().map(|alarm| {
         let (kind, metrics) = match &alarm.kind {
@@ -147,7 +148,7 @@ fn standing(architecture: &Architecture, now: SimTime) -> Vec<Usage> {
 fn names(settings: &route53::Settings, months: f64) -> Vec<Usage> {
     let mut all = Vec::new();
     if !settings.records.is_empty() {
-        let assumed = "all names are in one hosted zone";
+        let assumed = "all names are in one hosted zone, which AWS charges for the whole month once it is 12 hours old";
         all.push(Usage::new("route53", "route53.zone", months, "zone-month").assuming(assumed));
     }
     for check in settings.health_checks.iter().filter(|check| !check.disabled) {

@@ -33,6 +33,7 @@ use crate::station::Station;
 use crate::timeline::{FaultAction, Timeline};
 use crate::usage;
 use crate::waf::Waf;
+use crate::whereabouts::Whereabouts;
 use crate::{
     alb, aurora, autoscaling, client, cloudfront, cloudwatch, compute, dax, dynamodb, ec2, ecs, elasticache,
     global_accelerator, route53, station, timeline,
@@ -161,6 +162,8 @@ pub struct Shared {
     pub addresses: Addresses,
     /// Services that no packet reaches at present.
     pub unreachable: Vec<Endpoint>,
+    /// In which zone tasks are.
+    pub whereabouts: Whereabouts,
 }
 
 impl Shared {
@@ -309,6 +312,7 @@ impl Models {
             streams: Streams::new(seed, replication),
             addresses: Addresses::new(architecture.traffic.iter().map(|traffic| traffic.addresses).collect()),
             unreachable: Vec::new(),
+            whereabouts: Whereabouts::default(),
         };
         let mut cx = Cx { kernel, shared: &mut shared };
         let sources: Vec<route53::Population> = architecture.traffic.iter().map(client::Settings::population).collect();
@@ -846,6 +850,7 @@ pub(crate) mod bench {
                 streams: Streams::new(1, 0),
                 addresses: Addresses::default(),
                 unreachable: Vec::new(),
+                whereabouts: Whereabouts::default(),
             };
             Self { kernel: Kernel::new(), shared }
         }

@@ -168,3 +168,187 @@ fn prices_come_from_the_built_in_list_or_a_file() {
     assert!(refused("none.toml").contains("cannot be read"), "{}", refused("none.toml"));
     std::fs::remove_dir_all(&folder).expect("it is ours");
 }
+
+fn of_kind(seen: &Observations, item: &str, kind: &str, part: Part) -> f64 {
+    let fits = |it: &&sim_core::observations::Usage| it.item == item && it.kind == kind && it.part == part;
+    seen.usage.iter().filter(fits).map(|it| it.quantity).sum()
+}
+
+#[track_caller]
+fn assert_near(found: f64, expected: f64, within: f64) {
+    assert!((found - expected).abs() <= within * expected.abs(), "{found}, not {expected}");
+}
+
+/// Statements that bring 1 MB each to the service's tasks, which are spread over three zones.
+const TRANSFERS: &str = r#"
+[rds.bills]
+db_instance_class = "db.m5.large"
+statements = { read = { cpu = "1ms", transfer = "1MB" } }
+[elasticache.items]
+cache_node_type = "cache.m7g.large"
+availability_zones = ["b"]
+[elasticache.items.items.blob]
+size = "1MB"
+"#;
+
+#[test]
+fn bytes_between_zones_are_those_of_tasks_in_other_zones() {
+    let steps = r#"ecs.web.handler=[{ steps = [{ cpu = "1ms" }, { call = "rds.bills.read" }, { call = "elasticache.items.blob.set" }] }]"#;
+    let three = ["ecs.web.desired_count=3", steps];
+    let seen = run(TRANSFERS, &three);
+    let answered = seen.counters.iter().find(|it| it.subject == "rds.bills" && it.name == "queries answered");
+    let answered = answered.expect("it is asked").value;
+    // Round robin over three tasks, of which one is in the database's zone, and another in the cache's.
+    let megabytes = answered * 2.0 / 3.0 * 1.048576;
+    let crossed = |subject: &str| used(&seen, subject, "data_transfer.between_zones", Part::Planned) * 1e3;
+    assert_near(crossed("rds.bills"), megabytes, 1e-3);
+    assert_near(crossed("elasticache.items"), megabytes, 1e-3);
+    // All in one zone: nothing.
+    let here =
+        run(TRANSFERS, &["ecs.web.availability_zones=[\"a\"]", "elasticache.items.availability_zones=[\"a\"]", steps]);
+    assert!(!here.usage.iter().any(|it| it.item == "data_transfer.between_zones"), "{:?}", here.usage);
+}
+
+#[test]
+fn caches_are_paid_for_by_the_type_they_have_at_the_time() {
+    let more = r#"
+[elasticache.sessions]
+cache_node_type = "cache.m7g.large"
+engine_version = "8.0"
+num_node_groups = 2
+replicas_per_node_group = 1
+[elasticache.sessions.items.session]
+[[maintenance]]
+at = "45m"
+action = "ModifyReplicationGroup"
+target = "elasticache.sessions"
+cache_node_type = "cache.m7g.xlarge"
+"#;
+    let seen = run(more, &["run.warm_up=15m"]);
+    // Four nodes; half an hour of the one type, a quarter of the other. From 7.2 on it is Valkey.
+    assert_near(of_kind(&seen, "elasticache.node", "valkey cache.m7g.large", Part::Planned), 2.0, 1e-9);
+    assert_near(of_kind(&seen, "elasticache.node", "valkey cache.m7g.xlarge", Part::Planned), 1.0, 1e-9);
+    let redis = run(more, &["elasticache.sessions.engine_version=\"7.1\""]);
+    assert_near(of_kind(&redis, "elasticache.node", "redis cache.m7g.large", Part::Planned), 3.0, 1e-9);
+}
+
+#[test]
+fn dax_is_paid_for_by_node_and_replicated_writes_by_unit() {
+    let more = r#"
+[dynamodb.east]
+region = "us-east-1"
+billing_mode = "PAY_PER_REQUEST"
+operations.PutItem = { item_size = "3KB" }
+[dynamodb.west]
+region = "us-west-2"
+replica_of = "dynamodb.east"
+billing_mode = "PAY_PER_REQUEST"
+operations.GetItem = {}
+[dax.front]
+table = "dynamodb.east"
+node_type = "dax.r5.xlarge"
+"#;
+    let steps = r#"ecs.web.handler=[{ steps = [{ cpu = "1ms" }, { call = "dynamodb.east.PutItem" }] }]"#;
+    let seen = run(more, &[steps]);
+    assert_near(of_kind(&seen, "dax.node", "dax.r5.xlarge", Part::Planned), 3.0, 1e-9);
+    let writes = seen.counters.iter().find(|it| it.subject == "dynamodb.east" && it.name == "PutItem accepted");
+    let units = 3.0 * writes.expect("it is written to").value;
+    assert_used(&seen, "dynamodb.east", "dynamodb.replicated_write_request_units", units);
+    let there = used(&seen, "dynamodb.west", "dynamodb.replicated_write_request_units", Part::Planned);
+    assert_near(there, units, 0.01);
+    // Three KB of each write go to the other Region; nothing comes back.
+    assert_used(&seen, "dynamodb.east", "data_transfer.between_regions", units * 1024.0 / 1e9);
+    assert_eq!(used(&seen, "dynamodb.west", "data_transfer.between_regions", Part::Planned), 0.0);
+    assert!(!seen.usage.iter().any(|it| it.item == "dynamodb.write_request_units"));
+}
+
+#[test]
+fn volumes_of_instances_are_paid_for_until_they_are_terminated() {
+    let more = r#"
+[ec2.batch]
+instance_type = "m5.large"
+desired_capacity = 2
+ebs = { volume_size = "100GiB", iops = 4000, throughput = 225 }
+warm_pool = { min_size = 1 }
+max_size = 3
+[[ec2.batch.handler]]
+steps = [{ cpu = "1ms" }]
+"#;
+    let seen = run(more, &["run.warm_up=30m"]);
+    // Half an hour of two instances that run and one that is stopped in the pool, which is kept beyond what is asked for.
+    let of = |item: &str, part| of_kind(&seen, item, "gp3", part) * 730.0;
+    assert_near(of("ebs.storage", Part::Planned), 100.0, 1e-9);
+    assert_near(of("ebs.storage", Part::Spare), 50.0, 1e-9);
+    assert_near(of("ebs.iops", Part::Planned), 1000.0, 1e-9);
+    assert_near(of("ebs.throughput", Part::Planned), 100.0, 1e-9);
+    assert_near(of_kind(&seen, "ec2.instance", "m5.large", Part::Planned), 1.0, 1e-9);
+}
+
+#[test]
+fn provisioned_iops_and_the_green_environment_are_paid_for() {
+    let more = r#"
+[rds.bills]
+deployment = "multi_az"
+db_instance_class = "db.m5.large"
+statements = { read = { cpu = "1ms" } }
+storage = { storage_type = "io1", allocated_storage = "100GiB", iops = 3000 }
+[[maintenance]]
+at = "30m"
+action = "SwitchoverBlueGreenDeployment"
+target = "rds.bills"
+created_at = "10m"
+deleted_at = "50m"
+"#;
+    let seen = run(more, &["run.warm_up=20m"]);
+    let minutes = |of: f64| of / 60.0;
+    assert_near(of_kind(&seen, "rds.iops", "io1", Part::Planned), 6000.0 * minutes(40.0) / 730.0, 1e-9);
+    assert_near(of_kind(&seen, "rds.instance", "mysql db.m5.large", Part::Planned), 2.0 * minutes(40.0), 1e-9);
+    // The green one from the end of the warm-up until the old one is deleted.
+    assert_near(of_kind(&seen, "rds.instance", "mysql db.m5.large", Part::Deployment), 2.0 * minutes(30.0), 1e-9);
+    assert_near(of_kind(&seen, "rds.storage", "io1", Part::Deployment), 200.0 * minutes(30.0) / 730.0, 1e-9);
+}
+
+#[test]
+fn a_class_is_paid_for_ten_minutes_once_it_was_changed_to() {
+    let change = |at: &str, class: &str| {
+        format!(
+            "[[maintenance]]\nat = \"{at}\"\naction = \"ModifyDBInstance\"\ntarget = \"rds.bills\"\ndb_instance_class = \"{class}\"\nduration = \"1m\"\n"
+        )
+    };
+    let database = "[rds.bills]\ndb_instance_class = \"db.m5.large\"\nstatements = { read = { cpu = \"1ms\" } }\n";
+    let more = format!("{database}{}{}", change("20m", "db.m5.xlarge"), change("24m", "db.m5.large"));
+    let seen = run(&more, &[]);
+    // Four minutes of the larger one, of ten that are charged.
+    assert_near(of_kind(&seen, "rds.instance", "mysql db.m5.xlarge", Part::Planned), 4.0 / 60.0, 1e-9);
+    assert_near(of_kind(&seen, "rds.instance", "mysql db.m5.xlarge", Part::Minimum), 6.0 / 60.0, 1e-9);
+    assert_eq!(of_kind(&seen, "rds.instance", "mysql db.m5.large", Part::Minimum), 0.0);
+}
+
+#[test]
+fn a_proxy_of_serverless_instances_is_paid_for_eight_acus_of_each_at_least() {
+    let seen = run(DATABASES, &["aurora.small.rds_proxy={}"]);
+    assert_used(&seen, "aurora.small", "rds_proxy.acu", 8.0);
+    assert!(!seen.usage.iter().any(|it| it.subject == "aurora.small" && it.item == "rds_proxy.vcpu"));
+    // Of others two vCPU of each at least: 2 and 4 cores.
+    let seen = run(DATABASES, &["aurora.orders.rds_proxy={}"]);
+    assert_used(&seen, "aurora.orders", "rds_proxy.vcpu", 6.0);
+}
+
+#[test]
+fn an_accelerators_bytes_are_paid_for_by_where_they_come_from_and_go_to() {
+    let more = r#"
+[global_accelerator.edge.endpoint_group.eu]
+endpoint_group_region = "eu-west-1"
+endpoints = [{ endpoint = "alb.front" }]
+"#;
+    let set = [
+        "alb.front.region=eu-west-1",
+        "ecs.web.region=eu-west-1",
+        r#"traffic=[{ name = "users", to = "global_accelerator.edge", rate = "2/s", from = "tokyo" }]"#,
+        r#"ecs.web.handler=[{ steps = [{ cpu = "1ms" }], response_size = "1MB" }]"#,
+    ];
+    let seen = run(more, &set);
+    let answered: u64 = seen.routes.iter().map(|route| route.succeeded).sum();
+    let gigabytes = of_kind(&seen, "global_accelerator.data", "europe to asia_pacific", Part::Planned);
+    assert_near(gigabytes, answered as f64 * 1.048576 / 1e3, 1e-3);
+}

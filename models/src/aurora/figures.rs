@@ -17,6 +17,8 @@ pub(super) struct Books {
     pub(super) pages_read: u64,
     pub(super) writes: u64,
     pub(super) counted_from: SimTime,
+    /// Bytes of statements and results between zones, since then.
+    pub(super) crossed: u64,
     /// Failovers begun before the warm-up was over.
     failovers_before: u64,
 }

@@ -433,6 +433,7 @@ impl Aurora {
         if wire.pool.is_proxys() {
             return self.answered_to_proxy(connection, partner, cx);
         }
+        self.count_crossing(connection, cx);
         self.return_to_caller(connection, key, cx);
     }
 

@@ -39,6 +39,10 @@ impl Plan {
         self.jobs.iter().any(|job| matches!(job, Job::Switchover { .. }))
     }
 
+    pub(super) fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().map(|planned| &planned.change)
+    }
+
     pub(super) fn times(&self) -> impl Iterator<Item = SimTime> + use<> {
         self.changes.iter().map(|planned| planned.at).collect::<Vec<_>>().into_iter()
     }
@@ -81,7 +85,7 @@ impl Aurora {
             Change::SystemUpdate { takes } => {
                 self.one_by_one("ApplyPendingMaintenanceAction: system-update".to_owned(), takes, None, cx);
             }
-            Change::Switchover { takes, timeout } => {
+            Change::Switchover { takes, timeout, .. } => {
                 self.announce("SwitchoverBlueGreenDeployment".to_owned(), takes.min(timeout), cx);
                 let until = now + takes.min(timeout);
                 (self.writes_paused_until, self.paused_writes_wait) = (until, false);

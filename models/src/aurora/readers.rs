@@ -152,7 +152,8 @@ impl Aurora {
         let server = &mut self.servers[number];
         let what = format!("creates reader {} ({}) in zone {zone}", server.short_name, class.name);
         (server.stage, server.asked_for, server.back_at) = (Stage::Creating, Some(now), back_at);
-        (server.zone, server.acu) = (zone, acu);
+        server.acu = acu;
+        server.put_into(zone, cx);
         (server.returns_as, server.returns_cold) = (Some(class), true);
         cx.shared.observer.log_span(now, Some(back_at), LogKind::Scaling, &self.name, what);
         self.expect_back(number as u16, cx);
@@ -184,7 +185,8 @@ impl Aurora {
         let now = cx.now();
         if self.is_lost(&self.servers[number as usize].zone) {
             // The zone it was to be in has gone meanwhile.
-            self.servers[number as usize].zone = self.emptiest_zone();
+            let zone = self.emptiest_zone();
+            self.servers[number as usize].put_into(zone, cx);
         }
         let server = &mut self.servers[number as usize];
         server.settle_bill(now);

@@ -48,6 +48,8 @@ pub(super) struct Server {
     pub(super) name: String,
     pub(super) class: Class,
     pub(super) zone: String,
+    /// The zone's number among all.
+    pub(super) zone_number: u16,
     pub(super) promotion_tier: u8,
     pub(super) kind: Kind,
     pub(super) stage: Stage,
@@ -122,6 +124,7 @@ impl Server {
             short_name: instance.name.clone(),
             class: instance.class.clone(),
             zone: instance.zone.clone(),
+            zone_number: cx.shared.whereabouts.zone(&instance.zone),
             promotion_tier: instance.promotion_tier,
             kind: instance.kind,
             stage: Stage::Planned,
@@ -175,6 +178,12 @@ impl Server {
         self.reach == Reach::Up
     }
 
+    /// It is in a zone from now on.
+    pub(super) fn put_into(&mut self, zone: String, cx: &mut Cx<'_>) {
+        self.zone_number = cx.shared.whereabouts.zone(&zone);
+        self.zone = zone;
+    }
+
     /// Whether there is such an instance, up or not.
     pub(super) fn exists(&self) -> bool {
         matches!(self.stage, Stage::Planned | Stage::Scaled)
@@ -209,7 +218,7 @@ impl Server {
     /// It is back, as what it is to be.
     pub(super) fn return_at(&mut self, now: SimTime) {
         if let Some(class) = self.returns_as.take() {
-            self.settle_bill(now);
+            self.bill_class_change(now);
             self.class = class;
             self.cpu.set_cores(now, self.class.vcpu);
         }

@@ -62,6 +62,8 @@ pub struct Billing {
     pub gigabytes: Option<f64>,
     /// An I/O request, where they are charged.
     pub io: Option<&'static str>,
+    /// I/O operations a second that are paid for beside the storage, of all its copies: item, kind of volume, how many.
+    pub iops: Option<(&'static str, &'static str, f64)>,
 }
 
 /// An instance.
@@ -118,6 +120,8 @@ pub struct Statement {
     pub pages: u32,
     /// Probability that it pins its session to a connection of the proxy.
     pub pins: f64,
+    /// Bytes of it and its result on the network: what is charged for between zones.
+    pub transfer: u32,
 }
 
 /// An endpoint of the cluster.
@@ -310,6 +314,8 @@ pub enum Change {
         takes: SimDuration,
         /// Longer than this and it is rolled back.
         timeout: SimDuration,
+        /// From when to when both environments are paid for.
+        both: (SimTime, SimTime),
     },
 }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     pub name: String,
     /// The table behind it.
     pub table: DynamoDbId,
+    /// `NodeType`, which is what it is charged by.
+    pub node_type: String,
     /// `ReplicationFactor`: nodes.
     pub nodes: u16,
     /// Bytes of each node for copies.

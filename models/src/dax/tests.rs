@@ -19,6 +19,7 @@ fn cluster(nodes: u16) -> Settings {
     Settings {
         name: "cart".to_owned(),
         table: DynamoDbId(0),
+        node_type: "dax.r5.large".to_owned(),
         nodes,
         memory: 1 << 20,
         ttl: [SimDuration::from_secs(300), SimDuration::from_secs(10)],

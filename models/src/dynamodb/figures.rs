@@ -258,7 +258,6 @@ impl Store {
         for (what, count) in rare.into_iter().filter(|(_, count)| *count > 0) {
             findings.count(name, what, count as f64);
         }
-        self.paid_for(now, findings);
         findings.series.extend(heat::map(name, &capacity.partitions, bin));
     }
 }
@@ -300,6 +299,7 @@ impl Observed for Table {
             }
         }
         self.store.finish("Table", now, self.bin, findings);
+        self.store.paid_for(self.global.is_some(), now, findings);
         for (Operation { name: operation, .. }, [accepted, throttled, failed]) in
             self.operations.iter().zip(&self.fates)
         {
@@ -311,10 +311,14 @@ impl Observed for Table {
         }
         for index in &self.indexes {
             index.store.finish("Index", now, self.bin, findings);
+            index.store.paid_for(false, now, findings);
             index.count(findings);
         }
         self.consumers.iter().for_each(|consumer| consumer.count(findings));
-        self.global.iter().for_each(|global| global.count(&self.name, findings));
+        if let Some(global) = &self.global {
+            global.count(&self.name, findings);
+            global.paid_for(&self.name, findings);
+        }
         if self.expirations_per_second > 0.0 {
             findings.count(&self.name, "items deleted by time to live", self.expired_counted as f64);
         }

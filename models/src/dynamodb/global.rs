@@ -53,6 +53,8 @@ pub(super) struct Global {
     settings: GlobalSettings,
     /// Writes of the present operation, with their units: to be sent on.
     outgoing: Vec<(u64, f64)>,
+    /// Units of the writes sent since the warm-up, once for each replica.
+    sent: f64,
     /// The latest writes made here.
     latest: Vec<(u32, SimTime)>,
     /// Writes that came from others since the warm-up, the sum of their lags and the longest, in seconds.
@@ -68,6 +70,7 @@ impl Global {
         Self {
             settings: settings.clone(),
             outgoing: Vec::new(),
+            sent: 0.0,
             latest: vec![(0, SimTime::ZERO); REMEMBERED],
             arrived: 0,
             lag_sum: 0.0,
@@ -90,6 +93,7 @@ impl Global {
                 let lag = self.settings.lag.sample_duration(draws);
                 let age = (lag.as_nanos() / TICK.as_nanos()).min(u16::MAX.into()) as u16;
                 let write = Replicated { place: (item >> 32) as u32, units: units.ceil() as u16, age };
+                self.sent += write.units();
                 cx.kernel.schedule_in(lag, world::Event::DynamoDb(replica, Event::Replicated(write)));
             }
         }
@@ -109,7 +113,11 @@ impl Global {
     }
 
     pub(super) fn warm_up_over(&mut self) {
-        (self.arrived, self.lag_sum, self.lag_most, self.lost) = (0, 0.0, 0.0, 0);
+        (self.sent, self.arrived, self.lag_sum, self.lag_most, self.lost) = (0.0, 0, 0.0, 0.0, 0);
+    }
+
+    pub(super) fn sent_units(&self) -> f64 {
+        self.sent
     }
 
     pub(super) fn count(&self, name: &str, findings: &mut Findings) {

@@ -167,7 +167,7 @@ impl Group {
         cx.begins(IncidentKind::Deployment, &self.name, &what);
         self.log_deployment(None, what, cx);
         cx.shared.observer.deploying(now, true);
-        self.meters.iter_mut().for_each(|(_, meter)| meter.deploying(now, true));
+        self.all_meters().for_each(|meter| meter.deploying(now, true));
         if let Some(after) = deployment.stop_after {
             cx.kernel.schedule_in(after, self.event(Event::StopDeployment(number)));
         }
@@ -538,7 +538,7 @@ impl Group {
         self.book = self.book_at(now);
         cx.shared.observer.log_over(now, LogKind::Deployment, &self.name);
         cx.shared.observer.deploying(now, false);
-        self.meters.iter_mut().for_each(|(_, meter)| meter.deploying(now, false));
+        self.all_meters().for_each(|meter| meter.deploying(now, false));
         cx.is_over(IncidentKind::Deployment, &self.name);
         self.log_deployment(Some(now), what, cx);
     }

@@ -166,7 +166,7 @@ impl Observed for Group {
     fn warm_up_over(&mut self, now: SimTime) {
         self.engine.warm_up_over(&self.instances, now);
         self.figures.charged_at_warm_up = self.charged_in_all();
-        self.meters.iter_mut().for_each(|(_, meter)| meter.reset(now));
+        self.all_meters().for_each(|meter| meter.reset(now));
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut observer::Figures) {

@@ -8,7 +8,7 @@ impl Group {
     /// A scaling decision, or somebody's: `SetDesiredCapacity`.
     pub fn set_desired_capacity(&mut self, desired: u32, cx: &mut Cx<'_>) {
         self.desired = desired;
-        self.meters.iter_mut().for_each(|(_, meter)| meter.want(cx.now(), self.desired));
+        self.all_meters().for_each(|meter| meter.want(cx.now(), desired));
         cx.control(Control::DesiredCount(Scalable::Ec2(self.id), self.desired));
         self.tell_activity(cx);
     }

@@ -37,6 +37,10 @@ impl Group {
             process,
         });
         self.order.push(key);
+        self.volumes.start(now);
+        if let Some(&zone) = self.zones.get(usize::from(zone)) {
+            cx.shared.whereabouts.put(self.id.into(), key, zone);
+        }
         if self.rollout.is_some() {
             self.count_instances(now);
         }
@@ -297,6 +301,7 @@ impl Group {
         self.settle_credits(key, now);
         self.charge_until_now(key, now);
         let Some(instance) = self.instances.remove(key) else { return };
+        self.volumes.stop(now, instance.launched);
         self.order.retain(|&live| live != key);
         if let Some(credits) = &mut instance.credits {
             credits.terminate();

@@ -41,6 +41,8 @@ pub struct Settings {
     pub name: String,
     /// What its instances are.
     pub instance_type: InstanceType,
+    /// The volume of each.
+    pub volume: Volume,
     /// What an instance's program has to work with; `vcpu` is that of the instance type.
     pub capacity: Capacity,
     /// What is done with requests, by path pattern.
@@ -105,6 +107,19 @@ pub struct Settings {
     pub target_group: Option<(AlbId, TargetGroupId)>,
     /// Planned stops and starts, in order of time.
     pub maintenance: Vec<Maintenance>,
+}
+
+/// The volume of an instance, as far as it is paid for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Volume {
+    /// `VolumeType`.
+    pub kind: &'static str,
+    /// GiB.
+    pub size: f64,
+    /// I/O operations a second that are paid for beside it.
+    pub iops: f64,
+    /// MiB a second that are.
+    pub throughput: f64,
 }
 
 /// An instance type, as far as it matters.
@@ -353,8 +368,12 @@ pub struct Group {
     /// Credits charged to instances that are gone.
     charged: f64,
     works: maintenance::Works,
+    /// Numbers of its zones.
+    zones: Vec<u16>,
     /// Running time of instances, by the types they had, the first first.
     meters: Vec<(String, Meter)>,
+    /// Time that there were instances, running or not: their volumes are paid for.
+    volumes: Meter,
     /// It has told that it launches or terminates.
     active: bool,
     /// The instance launched last to even out the zones.
@@ -401,6 +420,8 @@ impl Group {
             vcpu: settings.instance_type.vcpu,
             charged: 0.0,
             works: maintenance::Works::default(),
+            zones: settings.zones.iter().map(|zone| cx.shared.whereabouts.zone(zone)).collect(),
+            volumes: Meter::new(settings.desired_capacity),
             meters: vec![(settings.instance_type.name.clone(), Meter::new(settings.desired_capacity))],
             active: false,
             rebalancing: None,

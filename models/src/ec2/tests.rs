@@ -129,6 +129,7 @@ fn settings(desired: u32) -> Settings {
     Settings {
         name: "web".into(),
         instance_type: instance_type("m5.large").expect("known"),
+        volume: Volume { kind: "gp3", size: 8.0, iops: 0.0, throughput: 0.0 },
         capacity: Capacity { vcpu: 2.0, workers: 10, backlog: None, concurrency: Concurrency::Threaded, memory: None },
         handlers: vec![Handler {
             path_pattern: "*".into(),

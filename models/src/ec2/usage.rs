@@ -5,6 +5,7 @@ use sim_core::observations::Usage;
 
 use super::*;
 use crate::observer::Findings;
+use crate::usage::HOURS_A_MONTH;
 
 impl Group {
     /// An instance is running.
@@ -37,6 +38,25 @@ impl Group {
         self.meters.len() as u16 - 1
     }
 
+    pub(super) fn all_meters(&mut self) -> impl Iterator<Item = &mut Meter> {
+        self.meters.iter_mut().map(|(_, meter)| meter).chain([&mut self.volumes])
+    }
+
+    /// Volumes are paid for by the second, at least a minute, as long as their instances are not terminated (EBS pricing).
+    fn volumes_paid_for(&self, now: SimTime, findings: &mut Findings) {
+        let volume = &self.settings.volume;
+        let assumed = "each instance has one volume, which goes with it";
+        for (part, hours) in self.volumes.hours(now) {
+            let used = |item, each: f64, unit| {
+                let usage = Usage::new(&self.name, item, each * hours / HOURS_A_MONTH, unit);
+                usage.of_kind(volume.kind).part(part).assuming(assumed)
+            };
+            findings.used(used("ebs.storage", volume.size, "GB-month"));
+            findings.used(used("ebs.iops", volume.iops, "IOPS-month"));
+            findings.used(used("ebs.throughput", volume.throughput, "MBps-month"));
+        }
+    }
+
     /// Hands over what was used; so many surplus credits were charged.
     pub(super) fn paid_for(&self, surplus: f64, now: SimTime, findings: &mut Findings) {
         for (kind, meter) in &self.meters {
@@ -45,6 +65,7 @@ impl Group {
                 findings.used(usage.of_kind(kind).part(part));
             }
         }
+        self.volumes_paid_for(now, findings);
         // A credit is a minute of a vCPU.
         let family = self.settings.instance_type.name.split('.').next().unwrap_or_default();
         let usage = Usage::new(&self.name, "ec2.surplus_credits", surplus / 60.0, "vCPU-hour");

@@ -229,6 +229,8 @@ pub struct Ecs {
     /// Tasks there are, in whatever state, and tasks there should be.
     extant: Level,
     wanted: Level,
+    /// Numbers of its zones.
+    zones: Vec<u16>,
     /// What of it is paid for.
     meter: Meter,
     figures: figures::Figures,
@@ -281,6 +283,7 @@ impl Ecs {
             fates: cx.shared.streams.key(&name, "fates of tasks"),
             extant: Level::new(),
             wanted: Level::new(),
+            zones: settings.zones.iter().map(|zone| cx.shared.whereabouts.zone(zone)).collect(),
             meter: Meter::new(settings.desired_count),
             figures: figures::Figures::new(&name, settings, desired_figure, cx),
             settings: settings.clone(),

@@ -120,6 +120,7 @@ impl Ecs {
             let zone = self.places.as_ref().map_or(0, |places| places.zone(place));
             let task = &mut self.tasks[key];
             (task.place, task.zone) = (Some(place), zone);
+            self.is_in_zone(key, zone, cx);
             self.accepted(key, SimDuration::ZERO, cx);
         }
         if let Some(provider) = &mut self.provider {

@@ -69,7 +69,15 @@ impl Ecs {
         });
         self.order.push(key);
         self.extant.add(cx.now(), 1);
+        self.is_in_zone(key, zone, cx);
         key
+    }
+
+    /// Tells those who are charged by it where a task is.
+    pub(super) fn is_in_zone(&self, key: TaskKey, zone: u16, cx: &mut Cx<'_>) {
+        if let Some(&zone) = self.zones.get(usize::from(zone)) {
+            cx.shared.whereabouts.put(self.id.into(), key, zone);
+        }
     }
 
     /// Tasks are spread over the zones: the next goes where there are fewest.

@@ -200,6 +200,7 @@ impl Observed for Cache {
     fn warm_up_over(&mut self, now: SimTime) {
         self.collect();
         self.books.total = [0; Count::ALL];
+        self.crossed = 0;
         self.nodes.iter_mut().for_each(|node| node.engine.warm_up_over(now));
         self.clients.refused = 0;
         self.clients.most_at_once = self.nodes.iter().map(|node| node.connections).max().unwrap_or_default();
@@ -223,6 +224,7 @@ impl Observed for Cache {
         for (count, title) in IF_ANY.into_iter().filter(|(count, _)| self.books.total(*count) > 0) {
             findings.count(name, title, self.books.total(count) as f64);
         }
+        self.paid_for(findings);
         findings.count(name, "items", self.items() as f64);
         let (bytes, room) = self.memory();
         findings.count(name, "memory in use", bytes as f64 / room as f64);

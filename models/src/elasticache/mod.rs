@@ -14,6 +14,7 @@ mod plan;
 mod settings;
 #[cfg(test)]
 mod tests;
+pub(crate) mod usage;
 
 use sim_core::math::mix;
 use sim_core::random::{Source, Stream};
@@ -116,6 +117,10 @@ pub struct Cache {
     /// How many faults keep packets from it.
     cut_off: u32,
     lags: Stream,
+    /// Numbers of its zones.
+    zones: Vec<u16>,
+    /// Bytes of items between zones since counting began.
+    crossed: u64,
     books: Books,
     published: Published,
     shown: Shown,
@@ -165,6 +170,8 @@ impl Cache {
             flights: Flights::new(),
             cut_off: 0,
             lags: cx.shared.streams.stream(&name, "lag at failovers"),
+            zones: settings.zones.iter().map(|zone| cx.shared.whereabouts.zone(zone)).collect(),
+            crossed: 0,
             books: Books::default(),
             published: Published::new(&name, &nodes, cx),
             shown: Shown::new(&name, cx),
@@ -282,6 +289,8 @@ impl Cache {
         let time = self.settings.command_time.sample_duration(&mut request.draws(purpose::COMMAND));
         let done = self.nodes[number].engine.take(now, time);
         let found = self.carry_out(number, caller, request, now);
+        self.count_crossing(number, caller, key, found, cx);
+        let request = cx.request(key);
         request.step = request.step & state::FILLS | found;
         request.joined = now;
         let Prepared { one_way, .. } = self.uses[request.operation as usize];

@@ -12,6 +12,8 @@ pub struct Settings {
     pub name: String,
     /// `CacheNodeType`, which is what it is charged by.
     pub node_type: String,
+    /// What prices differ by: `redis` or `valkey`.
+    pub engine: &'static str,
     /// `NumNodeGroups`: shards.
     pub node_groups: u16,
     /// `ReplicasPerNodeGroup`.

@@ -135,6 +135,7 @@ fn settings(replicas: u16) -> Settings {
     Settings {
         name: "pages".to_owned(),
         node_type: "cache.r6g.large".to_owned(),
+        engine: "redis",
         node_groups: 1,
         replicas,
         zones: vec!["a".to_owned(), "b".to_owned()],

@@ -9,6 +9,7 @@
 mod selection;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use sim_core::math::mix;
 use sim_core::observations::{LogKind, Table};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub groups: Vec<EndpointGroup>,
     /// By [`PlaceId`]: the round trip to each group.
     pub rtts: Vec<Vec<SimDuration>>,
+    /// By [`PlaceId`]: the country, where that is known.
+    pub countries: Vec<Option<String>>,
     /// At most so long after a load balancer's change of health new flows follow it (assumption A20: 30 s).
     pub shift: SimDuration,
 }
@@ -106,6 +109,8 @@ struct Place {
     hops: Vec<Hop>,
     /// The nearest first.
     order: Vec<usize>,
+    /// Bytes that came from each group since counting started.
+    bytes: Vec<u64>,
 }
 
 /// An accelerator at work.
@@ -155,7 +160,8 @@ impl GlobalAccelerator {
             let mut order: Vec<usize> = (0..rtts.len()).collect();
             order.sort_by_key(|&group| rtts[group]);
             let one_way = |rtt: &SimDuration| SimDuration::from_nanos(rtt.as_nanos() / 2);
-            Place { hops: rtts.iter().map(|rtt| cx.hop(one_way(rtt))).collect(), order }
+            let bytes = vec![0; rtts.len()];
+            Place { hops: rtts.iter().map(|rtt| cx.hop(one_way(rtt))).collect(), order, bytes }
         };
         Self {
             id,
@@ -195,7 +201,7 @@ impl GlobalAccelerator {
             true => Draws::new(mix(self.key, request.traffic.0.into()), request.client.into()),
             false => request.draws(purpose::ACCELERATOR),
         };
-        let place = &self.places[request.place.index().min(self.places.len() - 1)];
+        let place = &self.places[self.place(request.place)];
         let number = choose(&self.candidates, &self.dials, &place.order, draws.uniform(), draws.uniform());
         let endpoint = &mut self.endpoints[number];
         endpoint.flows += 1;
@@ -204,14 +210,19 @@ impl GlobalAccelerator {
         cx.offer(endpoint.endpoint, key, hop);
     }
 
+    fn place(&self, id: PlaceId) -> usize {
+        id.index().min(self.places.len() - 1)
+    }
+
     /// An endpoint's answer is back at the edge of AWS's network; its frame has been taken off.
     pub fn on_reply(&mut self, key: RequestKey, endpoint: u16, cx: &mut Cx<'_>) {
         let request = cx.request(key);
-        let outcome = request.outcome;
+        let (outcome, place, bytes) = (request.outcome, self.place(request.place), u64::from(request.bytes));
         let endpoint = &mut self.endpoints[usize::from(endpoint)];
         endpoint.answers += 1;
         if outcome.is_ok() {
-            endpoint.bytes += u64::from(request.bytes);
+            endpoint.bytes += bytes;
+            self.places[place].bytes[endpoint.group] += bytes;
         }
         cx.reply(key, outcome);
     }
@@ -337,6 +348,7 @@ impl Observed for GlobalAccelerator {
 
     fn warm_up_over(&mut self, _now: SimTime) {
         self.endpoints.iter_mut().for_each(|endpoint| endpoint.flows_before = endpoint.flows);
+        self.places.iter_mut().for_each(|place| place.bytes.fill(0));
     }
 
     fn finish(&mut self, _now: SimTime, findings: &mut Findings) {
@@ -352,6 +364,7 @@ impl Observed for GlobalAccelerator {
             table.rows.push((format!("{region} {}", endpoint.name), vec![flows(endpoint), flows(endpoint) / all]));
         }
         findings.tables.push(table);
+        self.paid_for(findings);
         let (sent, back): (u64, u64) =
             self.endpoints.iter().fold((0, 0), |(sent, back), it| (sent + it.flows, back + it.answers));
         findings.check(format!("{name}: flows answered <= flows"), back <= sent, format!("{back} <= {sent}"));

@@ -29,6 +29,7 @@ fn settings(near: Endpoint) -> Settings {
         source_ip_affinity: false,
         groups: vec![group("near", near), group("far", FAR)],
         rtts: vec![vec![short, long], vec![long, short]],
+        countries: vec![None, None],
         shift: secs(30),
     }
 }

@@ -131,7 +131,7 @@ impl CostLine {
             "scaled" => "added by scaling",
             "deployment" => "extra in deployments",
             "spare" => "spare: replaced, drained, kept ready",
-            "minimum" => "up to a minute each",
+            "minimum" => "up to the least that is charged",
             _ => "",
         }
     }

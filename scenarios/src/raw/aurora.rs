@@ -105,6 +105,8 @@ table! {
         /// With an RDS Proxy: probability that it pins its session to a database connection (SET, temporary tables, prepared
         /// statements, text over 16 KB).
         default("0%", "Aurora guide, rds-proxy-planning: depends on the statement") pins: Sp<Share>,
+        /// Its text and result on the network: what is paid for where caller and instance are in different zones.
+        default("0B", "assumption: not counted") transfer: Sp<Bytes>,
     }
 }
 
@@ -339,6 +341,10 @@ table! {
         optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s, ModifyReplicationGroup see docs/elasticache.md", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
         /// SwitchoverBlueGreenDeployment: if it takes longer it is rolled back.
         default("300s", "Aurora guide, blue-green-deployments-switching: 30-3600 s") switchover_timeout: Sp<Time>,
+        /// SwitchoverBlueGreenDeployment: since when there is the green environment (CreateBlueGreenDeployment): both are paid for.
+        optional("only one environment is paid for", "assumption") created_at: Sp<Time>,
+        /// SwitchoverBlueGreenDeployment: until when the old environment is kept.
+        optional("until the switchover is over", "assumption") deleted_at: Sp<Time>,
         /// Whether it is made at once, or in the next maintenance window.
         default(true, "assumption; API:rds (ApplyImmediately) says false") apply_immediately: Sp<bool>,
     }

@@ -13,6 +13,8 @@ table! {
         optional("network.region", "see network.region") region: Sp<String>,
         /// The instance type, such as "m5.large" or "t3.micro": its vCPU, and what CPU credits it earns.
         required instance_type: Sp<String>,
+        /// The volume of each instance: what it costs, not how fast it is.
+        default({}, "every key of ebs has its own default") ebs: Ebs,
         /// vCPU of an instance whose type is not in the table of known types.
         optional("that of the type", "EC2 instance types") cpu: Sp<Vcpu>,
         /// Whether the instances are an Auto Scaling group. Otherwise they stand alone: nobody replaces them.
@@ -97,6 +99,31 @@ table! {
     }
     not ["mixed_instances_policy", "launch_template", "spot", "instance_maintenance_policy", "instance_refresh",
          "new_instances_protected_from_scale_in", "max_instance_lifetime", "placement_group", "hibernation"]
+}
+
+table! {
+    /// The volume of each instance. It is paid for, whether the instance is running or stopped, until that is terminated.
+    Ebs as "ebs" {
+        /// Its kind.
+        default("gp3", "Amazon Linux 2023 guide: the root volume of its AMIs") volume_type: Sp<VolumeType>,
+        /// Its size.
+        default("8GiB", "Amazon Linux 2023 guide: the root volume of its AMIs") volume_size: Sp<Bytes>,
+        /// gp3: I/O operations a second; 3,000 are part of its price.
+        default(3000, "EC2 guide, general-purpose: 3,000 to 16,000") iops: Sp<u32>,
+        /// gp3: MiB a second; 125 are part of its price.
+        default(125, "EC2 guide, general-purpose: 125 to 1,000") throughput: Sp<u32>,
+    }
+    not ["delete_on_termination", "encrypted", "snapshot_id"]
+}
+
+choice! {
+    /// A kind of volume.
+    VolumeType {
+        /// General purpose, of the second generation.
+        Gp2 = "gp2",
+        /// General purpose, of the third.
+        Gp3 = "gp3",
+    } not ["io1", "io2", "st1", "sc1", "standard"]
 }
 
 choice! {

@@ -466,6 +466,7 @@ impl Check<'_> {
             wait: statement.wait.0.clone(),
             pages: self.count(&statement.pages, "pages", 0, 1_000_000),
             pins: self.share(&statement.pins, "pins"),
+            transfer: statement.transfer.0.min(u32::MAX.into()) as u32,
         }
     }
 }
@@ -480,6 +481,7 @@ fn billing(cluster: &raw::Cluster) -> Billing {
             storage: ("aurora.storage", ""),
             gigabytes,
             io: Some("aurora.io"),
+            iops: None,
         },
         raw::StorageType::IoOptimized => Billing {
             instance: "aurora.instance_io_optimized",
@@ -488,6 +490,7 @@ fn billing(cluster: &raw::Cluster) -> Billing {
             storage: ("aurora.storage_io_optimized", ""),
             gigabytes,
             io: None,
+            iops: None,
         },
     }
 }

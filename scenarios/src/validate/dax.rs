@@ -70,6 +70,7 @@ impl Check<'_> {
         Some(Settings {
             name: name.value.clone(),
             table,
+            node_type: cluster.node_type.value.clone(),
             nodes: self.count(&cluster.replication_factor, "replication_factor", 1, MAX_NODES) as u16,
             memory,
             ttl: [

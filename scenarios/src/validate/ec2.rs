@@ -4,7 +4,7 @@ use models::architecture::Run;
 use models::compute::Capacity;
 use models::ec2::credits::{Account, Mode, Rates};
 use models::ec2::{
-    self, HealthCheckType, Hook, InstanceType, Maintenance, MaintenanceKind, PoolState, Settings, WarmPool,
+    self, HealthCheckType, Hook, InstanceType, Maintenance, MaintenanceKind, PoolState, Settings, Volume, WarmPool,
 };
 use models::ec2::{TerminationPolicy, catalog};
 use models::ids::*;
@@ -106,11 +106,33 @@ impl Check<'_> {
             terminating_hook: group.terminating_hook.as_ref().map(|hook| self.lifecycle_hook(hook)),
             auto_recovery: group.auto_recovery.value,
             credits,
+            volume: self.instance_volume(&group.ebs),
             detailed_monitoring: group.detailed_monitoring.value,
             publishes_backlog: !group.custom_metrics.is_empty(),
             target_group,
             maintenance: self.maintenance(group, run),
             instance_type,
+        }
+    }
+
+    /// EC2 guide, general-purpose: what of gp3 is paid for beside its size.
+    fn instance_volume(&mut self, ebs: &raw::Ebs) -> Volume {
+        let is_gp3 = ebs.volume_type.value == raw::VolumeType::Gp3;
+        let size = ebs.volume_size.0 as f64 / f64::from(1 << 30);
+        if !(0.93..=16_384.0).contains(&size) {
+            self.error(ebs.volume_size.span, "a volume has 1 GiB to 16 TiB", "such as \"30GiB\"");
+        }
+        let iops = self.count(&ebs.iops, "iops", 3000, 16_000);
+        let throughput = self.count(&ebs.throughput, "throughput", 125, 1000);
+        if !is_gp3 && (iops, throughput) != (3000, 125) {
+            let span = if iops == 3000 { ebs.throughput.span } else { ebs.iops.span };
+            self.error(span, "only gp3's IOPS and throughput can be chosen", "remove it, or take gp3");
+        }
+        Volume {
+            kind: if is_gp3 { "gp3" } else { "gp2" },
+            size,
+            iops: f64::from(iops - 3000),
+            throughput: f64::from(throughput - 125),
         }
     }
 

@@ -97,9 +97,12 @@ impl Check<'_> {
         self.part_names(&group.items, "items");
         let items = group.items.iter().map(|(_, name, item)| self.item(name, item, replicas)).collect();
         self.items_fit(group, memory, node_groups);
+        let version = self.engine_version(&group.engine_version);
         Settings {
             name: name.value.clone(),
             node_type: group.cache_node_type.value.clone(),
+            // Versions up to 7.1 are Redis's, from 7.2 on Valkey's (ElastiCache guide, supported-engine-versions).
+            engine: if version >= vec![7, 2] { "valkey" } else { "redis" },
             node_groups,
             replicas,
             zones: group.availability_zones.iter().map(|zone| zone.value.clone()).collect(),
@@ -117,7 +120,7 @@ impl Check<'_> {
             replication_lag: group.replication_lag.0.clone(),
             items,
             uses: std::mem::take(&mut self.cache_uses[number]),
-            changes: self.cache_changes(name, group),
+            changes: self.cache_changes(name, group, version >= vec![5, 0, 6]),
         }
     }
 
@@ -328,11 +331,10 @@ impl Check<'_> {
     }
 
     /// What is planned for a cache, in order of time.
-    fn cache_changes(&mut self, name: &Sp<String>, group: &raw::ReplicationGroup) -> Vec<Planned> {
+    fn cache_changes(&mut self, name: &Sp<String>, group: &raw::ReplicationGroup, recent: bool) -> Vec<Planned> {
         let doc = self.doc;
         let target = format!("elasticache.{}", name.value);
         let its = doc.maintenance.iter().filter(|change| change.target.value == target);
-        let recent = self.is_from_5_0_6(&group.engine_version);
         let mut changes: Vec<Planned> = its.filter_map(|change| self.cache_change(change, group, recent)).collect();
         changes.sort_by_key(|planned| planned.at);
         changes
@@ -415,15 +417,15 @@ impl Check<'_> {
         }
     }
 
-    /// Whether an engine is of 5.0.6 or later.
-    fn is_from_5_0_6(&mut self, version: &Sp<String>) -> bool {
+    /// The numbers of an engine's version.
+    fn engine_version(&mut self, version: &Sp<String>) -> Vec<u32> {
         let numbers: Vec<Option<u32>> = version.split('.').map(|part| part.parse().ok()).collect();
         let Some(numbers) = numbers.into_iter().collect::<Option<Vec<u32>>>().filter(|it| (1..=3).contains(&it.len()))
         else {
             self.error(version.span, "this is no version", "such as \"7.1\" or \"5.0.6\"");
-            return true;
+            return vec![7, 1];
         };
-        numbers >= vec![5, 0, 6]
+        numbers
     }
 
     /// The number of a shard: "0001" is the first.

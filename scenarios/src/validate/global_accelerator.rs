@@ -39,6 +39,7 @@ impl Check<'_> {
             source_ip_affinity: accelerator.client_affinity.value == raw::ClientAffinity::SourceIp,
             groups,
             rtts: rtts.collect(),
+            countries: places.iter().map(|place| self.country_of(place)).collect(),
             shift: self.delay(&accelerator.shift, "shift"),
         }
     }

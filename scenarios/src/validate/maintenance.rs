@@ -158,9 +158,31 @@ impl Check<'_> {
             ApiAction::Switchover => Change::Switchover {
                 takes: duration(self, SWITCHOVER),
                 timeout: self.time(&change.switchover_timeout, "switchover_timeout", 30.0, 3600.0, "Amazon RDS"),
+                both: self.both_environments(change, at),
             },
         };
         Some(Planned { at, change: what })
+    }
+
+    /// From when to when two environments are paid for.
+    fn both_environments(&mut self, change: &raw::Maintenance, at: SimTime) -> (SimTime, SimTime) {
+        let over = at + change.duration.as_ref().map_or(SWITCHOVER, |it| it.0).min(change.switchover_timeout.0);
+        let Some(created) = &change.created_at else {
+            if let Some(deleted) = &change.deleted_at {
+                self.error(deleted.span, "two environments are paid for from `created_at` on", "add created_at = ...");
+            }
+            return (over, over);
+        };
+        let (from, until) = (created.0, change.deleted_at.as_ref().map(|deleted| deleted.0));
+        if SimTime::ZERO + from > at {
+            self.error(created.span, "the green environment is created before it takes over", "earlier than `at`");
+        }
+        if let (Some(deleted), Some(until)) = (&change.deleted_at, until)
+            && SimTime::ZERO + until < over
+        {
+            self.error(deleted.span, "the old environment is deleted after the switchover", "later than that is over");
+        }
+        (SimTime::ZERO + from, until.map_or(over, |until| SimTime::ZERO + until))
     }
 
     /// When a change is made: at its time, or in the first maintenance window from then on.
@@ -218,6 +240,8 @@ impl Check<'_> {
                 matches!(action, ModifyInstance | ModifyCluster | SystemUpdate | Switchover),
                 false,
             ),
+            ("created_at", change.created_at.as_ref().map(|it| it.span), action == Switchover, false),
+            ("deleted_at", change.deleted_at.as_ref().map(|it| it.span), action == Switchover, false),
             (
                 "failover_first",
                 change.failover_first.value.then_some(change.failover_first.span),

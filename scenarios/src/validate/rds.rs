@@ -253,5 +253,18 @@ fn billing(database: &raw::Database, instances: u16) -> Billing {
         storage: (if cluster { "rds.cluster_storage" } else { "rds.storage" }, kind),
         gigabytes: storage.map(|it| f64::from(instances) * it.allocated_storage.0 as f64 / f64::from(1 << 30)),
         io: None,
+        iops: storage
+            .and_then(provisioned_iops)
+            .map(|count| (if cluster { "rds.cluster_iops" } else { "rds.iops" }, kind, f64::from(instances) * count)),
+    }
+}
+
+/// What is paid for beside the size: io1's IOPS, and gp3's beyond 12,000 (RDS pricing).
+fn provisioned_iops(storage: &raw::Storage) -> Option<f64> {
+    let iops = f64::from(storage.iops.as_ref()?.value);
+    match storage.storage_type.value {
+        raw::StorageType::Io1 => Some(iops),
+        raw::StorageType::Gp3 => Some(iops - 12_000.0).filter(|beyond| *beyond > 0.0),
+        raw::StorageType::Gp2 => None,
     }
 }

@@ -46,7 +46,7 @@ const READER: u16 = 1;
 
 fn statement(endpoint: u16, write: bool) -> Statement {
     let cpu = Distribution::constant(0.004).unwrap();
-    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0 }
+    Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0, transfer: 0 }
 }
 
 fn pool(max_size: u32, acquire_timeout: f64) -> Pool {
@@ -576,7 +576,7 @@ fn random_plan(stream: &mut Stream) -> Vec<Planned> {
                 restart: takes,
             },
             2 => Change::SystemUpdate { takes },
-            3 => Change::Switchover { takes, timeout: seconds(0.3) },
+            3 => Change::Switchover { takes, timeout: seconds(0.3), both: (SimTime::ZERO, SimTime::ZERO) },
             4 => Change::Reboot { instance: Some(instance) },
             5 => Change::MajorUpgrade { takes },
             _ => Change::Failover { to: Some(instance) },
@@ -1063,7 +1063,13 @@ fn a_system_update_goes_from_reader_to_writer_by_a_failover() {
 
 #[test]
 fn a_switchover_blocks_writes_or_is_rolled_back() {
-    let switchover = |takes| planned(vec![Change::Switchover { takes: seconds(takes), timeout: seconds(300.0) }]);
+    let switchover = |takes| {
+        planned(vec![Change::Switchover {
+            takes: seconds(takes),
+            timeout: seconds(300.0),
+            both: (SimTime::ZERO, SimTime::ZERO),
+        }])
+    };
     let outage = outage_of(&switchover(40.0), WRITE);
     assert!((39.5..=40.5).contains(&outage), "{outage}");
     let outage = outage_of(&switchover(1000.0), WRITE);
