@@ -272,56 +272,67 @@ fn lines_figure(
     })
 }
 
-/// A figure a service: tasks by revision stacked, the desired number as a line.
+/// A figure for each service, group and cluster: how many tasks, instances or readers there are.
 fn tasks(report: &Report, bands: &[Band]) -> Vec<Figure> {
     let series = of_group(report, Group::Tasks);
-    let mut services: Vec<&str> = Vec::new();
+    let mut owners: Vec<&str> = Vec::new();
     for one in &series {
-        let (service, _) = split_task(&one.name);
-        if !services.contains(&service) {
-            services.push(service);
+        let (owner, _) = of_whom(&one.name);
+        if !owners.contains(&owner) {
+            owners.push(owner);
         }
     }
-    let figures = services.iter().take(SERVICES_MOST).map(|service| {
-        let own: Vec<_> = series.iter().copied().filter(|one| split_task(&one.name).0 == *service).collect();
-        service_tasks(report, bands, service, &own)
+    let figures = owners.iter().take(SERVICES_MOST).map(|owner| {
+        let own: Vec<_> = series.iter().copied().filter(|one| of_whom(&one.name).0 == *owner).collect();
+        numbers(report, bands, owner, &own)
     });
     figures.flatten().collect()
 }
 
 /// `ecs.web rev 1` is the revision `rev 1` of `ecs.web`; `ecs.web desired` its desired count.
-fn split_task(name: &str) -> (&str, &str) {
-    let at = name.rfind(" rev ").or_else(|| name.strip_suffix(" desired").map(str::len));
-    at.map_or((name, name), |at| (&name[..at], name[at..].trim_start()))
+fn of_whom(name: &str) -> (&str, &str) {
+    name.split_once(' ').unwrap_or((name, name))
 }
 
-fn service_tasks(report: &Report, bands: &[Band], service: &str, series: &[&SeriesReport]) -> Option<Figure> {
-    let (desired, revisions): (Vec<_>, Vec<_>) =
-        series.iter().copied().partition(|one| split_task(&one.name).1 == "desired");
+/// Revisions stacked, or whatever there is beside the desired number; the rest as lines.
+fn numbers(report: &Report, bands: &[Band], owner: &str, series: &[&SeriesReport]) -> Option<Figure> {
+    let what = |one: &SeriesReport| of_whom(&one.name).1.to_owned();
+    let by_revision = series.iter().any(|one| what(one).starts_with("rev "));
+    let first = series.iter().find(|one| what(one) != "desired").map(|one| &one.name);
+    let is_area =
+        |one: &SeriesReport| if by_revision { what(one).starts_with("rev ") } else { Some(&one.name) == first };
+    let (stacked, others): (Vec<_>, Vec<_>) = series.iter().copied().partition(|one| is_area(one));
     let bin_s = series.first()?.bin_s;
     let bins = series.iter().map(|one| one.values.len()).max().filter(|bins| *bins > 0)?;
     let mut base = vec![0.0; bins];
     let mut areas = Vec::new();
     let colours = || [PALETTE[5], BLUE, AMBER, PALETTE[3], PALETTE[4], PALETTE[6], PALETTE[7], RED].into_iter().cycle();
-    for (revision, colour) in revisions.iter().zip(colours()) {
-        let here = |bin: usize| revision.values.get(bin).copied().filter(|value| value.is_finite()).unwrap_or(0.0);
+    for (one, colour) in stacked.iter().zip(colours()) {
+        let here = |bin: usize| one.values.get(bin).copied().filter(|value| value.is_finite()).unwrap_or(0.0);
         let top: Vec<f64> = base.iter().enumerate().map(|(bin, base)| base + here(bin)).collect();
         let outline = steps(&top, bin_s).into_iter().chain(steps(&base, bin_s).into_iter().rev()).collect();
         areas.push(Area { colour, opacity: 0.8, outline });
         base = top;
     }
-    let lines: Vec<_> = desired
+    let line_colours = || [SLATE, RED, PALETTE[3]].into_iter().cycle();
+    let lines: Vec<_> = others
         .iter()
-        .map(|one| Line { colour: SLATE, points: steps(&one.values, bin_s), interval: vec![], weight: 2.0 })
+        .zip(line_colours())
+        .map(|(one, colour)| Line { colour, points: steps(&one.values, bin_s), interval: vec![], weight: 2.0 })
         .collect();
-    let high = base.iter().copied().fold(highest(&desired), f64::max);
-    let y = axes::linear(Unit::Count, high, "tasks");
+    let high = base.iter().copied().fold(highest(&others), f64::max);
+    let noun = match owner.split('.').next() {
+        Some("ec2") => "Instances",
+        Some("aurora") => "Readers",
+        _ => "Tasks",
+    };
+    let y = axes::linear(Unit::Count, high, &noun.to_lowercase());
     let chart = Chart { size: (WIDE, 220), x: axes::time(report.horizon_s), y, bands: bands.to_vec(), areas, lines };
-    let keys = revisions.iter().zip(colours()).map(|(one, colour)| (split_task(&one.name).1, colour));
-    let keys = keys.chain(desired.first().map(|_| ("desired", SLATE)));
-    let legend = legend(keys);
+    let keys = stacked.iter().zip(colours()).chain(others.iter().zip(line_colours()));
+    let legend = legend(keys.map(|(one, colour)| (of_whom(&one.name).1, colour)));
     let remark = if report.replications > 1 { "Means over replications.".to_owned() } else { String::new() };
-    Some(Figure { title: format!("Tasks of {service} by revision"), svg: chart.svg(), legend, remark, wide: true })
+    let title = format!("{noun} of {owner}{}", if by_revision { " by revision" } else { "" });
+    Some(Figure { title, svg: chart.svg(), legend, remark, wide: true })
 }
 
 /// The corners of a staircase.
