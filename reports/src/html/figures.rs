@@ -320,7 +320,8 @@ fn numbers(report: &Report, bands: &[Band], owner: &str, series: &[&SeriesReport
         .zip(line_colours())
         .map(|(one, colour)| Line { colour, points: steps(&one.values, bin_s), interval: vec![], weight: 2.0 })
         .collect();
-    let high = base.iter().copied().fold(highest(&others), f64::max);
+    let values = others.iter().flat_map(|one| &one.values).chain(&base);
+    let high = values.copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
     let noun = match owner.split('.').next() {
         Some("ec2") => "Instances",
         Some("aurora") => "Readers",
