@@ -172,3 +172,17 @@ fn a_window_that_begins_in_the_warm_up_loses_what_is_counted_and_no_more() {
     assert_eq!((window.lost, window.started), (failed, failed));
     assert!((failed as f64 - 1000.0).abs() < 5.0 * 1000.0f64.sqrt(), "50 s of 20: {failed}");
 }
+
+#[test]
+fn without_a_load_balancer_a_task_counts_as_healthy_40_s_after_running() {
+    // Launched at 100 s, RUNNING at 125 s, healthy at 165 s: then the scheduler stops the old ones at its next look.
+    let seen = run(&deploying(Strategy::Rolling, 100, 200));
+    let told = |what: &str| {
+        let found = seen.log.iter().filter(|entry| entry.what.contains(what)).map(|entry| entry.at.as_secs_f64());
+        found.collect::<Vec<_>>()
+    };
+    let running: Vec<f64> = told("RUNNING").into_iter().filter(|at| *at > 100.0).collect();
+    assert_eq!(running, [125.0; 4]);
+    let replaced = told("replaced by the deployment");
+    assert!(replaced.len() == 4 && replaced.iter().all(|at| (165.0..=170.0).contains(at)), "{replaced:?}");
+}

@@ -110,6 +110,20 @@ fn two_hundred_units_of_which_150_are_consumed_become_215() {
 }
 
 #[test]
+fn fifteen_minutes_below_the_target_bring_units_down() {
+    let scaled = TABLE.replace(
+        "write_capacity_units = 200",
+        "write_capacity_units = 200\nauto_scaling.write = { min_capacity = 5, max_capacity = 1000 }",
+    );
+    let set = ["run.duration=30m", "traffic.0.rate={ base = \"14/s\", at = [[\"5m\", \"7/s\"]] }"];
+    let seen = simulated(&loaded(&scaled, &set), 1);
+    let changes: Vec<_> = seen.log.iter().filter(|entry| entry.what.contains("auto scaling")).collect();
+    // 140 of 200 are the target exactly; 70 of 70 % are 100.
+    assert!(changes.len() == 1 && changes[0].what.starts_with("200 -> 100 WCU"), "{changes:?}");
+    assert_eq!(changes[0].at.as_secs_f64(), 60.0 * (5.0 + 15.0 + 1.0) + 30.0);
+}
+
+#[test]
 fn an_index_and_local_indexes_cost_what_they_hold() {
     let indexed = table(
         "local_secondary_indexes = { by_price = { projected_size = \"2KB\" } }\n\

@@ -35,6 +35,36 @@ fn a_small_scenario_has_the_documented_defaults() {
     assert_eq!(scenario.architecture.run.metric_delay, SimDuration::from_secs(60));
 }
 
+/// Fact sheet, sections 18 and 19: the choice where AWS's texts disagree, and what nobody documents.
+#[test]
+fn disputed_and_undocumented_defaults_are_those_of_the_fact_sheet() {
+    let secs = SimDuration::from_secs;
+    let a = small(&[]).architecture;
+    let front = &a.alb[0];
+    let group = &front.target_groups[0];
+    assert_eq!(group.health_check.timeout, secs(5), "5 s, not the API's 6 and 10");
+    assert_eq!((group.dns_failover.count, front.added_latency), (1, SimDuration::from_millis(1)));
+    assert_eq!((a.run.metric_delay, a.run.high_resolution_metric_delay), (secs(60), secs(10)));
+    assert_eq!(a.route53.propagation, secs(5));
+    let web = &a.ecs[0];
+    assert_eq!(
+        (web.pull_bytes_per_s, web.scheduler_interval, web.healthy_after),
+        (15.0 * 1024.0 * 1024.0, secs(5), secs(40))
+    );
+    assert_eq!((web.launch_time.clone(), web.stop_timeout), (Distribution::Constant(25.0), secs(30)));
+    // An instance is up after API, pending and boot: 22 s. A task on one, where the image is, after 5 s and 5 s for its interface.
+    let group = SMALL
+        .replace(
+            "[ecs.web]\ndesired_count = 4\ncpu = \"1 vCPU\"",
+            "[ec2.web]\ninstance_type = \"m5.large\"\ndesired_capacity = 2",
+        )
+        .replace("ecs.web", "ec2.web");
+    let group = &loaded(&group, &[]).architecture.ec2[0];
+    assert_eq!((&group.launch_time, &group.boot_time), (&Distribution::Constant(19.0), &Distribution::Constant(3.0)));
+    let on_instances = small(&["ecs.web.container_instances={ instance_type = \"m5.large\", count = 4 }"]);
+    assert_eq!(on_instances.architecture.ecs[0].launch_time, Distribution::Constant(10.0));
+}
+
 #[test]
 fn a_rate_that_changes_is_lines_between_points() {
     let scenario =
@@ -145,6 +175,9 @@ fn a_distribution_of_five_lines_works() {
     );
     refused(&text, &["cloudfront.edge.edges=[{ place = \"osaka\" }]"], &["no edge location for viewers in `tokyo`"]);
     refused(&text, &["cloudfront.edge.default_cache_behavior.max_ttl=1s"], &["min_ttl is above default_ttl"]);
+    // The guide says 60 s at most, the API since then 120.
+    loaded(&text, &["cloudfront.edge.origin_read_timeout=120s"]);
+    refused(&text, &["cloudfront.edge.origin_read_timeout=121s"], &["origin_read_timeout must be between"]);
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn run_until(until: SimTime, bench: &mut Bench, table: &mut Table, mut answered:
             other => panic!("{other:?}"),
         },
         |message, cx| match message {
-            Message::Reply(key) => answered(cx.now(), &cx.shared.requests.remove(key).unwrap()),
+            Message::Reply(key) => answered(cx.now(), cx.shared.requests.remove(key).unwrap()),
             other => panic!("{other:?}"),
         },
     );
