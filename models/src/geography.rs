@@ -196,6 +196,26 @@ mod tests {
     }
 
     #[test]
+    fn regions_are_as_far_apart_as_the_table_says() {
+        let from = |region: &str, others: &[(&str, f64)]| {
+            // Two decimals were measured, one is in the table.
+            for (other, milliseconds) in others {
+                let measured = measured_rtt(region, other).unwrap_or_else(|| panic!("{region} to {other}"));
+                assert!(
+                    (measured.as_secs_f64() * 1e3 - milliseconds).abs() <= 0.05 + 1e-9,
+                    "{region} to {other}: {measured:?}"
+                );
+            }
+        };
+        from("us-east-1", &[("us-west-1", 72.7), ("us-west-2", 87.0), ("eu-west-1", 80.6), ("eu-central-1", 88.7)]);
+        from("us-east-1", &[("ap-northeast-1", 145.3), ("ap-northeast-2", 178.4), ("ap-southeast-1", 216.7)]);
+        from("us-east-1", &[("ap-southeast-2", 230.0), ("sa-east-1", 119.5)]);
+        from("us-west-2", &[("ap-northeast-1", 89.1), ("eu-west-1", 137.0)]);
+        from("eu-west-1", &[("eu-central-1", 19.6), ("ap-northeast-1", 212.4)]);
+        from("ap-northeast-1", &[("ap-northeast-2", 31.4), ("ap-southeast-1", 73.8), ("ap-southeast-2", 103.9)]);
+    }
+
+    #[test]
     fn the_atlas_is_in_order() {
         let on_globe = |at: Coordinates| at.latitude.abs() <= 90.0 && at.longitude.abs() <= 180.0;
         for (n, region) in atlas::REGIONS.iter().enumerate() {

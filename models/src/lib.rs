@@ -4,6 +4,7 @@
 pub mod address;
 pub mod alb;
 pub mod architecture;
+mod asked;
 pub mod aurora;
 pub mod autoscaling;
 mod batches;

@@ -357,7 +357,8 @@ impl Observer {
                     route.window = Some(Window::new(second));
                 }
                 if let Some(window) = &mut route.window {
-                    window.add(second, bad, &seen);
+                    // What was lost in the warm-up is in no other figure either.
+                    window.add(second, bad, &if counts { seen } else { Second::default() });
                 }
             }
         }

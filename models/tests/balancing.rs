@@ -128,10 +128,8 @@ fn deployments_behind_a_load_balancer_lose_nothing() {
     }
 }
 
-#[test]
-fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
-    // Load steps at 300 s, a minute's start: alarm 240 s later, tasks RUNNING 25 s after the scheduler's next look, first good
-    // check within 30 s: relief at 265 to 300 s after the step.
+/// Four tasks at 42 % of CPU, tracked by a metric of this resolution; at 300 s the load is half as much again, at 1500 s a third of that.
+fn tracked(period: u64) -> Architecture {
     let web = service(4, 100, 1.0, vec![StepAction::Cpu(exponential(0.01))]);
     let mut a = balanced(160.0, 3600, Algorithm::RoundRobin, true, web);
     let models::client::Arrivals::Open { rate, .. } = &mut a.traffic[0].arrivals else { panic!() };
@@ -152,7 +150,7 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
         kind: PolicyKind::TargetTracking {
             metric: "AWS/ECS CPUUtilization ecs.web".into(),
             statistic: Statistic::Average,
-            period: secs(60),
+            period: secs(period),
             target_value: 42.0,
             disable_scale_in: false,
             scale_out_datapoints: 3,
@@ -162,6 +160,15 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
         scale_out_cooldown: secs(300),
         scale_in_cooldown: secs(300),
     });
+    a.ecs[0].metric_resolution = secs(period);
+    a
+}
+
+#[test]
+fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
+    // Load steps at 300 s, a minute's start: alarm 240 s later, tasks RUNNING 25 s after the scheduler's next look, first good
+    // check within 30 s: relief at 265 to 300 s after the step.
+    let a = tracked(60);
     let seen = run(&a);
     // The chain, link by link: metric, alarm, decision, launch and boot, healthy, traffic.
     let cpu = metric(&seen, "AWS/ECS CPUUtilization ecs.web");
@@ -193,6 +200,18 @@ fn target_tracking_answers_a_step_of_load_as_the_documented_chain_adds_up() {
     assert!((cpu[20] - 40.0).abs() < 3.0 && (cpu[55] - 40.0).abs() < 3.0, "{cpu:?}");
     let relieved = log(&seen, LogKind::Health);
     assert!(relieved.iter().all(|entry| (565.0..=600.0).contains(&entry.0)) && relieved.len() == 2, "{relieved:?}");
+}
+
+#[test]
+fn with_metrics_of_20_s_relief_comes_after_95_to_125_s() {
+    // Three points of 20 s and 10 s until they are known, 25 s of launch after the scheduler's next look, and up to 30 s to the first good check.
+    let seen = run(&tracked(20));
+    let decisions = log(&seen, LogKind::Scaling);
+    assert_eq!(decisions[0].0, 370.0, "{decisions:?}");
+    assert!(decisions[0].1.starts_with("desired 4 -> 6 by cpu"), "{decisions:?}");
+    let relieved: Vec<f64> = log(&seen, LogKind::Health).iter().map(|entry| entry.0 - 300.0).take(2).collect();
+    // The scheduler looks every 5 s.
+    assert!(relieved.len() == 2 && relieved.iter().all(|after| (95.0..=130.0).contains(after)), "{relieved:?}");
 }
 
 #[test]

@@ -167,26 +167,38 @@ fn failover(resolvers: u32) -> Architecture {
     a
 }
 
-/// Detection 2 x 10 + 14/17 x 10 s, propagation 5 s, then half of the TTL of 60 s on average: 63.2 s of operations are lost.
-/// After a whole TTL nobody asks the primary any more.
+/// The same with checks every so many seconds.
+fn failing_over(interval: u64) -> Architecture {
+    let mut a = failover(300);
+    let route53::Source::Endpoint(probing) = &mut a.route53.health_checks[0].source else { panic!("an endpoint") };
+    probing.request_interval = secs(interval);
+    a
+}
+
+/// Fact sheet, worked example 1.4, as customers lose: detection, propagation 5 s, then half of the TTL of 60 s on average. So 28.2 + 35 s of
+/// operations are lost with checks every 10 s, and 84.7 + 35 with 30 s. After a whole TTL nobody asks the primary any more.
 #[test]
 fn failover_loses_what_detection_propagation_and_ttl_cost() {
-    let a = failover(300);
-    let lost: Vec<f64> = (0..8)
-        .map(|replication| {
-            let seen = models::simulate(&a, 11, replication);
-            assert!(seen.audit.passed(), "{:?}", seen.audit.checks);
-            let window = seen.downtime.last().expect("there is a window of downtime");
-            let ends = window.until.as_secs_f64();
-            // The last seconds lose less than half of their operations, and are no downtime by this run's measure.
-            assert!((300.0 + 33.0..300.0 + 96.0).contains(&ends), "{ends}");
-            seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
-        })
-        .collect();
-    let mean = lost.iter().sum::<f64>() / 8.0;
-    let variance = lost.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 7.0;
-    let half_width = 5.4 * (variance / 8.0).sqrt();
-    assert!((mean - 63.2).abs() < half_width && half_width < 5.0, "{mean} +- {half_width}");
+    for (interval, expected) in [(10, 63.2), (30, 119.7)] {
+        let a = failing_over(interval);
+        // Found by the 16th checker at the latest.
+        let worst = 300.0 + 3.0 * interval as f64 + 5.0 + 60.0;
+        let lost: Vec<f64> = (0..8)
+            .map(|replication| {
+                let seen = models::simulate(&a, 11, replication);
+                assert!(seen.audit.passed(), "{:?}", seen.audit.checks);
+                let window = seen.downtime.last().expect("there is a window of downtime");
+                let ends = window.until.as_secs_f64();
+                // The last seconds lose less than half of their operations, and are no downtime by this run's measure.
+                assert!((worst - 62.0..=worst + 1.0).contains(&ends), "{ends}");
+                seen.routes[0].failed.iter().map(|(_, count)| *count).sum::<u64>() as f64 / 50.0
+            })
+            .collect();
+        let mean = lost.iter().sum::<f64>() / 8.0;
+        let variance = lost.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 7.0;
+        let half_width = 5.4 * (variance / 8.0).sqrt();
+        assert!((mean - expected).abs() < half_width && half_width < 10.0, "{mean} +- {half_width}");
+    }
 }
 
 /// Fact sheet, worked example 1.4, as the ledger splits it: endpoints that refuse, checks every 10 or 30 s x 3, TTL 60. Detection
@@ -194,9 +206,7 @@ fn failover_loses_what_detection_propagation_and_ttl_cost() {
 #[test]
 fn worked_example_of_failover_time_as_the_ledger_splits_it() {
     for (interval, detection) in [(10, 28.2), (30, 84.7)] {
-        let mut a = failover(300);
-        let route53::Source::Endpoint(probing) = &mut a.route53.health_checks[0].source else { panic!("an endpoint") };
-        probing.request_interval = secs(interval);
+        let a = failing_over(interval);
         let parts: Vec<[f64; 3]> = (0..12)
             .map(|replication| {
                 let seen = models::simulate(&a, 5, replication);

@@ -153,3 +153,36 @@ fn the_same_seed_gives_the_same_digest_and_another_does_not() {
     assert_ne!(digest(1, 0), digest(1, 1));
     assert_ne!(digest(1, 0), digest(2, 0));
 }
+
+#[test]
+fn a_window_that_begins_in_the_warm_up_loses_what_is_counted_and_no_more() {
+    let mut a = poisson(20.0, Endpoint::Ecs(EcsId(0)), secs(300), secs(100));
+    a.ecs.push(service(2, 10, 10.0, vec![StepAction::Cpu(constant(0.01))]));
+    a.faults.push(Fault {
+        at: SimTime::from_secs(50),
+        duration: secs(100),
+        action: FaultAction::ErrorRate { service: ComputeId(0), zone: None, share: 1.0 },
+        name: "errors".into(),
+        target: "ecs.web".into(),
+    });
+    let seen = run(&a);
+    let [window] = &seen.downtime[..] else { panic!("{:?}", seen.downtime) };
+    assert_eq!((window.from, window.until), (SimTime::from_secs(50), SimTime::from_secs(150)));
+    let failed: u64 = seen.routes[0].failed.iter().map(|(_, count)| count).sum();
+    assert_eq!((window.lost, window.started), (failed, failed));
+    assert!((failed as f64 - 1000.0).abs() < 5.0 * 1000.0f64.sqrt(), "50 s of 20: {failed}");
+}
+
+#[test]
+fn without_a_load_balancer_a_task_counts_as_healthy_40_s_after_running() {
+    // Launched at 100 s, RUNNING at 125 s, healthy at 165 s: then the scheduler stops the old ones at its next look.
+    let seen = run(&deploying(Strategy::Rolling, 100, 200));
+    let told = |what: &str| {
+        let found = seen.log.iter().filter(|entry| entry.what.contains(what)).map(|entry| entry.at.as_secs_f64());
+        found.collect::<Vec<_>>()
+    };
+    let running: Vec<f64> = told("RUNNING").into_iter().filter(|at| *at > 100.0).collect();
+    assert_eq!(running, [125.0; 4]);
+    let replaced = told("replaced by the deployment");
+    assert!(replaced.len() == 4 && replaced.iter().all(|at| (165.0..=170.0).contains(at)), "{replaced:?}");
+}

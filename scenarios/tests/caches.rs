@@ -2,7 +2,7 @@
 
 mod common;
 
-use models::elasticache::{Change, Command, Fault, KeyOf, Settings, What};
+use models::elasticache::{Change, Command, Fault, KeyOf, Policy, Settings, What};
 use models::ids::*;
 use models::timeline::FaultAction;
 use sim_core::{SimDuration, SimTime};
@@ -166,4 +166,24 @@ fn changes_and_faults_of_databases_and_caches_are_told_apart() {
     refused(&cache("action = \"RebootCacheCluster\""), &[], &["is not modelled yet"]);
     let fault = "[[fault]]\nat = \"1m\"\ntarget = \"elasticache.pages\"\naction = \"stormglass:cache-node-failure\"\n";
     refused(&format!("{fault}cache_node_id = \"0001-003\"\n"), &[], &["no node `0001-003`"]);
+}
+
+#[test]
+fn a_group_has_the_documented_defaults() {
+    let cache = cache(&[]);
+    assert_eq!((cache.node_groups, cache.replicas, cache.policy), (1, 1, Policy::VolatileLru));
+    assert_eq!((cache.failover.automatic, cache.max_connections), (true, 65_000));
+    let secs = SimDuration::from_secs;
+    assert_eq!((cache.failover.time, cache.failover.replacement, cache.client.timeout), (secs(20), secs(300), secs(2)));
+}
+
+#[test]
+fn dax_keeps_copies_for_five_minutes_on_up_to_eleven_nodes() {
+    let text = SHOP.replace("{ call = \"elasticache.pages.session.del\" },", "{ call = \"dax.near.get\" },")
+        + "[dax.near]\ntable = \"dynamodb.carts\"\n[dynamodb.carts]\nread_capacity_units = 10\nwrite_capacity_units = 10\n\
+           operations.get = { operation = \"GetItem\", item_size = \"1KB\" }\n";
+    let dax = common::loaded(&text, &[]).architecture.dax.remove(0);
+    assert_eq!((dax.nodes, dax.ttl), (3, [SimDuration::from_secs(300); 2]));
+    assert_eq!(common::loaded(&text, &["dax.near.replication_factor=11"]).architecture.dax[0].nodes, 11);
+    common::refused(&text, &["dax.near.replication_factor=12"], &["between 1 and 11"]);
 }

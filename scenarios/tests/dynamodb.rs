@@ -63,6 +63,27 @@ fn eras_set_what_is_done_about_uneven_keys_and_keys_of_their_own_set_it_apart() 
 }
 
 #[test]
+fn who_tries_again_asks_for_the_same_item() {
+    // A fifth of 200 units is each partition's; the hot key alone is asked for 90, with others 102 of which 62 fail each second.
+    let hot = TABLE.replace("keys = {}", "keys = { hot = [\"60%\"] }").replace(
+        "write_capacity_units = 200",
+        "write_capacity_units = 200\ntable_size = \"50GB\"\nera = \"2016\"\nburst_capacity = \"0s\"",
+    );
+    let failing = |set: &[&str]| {
+        // Enough workers for all who wait between attempts.
+        let seen = simulated(&loaded(&hot, &[&["ecs.api.workers=10000"], set].concat()), 1);
+        common::failed(&seen) as f64
+    };
+    let once = failing(&[]);
+    assert!((once - 6.2 * 600.0).abs() < 150.0, "{once}");
+    // Ten attempts within 26 s find no more units: what they change is who gets them.
+    let legacy = failing(&["ecs.api.handler.0.steps.0.call.retry_mode=legacy"]);
+    assert!((legacy / once - 1.0).abs() < 0.1, "{legacy} instead of {once}");
+    let clients = failing(&["traffic.0.retry={ max_attempts = 4 }"]);
+    assert!((clients / once - 1.0).abs() < 0.1, "{clients} instead of {once}");
+}
+
+#[test]
 fn on_demand_begins_with_its_warm_throughput_and_keeps_no_burst() {
     let on_demand = TABLE.replace(
         "read_capacity_units = 10\nwrite_capacity_units = 200",
@@ -86,6 +107,20 @@ fn two_hundred_units_of_which_150_are_consumed_become_215() {
     // Two minutes above the target, a minute until that is known, half a minute for the change.
     assert_eq!(first.at.as_secs_f64(), 210.0);
     assert_eq!(seen.log.iter().filter(|entry| entry.what.contains("auto scaling")).count(), 1, "69.8 % is well");
+}
+
+#[test]
+fn fifteen_minutes_below_the_target_bring_units_down() {
+    let scaled = TABLE.replace(
+        "write_capacity_units = 200",
+        "write_capacity_units = 200\nauto_scaling.write = { min_capacity = 5, max_capacity = 1000 }",
+    );
+    let set = ["run.duration=30m", "traffic.0.rate={ base = \"14/s\", at = [[\"5m\", \"7/s\"]] }"];
+    let seen = simulated(&loaded(&scaled, &set), 1);
+    let changes: Vec<_> = seen.log.iter().filter(|entry| entry.what.contains("auto scaling")).collect();
+    // 140 of 200 are the target exactly; 70 of 70 % are 100.
+    assert!(changes.len() == 1 && changes[0].what.starts_with("200 -> 100 WCU"), "{changes:?}");
+    assert_eq!(changes[0].at.as_secs_f64(), 60.0 * (5.0 + 15.0 + 1.0) + 30.0);
 }
 
 #[test]

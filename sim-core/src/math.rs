@@ -82,6 +82,19 @@ pub const fn mix(a: u64, b: u64) -> u64 {
     mix64(mix64(a) ^ b.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32))
 }
 
+/// The word that [`mix`] made `mixed` of with `b`: `unmix(mix(a, b), b)` is `a`.
+#[must_use]
+pub const fn unmix(mixed: u64, b: u64) -> u64 {
+    unmix64(unmix64(mixed) ^ b.wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32))
+}
+
+/// The inverse of [`mix64`]: each step of [`avalanche`] undone, the last one first.
+const fn unmix64(x: u64) -> u64 {
+    let x = (x ^ (x >> 31) ^ (x >> 62)).wrapping_mul(0x3196_42B2_D24D_8EC3);
+    let x = (x ^ (x >> 27) ^ (x >> 54)).wrapping_mul(0x96DE_1B17_3F11_9089);
+    (x ^ (x >> 30) ^ (x >> 60)).wrapping_sub(GOLDEN)
+}
+
 /// A hash of a text's bytes: 64-bit FNV-1a followed by [`mix64`]. Fixed for all time and targets: random streams are found
 /// by it.
 #[must_use]
@@ -113,6 +126,15 @@ mod tests {
             (mix(1, 2), hash_str(""), hash_str("ecs.web")),
             (12_403_216_910_049_890_566, 14_087_677_454_934_409_008, 7_976_191_173_462_071_599)
         );
+    }
+
+    #[test]
+    fn what_was_mixed_comes_back() {
+        for i in 0..10_000u64 {
+            let (a, b) = (mix64(i), mix64(!i));
+            assert_eq!(unmix(mix(a, b), b), a);
+        }
+        assert_eq!((unmix(mix(0, 7), 7), unmix(mix(u64::MAX, 0), 0)), (0, u64::MAX));
     }
 
     #[test]

@@ -213,9 +213,9 @@ pub struct DowntimeWindow {
     pub from: SimTime,
     /// End of the last bad second.
     pub until: SimTime,
-    /// Operations of the route that started inside the window and failed.
+    /// Operations of the route that started inside the window, after the warm-up, and failed.
     pub lost: u64,
-    /// Operations of the route that started inside the window.
+    /// Operations of the route that started inside the window, after the warm-up.
     pub started: u64,
     /// The most frequent cause of failure inside the window.
     pub cause: String,

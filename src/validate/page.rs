@@ -24,7 +24,8 @@ what queueing theory says of them. Continuous integration runs it again and comp
 - *about* marks a law that is an approximation itself, with what it is granted.
 
 The scenarios are ordinary ones: `stormglass show validation/queue` prints the text, and what a case sets is what `--set` would.
-One case alone: `stormglass validate --case NAME`.
+One case alone: `stormglass validate --case NAME`. Laws are cited by whom bibliographies name for them; of Palm's works no more than their
+years and subjects could be confirmed.
 ";
 
 /// The lines of one case for the terminal.

@@ -192,6 +192,31 @@ fn worked_examples_of_target_tracking() {
 }
 
 #[test]
+fn of_a_need_of_one_and_a_half_more_two_are_added_and_of_one_and_a_half_less_one_is_removed() {
+    assert_eq!(tracked(4, 60.0 * 5.5 / 4.0, 60.0), Some(6));
+    assert_eq!(tracked(4, 60.0 * 2.5 / 4.0, 60.0), Some(3));
+}
+
+#[test]
+fn scale_in_is_armed_below_seven_tenths_of_a_groups_target_and_nine_of_a_services() {
+    // Public listings of alarms: 40 -> 28, 50 -> 35, 60 -> 42 of groups; 50 -> 45, 75 -> 67.5, 30 -> 27 of services; 70 -> 63 in the guide.
+    let groups = [(40.0, 28.0), (50.0, 35.0), (60.0, 42.0)].map(|pair| (0.7, pair));
+    let services = [(50.0, 45.0), (75.0, 67.5), (30.0, 27.0), (70.0, 63.0)].map(|pair| (0.9, pair));
+    for (share, (target, threshold)) in groups.into_iter().chain(services) {
+        let after_twenty_minutes_at = |cpu: f64| {
+            let mut policy = tracking(target);
+            let PolicyKind::TargetTracking { scale_in_threshold, .. } = &mut policy.kind else { panic!() };
+            *scale_in_threshold = share;
+            let mut stage = Stage::new(&[policy], 100);
+            stage.minutes(20, cpu);
+            stage.desired
+        };
+        assert_eq!(after_twenty_minutes_at(threshold + 1e-6), 100, "{target}");
+        assert!(after_twenty_minutes_at(threshold - 1e-6) < 100, "{target}");
+    }
+}
+
+#[test]
 fn the_smallest_step_out_is_one_task() {
     assert_eq!(tracked(1, 60.0 + 1e-9, 60.0), Some(2));
     assert_eq!(tracked(3, 0.0, 60.0), Some(1), "MinCapacity");

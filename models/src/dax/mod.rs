@@ -15,6 +15,7 @@ use sim_core::random::Source;
 use sim_core::station::{LruCache, TokenBucket};
 use sim_core::{SimDuration, SimTime};
 
+use crate::asked;
 use crate::dynamodb::Keys;
 use crate::ids::*;
 use crate::request::*;
@@ -204,9 +205,10 @@ impl Dax {
     }
 
     /// The name of what an operation asks for or changes; `None` if the caches have nothing to do with it.
-    fn copy_of(&self, request: &Request, now: SimTime) -> Option<u64> {
+    fn copy_of(&self, key: RequestKey, now: SimTime, cx: &Cx<'_>) -> Option<u64> {
+        let request = &cx.shared.requests[key];
         let number = request.operation as usize;
-        let item = || self.keys[number].draw(now, &mut request.draws(purpose::ITEM));
+        let item = || self.keys[number].draw(now, &mut asked::draws(&cx.shared.requests, request, purpose::ITEM));
         match self.settings.operations[number].kind {
             Kind::Item | Kind::Put | Kind::Delete => Some(mix(0, item())),
             Kind::Query => Some(mix(number as u64 + 1, item())),
@@ -223,7 +225,7 @@ impl Dax {
             Kind::Query => [Count::QueryMisses, Count::QueryHits],
             _ => return false,
         };
-        let copy = self.copy_of(request, now).expect("what is read has a name");
+        let copy = self.copy_of(key, now, cx).expect("what is read has a name");
         let hit = self.copies.get(copy).is_some_and(|until| now < *until);
         self.books.add(counts[usize::from(hit)], 1);
         hit
@@ -236,7 +238,7 @@ impl Dax {
         let (outcome, asked) = (request.outcome, request.joined);
         let Operation { kind, bytes } = self.settings.operations[request.operation as usize];
         // The table drew the item when it was asked: keys may be made of the time.
-        if let (true, Some(copy)) = (outcome.is_ok(), self.copy_of(request, asked)) {
+        if let (true, Some(copy)) = (outcome.is_ok(), self.copy_of(key, asked, cx)) {
             if kind == Kind::Delete {
                 self.copies.remove(copy);
             } else {

@@ -24,6 +24,7 @@ use sim_core::random::{Draws, Source, Streams};
 use sim_core::tally::StationTally;
 use sim_core::{SimDuration, SimTime};
 
+use crate::asked;
 use crate::ids::*;
 use crate::request::*;
 use crate::world::{self, Cx};
@@ -294,10 +295,10 @@ impl Table {
     /// Asks for a page of it: what it costs is taken now, and it is answered later.
     fn ask(&mut self, key: RequestKey, page: u32, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let request = cx.request(key);
+        let request = &cx.shared.requests[key];
         let number = usize::from(request.operation);
         let scanned = if self.operations[number].scans { page } else { 0 };
-        let draws = request.draws(purpose::ITEM + PAGE * u64::from(scanned));
+        let draws = asked::draws(&cx.shared.requests, request, purpose::ITEM + PAGE * u64::from(scanned));
         let latency = self.latency.sample_duration(&mut request.draws(purpose::SERVICE + PAGE * u64::from(page)));
         let fate = self.consume(now, number, page, draws);
         if let Some(global) = &mut self.global {

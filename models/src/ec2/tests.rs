@@ -69,12 +69,33 @@ fn t3_medium_at_100_percent_lasts_6_hours_and_gets_20_percent_then() {
 fn the_table_of_the_guide_is_earning_times_24_and_baseline() {
     for (name, vcpu, earned, most, baseline) in [
         ("t2.nano", 1.0, 3.0, 72.0, 0.05),
-        ("t2.micro", 1.0, 6.0, 144.0, 0.10),
+        ("t2.micro", 1.0, 6.0, 144.0, 0.1),
+        ("t2.small", 1.0, 12.0, 288.0, 0.2),
+        ("t2.medium", 2.0, 24.0, 576.0, 0.2),
+        ("t2.large", 2.0, 36.0, 864.0, 0.3),
         ("t2.xlarge", 4.0, 54.0, 1296.0, 0.225),
         ("t2.2xlarge", 8.0, 81.6, 1958.4, 0.17),
         ("t3.nano", 2.0, 6.0, 144.0, 0.05),
-        ("t3a.large", 2.0, 36.0, 864.0, 0.30),
-        ("t4g.2xlarge", 8.0, 192.0, 4608.0, 0.40),
+        ("t3.micro", 2.0, 12.0, 288.0, 0.1),
+        ("t3.small", 2.0, 24.0, 576.0, 0.2),
+        ("t3.medium", 2.0, 24.0, 576.0, 0.2),
+        ("t3.large", 2.0, 36.0, 864.0, 0.3),
+        ("t3.xlarge", 4.0, 96.0, 2304.0, 0.4),
+        ("t3.2xlarge", 8.0, 192.0, 4608.0, 0.4),
+        ("t3a.nano", 2.0, 6.0, 144.0, 0.05),
+        ("t3a.micro", 2.0, 12.0, 288.0, 0.1),
+        ("t3a.small", 2.0, 24.0, 576.0, 0.2),
+        ("t3a.medium", 2.0, 24.0, 576.0, 0.2),
+        ("t3a.large", 2.0, 36.0, 864.0, 0.3),
+        ("t3a.xlarge", 4.0, 96.0, 2304.0, 0.4),
+        ("t3a.2xlarge", 8.0, 192.0, 4608.0, 0.4),
+        ("t4g.nano", 2.0, 6.0, 144.0, 0.05),
+        ("t4g.micro", 2.0, 12.0, 288.0, 0.1),
+        ("t4g.small", 2.0, 24.0, 576.0, 0.2),
+        ("t4g.medium", 2.0, 24.0, 576.0, 0.2),
+        ("t4g.large", 2.0, 36.0, 864.0, 0.3),
+        ("t4g.xlarge", 4.0, 96.0, 2304.0, 0.4),
+        ("t4g.2xlarge", 8.0, 192.0, 4608.0, 0.4),
     ] {
         let (rates, cores) = rates(name);
         assert_eq!((cores, rates.earned_per_hour), (vcpu, earned), "{name}");
@@ -325,6 +346,17 @@ fn a_warm_pool_shortens_a_launch_by_what_its_state_keeps() {
         assert_eq!(stage.answering(), [1, 2, 3, 4], "{state:?}");
         assert!(stage.numbers(|it| it.life == Life::Warmed).is_empty(), "as many are prepared as may be");
     }
+}
+
+#[test]
+fn a_warm_pool_has_what_is_missing_to_the_maximum() {
+    let pool = WarmPool { state: PoolState::Stopped, min_size: 0, max_prepared: None, reuse_on_scale_in: false };
+    let mut stage = Stage::new(&Settings { warm_pool: Some(pool), max_size: 7, ..settings(3) });
+    stage.run_until(300);
+    assert_eq!(stage.numbers(|it| it.life == Life::Warmed).len(), 4);
+    stage.group.set_desired_capacity(5, &mut stage.bench.cx());
+    stage.run_until(600);
+    assert_eq!((stage.answering().len(), stage.numbers(|it| it.life == Life::Warmed).len()), (5, 2));
 }
 
 #[test]

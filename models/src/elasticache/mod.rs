@@ -21,6 +21,7 @@ use sim_core::random::{Source, Stream};
 use sim_core::slab::{Key, Slab};
 use sim_core::{SimDuration, SimTime};
 
+use crate::asked;
 use crate::flights::Flights;
 use crate::ids::*;
 use crate::request::*;
@@ -249,7 +250,7 @@ impl Cache {
             KeyOf::Object if asked.catalog == Request::NO_CATALOG => u64::from(asked.path.0),
             KeyOf::Object => 1 << 63 | u64::from(asked.catalog) << 32 | u64::from(asked.object),
             KeyOf::Client => u64::from(asked.traffic.0) << 32 | u64::from(asked.client),
-            KeyOf::Drawn(zipf) => zipf.sample(&mut call.draws(purpose::ITEM)),
+            KeyOf::Drawn(zipf) => zipf.sample(&mut asked::draws(&cx.shared.requests, call, purpose::ITEM)),
         };
         let key = mix(u64::from(item) + 1, which);
         Some(Caller { service, task: parent.target, key, bytes: asked.bytes })

@@ -7,6 +7,8 @@ use crate::model::{Bottleneck, Busiest, Estimate, Figures, LatencyEstimate, Long
 
 /// A station whose busiest minute stays below this bound nothing.
 const NEAR_CAPACITY: f64 = 0.7;
+/// If fewer operations than this share fail where no station was near its capacity, nothing bound.
+const NOTABLE_FAILURES: f64 = 0.01;
 /// Mean waits below this many seconds are not worth a word.
 const NOTABLE_WAIT: f64 = 1e-6;
 
@@ -96,7 +98,7 @@ fn words(
     let first = if bound {
         format!("{who} reached {peak} {when}")
     } else {
-        format!("Nothing bound: the busiest station, {who}, reached {peak} {when}")
+        format!("{}: the busiest station, {who}, reached {peak} {when}", unbound(figures))
     };
     match longest_wait {
         Some(longest) if longest.station == busiest.station => {
@@ -112,6 +114,19 @@ fn words(
         }
         None => format!("{first}; requests hardly waited anywhere."),
     }
+}
+
+/// What is to be said where no station was near its capacity: a limit may have been, such as a partition's or one of connections.
+fn unbound(figures: &Figures<Estimate, LatencyEstimate>) -> String {
+    let total = &figures.total;
+    let most = total.errors.iter().next().filter(|_| total.error_rate.value >= NOTABLE_FAILURES);
+    most.map_or_else(
+        || "Nothing bound".to_owned(),
+        |(cause, _)| {
+            let share = figure(Unit::Share, &total.error_rate);
+            format!("No station was near its capacity, and yet {share} of the operations failed, most by {cause}")
+        },
+    )
 }
 
 fn plural(noun: &str) -> String {

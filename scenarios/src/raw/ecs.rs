@@ -235,8 +235,8 @@ table! {
         /// What the caller does about failures, in full.
         optional("as retry_mode says", "see retry_mode") retry: Retry,
         /// What the caller does about failures, as AWS SDKs name it: nothing ("none"); 3 attempts, back-off 1 s with jitter,
-        /// and a retry quota of 500 tokens for each task and called part ("standard"); or 5 attempts, back-off 1 s with jitter, and for DynamoDB 10 attempts, back-off 50 ms without jitter
-        /// ("legacy").
+        /// and a retry quota of 500 tokens for each task and called part ("standard"); the same with a back-off of 50 ms, and for DynamoDB 4 attempts,
+        /// back-off 25 ms ("standard_2_1"); or 5 attempts, back-off 1 s with jitter, and for DynamoDB 10 attempts, back-off 50 ms without jitter ("legacy").
         optional("legacy for DynamoDB, none for all others", "botocore/data/_retry.json and retryhandler.py; only AWS calls go through an SDK")
         retry_mode: Sp<RetryMode>,
         /// Whether the handler fails (500) if the call does; otherwise it goes on without.
@@ -278,6 +278,8 @@ choice! {
         None = "none",
         /// 3 attempts, 1 s, full jitter, a retry quota.
         Standard = "standard",
+        /// The same with 50 ms, opt-in since 2026; for DynamoDB 4 attempts, 25 ms. Throttled attempts wait from 1 s on.
+        Standard21 = "standard_2_1",
         /// 5 attempts, 1 s, full jitter; for DynamoDB 10 attempts, 50 ms, no jitter.
         Legacy = "legacy",
     } not ["adaptive"]

@@ -498,6 +498,10 @@ fn sdk_retry(mode: raw::RetryMode, dynamodb: bool) -> Retry {
     match (mode, dynamodb) {
         (raw::RetryMode::None, _) => Retry::NEVER,
         (raw::RetryMode::Standard, _) => of_mode(RetryMode::Standard),
+        (raw::RetryMode::Standard21, false) => of_mode(RetryMode::Standard21),
+        (raw::RetryMode::Standard21, true) => {
+            Retry { max_attempts: 4, backoff: SimDuration::from_millis(25), ..of_mode(RetryMode::Standard21) }
+        }
         (raw::RetryMode::Legacy, true) => {
             Retry::plain(10, SimDuration::from_millis(50), SimDuration::from_secs(20), Jitter::None)
         }
@@ -532,5 +536,16 @@ mod tests {
         let retry = sdk_retry(raw::RetryMode::Legacy, true);
         let sleeps = (0..u32::from(retry.max_attempts) - 1).map(|n| retry.backoff.as_secs_f64() * f64::from(1u32 << n));
         assert!((sleeps.sum::<f64>() - 25.55).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_mode_of_2026_tries_dynamodb_four_times_from_25_ms_on_and_others_thrice_from_50() {
+        let of = |dynamodb| {
+            let retry = sdk_retry(raw::RetryMode::Standard21, dynamodb);
+            let quota = retry.quota.expect("it has one");
+            assert_eq!((quota.tokens, quota.cost, quota.throttled_cost), (500, 14, 5));
+            (retry.max_attempts, retry.backoff.as_secs_f64(), retry.throttled_backoff.as_secs_f64())
+        };
+        assert_eq!((of(true), of(false)), ((4, 0.025, 1.0), (3, 0.05, 1.0)));
     }
 }

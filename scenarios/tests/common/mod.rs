@@ -4,6 +4,36 @@
 use scenarios::{Override, Scenario, Source, load};
 use sim_core::observations::Observations;
 
+/// A load balancer and four tasks, and nothing that need not be said.
+pub const SMALL: &str = r#"
+title = "small"
+[run]
+duration = "10m"
+[[traffic]]
+name = "users"
+to = "alb.front"
+rate = "10/s"
+[alb.front]
+target_group.web.targets = "ecs.web"
+[ecs.web]
+desired_count = 4
+cpu = "1 vCPU"
+[[ecs.web.handler]]
+steps = [{ cpu = "5ms" }]
+"#;
+
+/// [`SMALL`] with what is set.
+#[track_caller]
+pub fn small(overrides: &[&str]) -> Scenario {
+    loaded(SMALL, overrides)
+}
+
+/// [`SMALL`] with more after it.
+#[track_caller]
+pub fn with(more: &str) -> Scenario {
+    loaded(&format!("{SMALL}{more}"), &[])
+}
+
 /// What a text is read as, with what is set; or what is wrong with it, as users see it.
 pub fn load_text(text: &str, set: &[&str]) -> Result<Scenario, String> {
     let set: Vec<Override> = set.iter().map(|it| Override((*it).to_owned())).collect();

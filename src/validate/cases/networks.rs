@@ -35,7 +35,8 @@ pub fn networks() -> Family {
             Case {
                 name: "tandem",
                 law: "two M/M/1 in a row, 50 % and 60 % load",
-                source: "Burke (1956), Reich (1957): the sojourns are independent and exponential",
+                source: "Burke (1956), Reich, Annals of Mathematical Statistics 28 (1957) 768-773: the sojourns are \
+                         independent and exponential",
                 scenario: "network",
                 set: &[
                     "traffic.customers.rate=50/s",

@@ -18,7 +18,8 @@ pub fn patience() -> Family {
             Case {
                 name: "patience",
                 law: "M/M/2+M at 110 % offered load, patience 30 ms",
-                source: "Erlang A: Palm (1957); Garnett, Mandelbaum and Reiman (2002), doi:10.1287/msom.4.3.208.7753",
+                source: "Erlang A: Palm, Research on Telephone Traffic Carried by Full Availability Groups (1957); \
+                         Garnett, Mandelbaum and Reiman (2002), doi:10.1287/msom.4.3.208.7753",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=220/s",
@@ -41,7 +42,7 @@ pub fn patience() -> Family {
                 name: "patience-constant",
                 law: "M/M/1+D at 90 % offered load, patience 20 ms",
                 source: "the work in front of an arrival has a density in two pieces; Barrer, Queuing with Impatient Customers and \
-                         Ordered Service (1957), Baccelli and Hebuterne (1981)",
+                         Ordered Service (1957), Baccelli and Hebuterne, On Queues with Impatient Customers (1981)",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=90/s",
@@ -198,7 +199,8 @@ pub fn patience() -> Family {
             Case {
                 name: "omission-open",
                 law: "a server of 1 ms that stands still for 10 s of every 100 s, asked each 10 ms whatever it answers",
-                source: "arithmetic: latencies fall from 10 s to nothing within 11.1 s; Tene, How NOT to Measure Latency (2013)",
+                source: "arithmetic: latencies fall from 10 s to nothing within 11.1 s; Tene, How Not to Measure \
+                         Latency (QCon San Francisco 2012)",
                 scenario: "queue",
                 set: OMISSION,
                 fast: true,
@@ -350,7 +352,8 @@ pub fn failures() -> Family {
             Case {
                 name: "renewal",
                 law: "one server, up for lognormal 80 ms and down for 10 to 30 ms: 80 % available",
-                source: "alternating renewal: mean up over mean cycle, whatever the distributions; Barlow and Proschan (1975)",
+                source: "alternating renewal: mean up over mean cycle, whatever the distributions; Barlow and \
+                         Proschan, Statistical Theory of Reliability and Life Testing (1975)",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=1000/s",
@@ -372,7 +375,8 @@ pub fn failures() -> Family {
             Case {
                 name: "k-of-n",
                 law: "3 of 5 servers must be up, each 70 % available",
-                source: "binomial: independent servers; Barlow and Proschan (1975)",
+                source: "binomial: independent servers; Barlow and Proschan, Statistical Theory of Reliability and \
+                         Life Testing (1975)",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=500/s",

@@ -330,7 +330,8 @@ pub fn losses() -> Family {
             Case {
                 name: "erlang-b-insensitive",
                 law: "M/G/10/10 with lognormal service, 8 erlangs",
-                source: "insensitivity of B to the distribution of service; Sevastyanov (1957)",
+                source: "insensitivity of B to the distribution of service; Sevastyanov, Teoriya Veroyatnostei i ee \
+                         Primeneniya 2 (1957) 106-116",
                 scenario: "queue",
                 set: &[
                     "traffic.customers.rate=800/s",

@@ -1165,6 +1165,17 @@ fn a_proxy_lends_few_connections_to_many_sessions_and_pinned_sessions_keep_their
 
 /// Capacity follows the load once a second, and readers of tier 1 the writer; CPU per ACU is a quarter of a core.
 #[test]
+fn a_proxy_with_95_percent_of_1000_connections_opens_950() {
+    let mut settings = settings();
+    settings.instances[0].class.max_connections = 1000;
+    settings.proxy = Some(Proxy { max_connections: 0.95, ..proxy() });
+    let mut bed = Bed::new(&settings);
+    (0..1000).for_each(|slot| _ = bed.ask(READ, task(slot)));
+    bed.run_until(at(0.03));
+    assert_eq!(bed.aurora.servers[0].connections, 950);
+}
+
+#[test]
 fn a_serverless_writer_grows_under_load_and_shrinks_after_it() {
     let mut settings = settings();
     settings.serverless = Some(Serverless { min_capacity: 0.5, max_capacity: 8.0, rate: 0.1 });

@@ -185,36 +185,37 @@ fn reads_and_writes_have_capacities_of_their_own() {
     assert_eq!(capacity.take(at_millis(999), 0, READ), None);
 }
 
+/// Runs a table until then; who is answered is shown and leaves.
+fn run_until(until: SimTime, bench: &mut Bench, table: &mut Table, mut answered: impl FnMut(SimTime, &Request)) {
+    bench.run_until(
+        until,
+        |event, cx| match event {
+            WorldEvent::DynamoDb(_, event) => table.on(event, cx),
+            other => panic!("{other:?}"),
+        },
+        |message, cx| match message {
+            Message::Reply(key) => answered(cx.now(), cx.shared.requests.remove(key).unwrap()),
+            other => panic!("{other:?}"),
+        },
+    );
+}
+
 /// Offers `count` operations a second for ten seconds; returns answers (milliseconds after asking, outcome) and findings.
 fn ask(settings: &Settings, operation: u16, per_second: u64) -> (Vec<(u64, Outcome)>, Findings) {
     let mut bench = Bench::new();
     let mut table = Table::new(DynamoDbId(0), settings, &mut bench.cx());
     let mut answers = Vec::new();
-    let mut run_until = |until, bench: &mut Bench, table: &mut Table| {
-        bench.run_until(
-            until,
-            |event, cx| match event {
-                WorldEvent::DynamoDb(_, event) => table.on(event, cx),
-                other => panic!("{other:?}"),
-            },
-            |message, cx| match message {
-                Message::Reply(key) => {
-                    let now = cx.now();
-                    let request = cx.request(key);
-                    answers.push(((now - request.joined).as_nanos() / 1_000_000, request.outcome));
-                    cx.shared.requests.remove(key).unwrap();
-                }
-                other => panic!("{other:?}"),
-            },
-        );
+    let mut answered = |now: SimTime, request: &Request| {
+        answers.push(((now - request.joined).as_nanos() / 1_000_000, request.outcome));
     };
     for number in 0..10 * per_second {
-        run_until(SimTime::from_nanos(number * 1_000_000_000 / per_second), &mut bench, &mut table);
+        let now = SimTime::from_nanos(number * 1_000_000_000 / per_second);
+        run_until(now, &mut bench, &mut table, &mut answered);
         let key = bench.request();
         bench.cx().request(key).operation = operation;
         table.on_offer(key, &mut bench.cx());
     }
-    run_until(SimTime::ZERO + SimDuration::from_secs(11), &mut bench, &mut table);
+    run_until(SimTime::ZERO + SimDuration::from_secs(11), &mut bench, &mut table, &mut answered);
     let mut findings = Findings::default();
     table.finish(bench.kernel.now(), &mut findings);
     for check in &findings.checks {
