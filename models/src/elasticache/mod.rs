@@ -47,7 +47,11 @@ pub enum Event {
     Done(u16, RequestKey),
     /// A caller has waited for long enough.
     GaveUp(RequestKey),
-    /// What a shard's failed nodes were is noticed, and a replica takes over.
+    /// Somebody knows that nodes of a shard do not answer.
+    Noticed(u16),
+    /// A shard's replica is promoted, and clients are being told.
+    Promoted(u16),
+    /// Nobody is sent to a shard's failed nodes any more, and a replica takes over.
     Detected(u16),
     /// A node is back.
     Back(u16),
@@ -55,6 +59,8 @@ pub enum Event {
     Change(u16),
     /// The next shard's turn of a change.
     NextShard(u16, u16),
+    /// All shards have a new engine.
+    Upgraded,
 }
 
 /// [`Request::step`] of a command: what the node found, and whether it puts a store's answer into the cache. (Stores have
@@ -116,6 +122,8 @@ pub struct Cache {
     flights: Flights,
     /// How many faults keep packets from it.
     cut_off: u32,
+    /// Changes of the engine that go from shard to shard.
+    upgrades: u32,
     lags: Stream,
     /// Numbers of its zones.
     zones: Vec<u16>,
@@ -169,6 +177,7 @@ impl Cache {
             trips: Slab::new(),
             flights: Flights::new(),
             cut_off: 0,
+            upgrades: 0,
             lags: cx.shared.streams.stream(&name, "lag at failovers"),
             zones: settings.zones.iter().map(|zone| cx.shared.whereabouts.zone(zone)).collect(),
             crossed: 0,
@@ -226,10 +235,13 @@ impl Cache {
             Event::Connected(key) => self.on_offer(key, cx),
             Event::Done(node, key) => self.done(node as usize, key, cx),
             Event::GaveUp(key) => self.failed(key, Cause::CallTimeout, Place::Task, cx),
+            Event::Noticed(shard) => self.noticed(shard, cx),
+            Event::Promoted(shard) => self.promoted(shard, cx),
             Event::Detected(shard) => self.detected(shard, cx),
             Event::Back(node) => self.back(node as usize, cx),
             Event::Change(number) => self.change(number, cx),
             Event::NextShard(number, shard) => self.upgrade_shard(number, shard, cx),
+            Event::Upgraded => self.upgraded(cx),
         }
     }
 

@@ -85,6 +85,10 @@ pub struct Failover {
     pub automatic: bool,
     /// From the failure until a replica takes writes.
     pub time: SimDuration,
+    /// How much of that passes until somebody knows of it.
+    pub detection: SimDuration,
+    /// How much of that passes, in the end, while clients are told who takes writes.
+    pub endpoint_update: SimDuration,
     /// From the failure until a new node stands in the failed one's place.
     pub replacement: SimDuration,
 }

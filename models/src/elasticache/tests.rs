@@ -153,6 +153,8 @@ fn settings(replicas: u16) -> Settings {
         failover: Failover {
             automatic: replicas > 0,
             time: SimDuration::from_secs(20),
+            detection: SimDuration::from_secs(15),
+            endpoint_update: SimDuration::from_secs(3),
             replacement: SimDuration::from_secs(300),
         },
         replication_lag: Distribution::constant(2.0).unwrap(),

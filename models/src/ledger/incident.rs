@@ -202,6 +202,11 @@ impl Incident {
         self.begins <= at && self.ends.is_none_or(|end| at < end)
     }
 
+    /// Whether it is under way at some time of a span.
+    pub(super) fn overlaps(&self, from: SimTime, until: SimTime) -> bool {
+        self.begins < until && self.ends.is_none_or(|end| from < end)
+    }
+
     pub(super) fn phase_at(&self, at: SimTime) -> Option<Phase> {
         self.segments[self.segment_at(at)].phase
     }
@@ -233,12 +238,13 @@ impl Incident {
         !self.lost.is_empty()
     }
 
-    /// How users were served before it began; taken when the second in which it does closes.
-    pub(super) fn baseline(&mut self, second: u64, service: &Service) -> &Baseline {
-        let begun = self.begins.as_nanos() / 1_000_000_000;
-        if self.baseline.is_none() && second >= begun {
-            self.baseline = Some(service.baseline());
-        }
+    /// Whether a second lies before it.
+    pub(super) fn is_later_than(&self, second: u64) -> bool {
+        SimTime::from_secs(second + 1) <= self.begins
+    }
+
+    /// How users were served before it began; taken when the second in which it does closes, which is long after it began.
+    pub(super) fn baseline(&mut self, service: &Service) -> &Baseline {
         self.baseline.get_or_insert_with(|| service.baseline())
     }
 
@@ -249,7 +255,7 @@ impl Incident {
         let number = self.segment_at(end);
         let segment = self.segments[number];
         self.settle_until(number, 0);
-        if !segment.settles || end <= self.begins || self.ends.is_some() {
+        if !segment.settles || self.ends.is_some() {
             return;
         }
         let too_long = end.since(segment.from) >= SETTLING_MOST;

@@ -187,7 +187,10 @@ impl Ledger {
     pub fn second_closes(&mut self, second: u64, seen: impl Iterator<Item = Second> + Clone) {
         for &at in &self.live {
             let incident = &mut self.incidents[at];
-            let served = self.service.is_as_before(incident.baseline(second, &self.service), seen.clone());
+            if incident.is_later_than(second) {
+                continue;
+            }
+            let served = self.service.is_as_before(incident.baseline(&self.service), seen.clone());
             incident.second_closes(second, served, &mut self.outside);
         }
         let quiet = self.live.iter().all(|&at| !self.incidents[at].covers(SimTime::from_secs(second + 1)));
@@ -203,15 +206,15 @@ impl Ledger {
     /// In which phases a span of time lay.
     #[must_use]
     pub fn phases_between(&self, from: SimTime, until: SimTime) -> Vec<PhaseSpan> {
-        let all: Vec<usize> = (0..self.incidents.len()).collect();
-        let edges = self.incidents.iter().flat_map(Incident::edges).filter(|&edge| from < edge && edge < until);
+        let all: Vec<&Incident> = self.incidents.iter().filter(|it| it.overlaps(from, until)).collect();
+        let edges = all.iter().flat_map(|it| it.edges()).filter(|&edge| from < edge && edge < until);
         let mut edges: Vec<SimTime> = edges.chain([from, until]).collect();
         edges.sort_unstable();
         edges.dedup();
         let mut spans: Vec<PhaseSpan> = Vec::new();
         for pair in edges.windows(2) {
-            let covering = all.iter().rev().filter(|&&at| self.incidents[at].covers(pair[0]));
-            let phase = covering.filter_map(|&at| self.incidents[at].phase_at(pair[0])).next();
+            let covering = all.iter().rev().filter(|it| it.covers(pair[0]));
+            let phase = covering.filter_map(|it| it.phase_at(pair[0])).next();
             match spans.last_mut().filter(|last| last.phase == phase) {
                 Some(last) => last.until = pair[1],
                 None => spans.push(PhaseSpan { phase, from: pair[0], until: pair[1] }),

@@ -177,3 +177,20 @@ fn who_is_down_is_told_from_the_warm_up_on_and_to_the_end() {
     assert_eq!(spans, [("ecs.web", at(12.0), at(16.0)), ("ecs.web", at(20.0), at(30.0))]);
     assert_eq!(ledger.watched.len(), 2);
 }
+
+/// Seconds close minutes after they were: what users knew when something began is not what is closed when it does.
+#[test]
+fn as_before_is_as_it_was_when_it_began() {
+    let mut run = Run::new();
+    // A cold start: users wait ten times as long in the first 50 seconds.
+    let slow = Second { ended: 100, failed: 0, latency_nanos: 10_000_000_000 };
+    let fast = Second { latency_nanos: 1_000_000_000, ..slow };
+    run.ledger.begin(IncidentKind::Change, "elasticache.pages", "FLUSHALL", at(200.0));
+    run.ledger.over(IncidentKind::Change, "elasticache.pages", at(200.0));
+    for second in 0..300 {
+        let is_slow = second < 50 || (200..260).contains(&second);
+        run.ledger.second_closes(second, std::iter::once(if is_slow { slow } else { fast }));
+    }
+    let ledger = run.finish(300.0);
+    assert_eq!(phases(&ledger.incidents[0].phases), [("warm_up", 200.0, 260.0)]);
+}

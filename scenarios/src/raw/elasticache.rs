@@ -93,6 +93,12 @@ table! {
         /// From the failure of a primary until a replica takes writes.
         default("20s", "assumption inside EC guide, AutoFailover (a few seconds once noticed) and AWS blog, Testing Automatic Failover (about 30 s in all)")
         failover_time: Sp<Time>,
+        /// How much of that passes until somebody knows of it: what the downtime ledger calls detection.
+        optional("15s, or failover_time if that is shorter", "assumption: Redis cluster specification, NODE_TIMEOUT (cluster-node-timeout 15000)")
+        failure_detection: Sp<Time>,
+        /// How much of that passes, in the end, until the primary endpoint's name leads to the new primary.
+        optional("3s, 0s with several node groups, and no more than failure_detection leaves of failover_time", "assumption: EC guide, AutoFailover (the DNS name is propagated); clients of a cluster are told by its nodes")
+        endpoint_update: Sp<Time>,
         /// From the failure of a node until another stands in its place.
         default("5m", "assumption: minutes (AWS blog, Testing Automatic Failover)") replacement_time: Sp<Time>,
     }

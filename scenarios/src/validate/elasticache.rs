@@ -10,6 +10,7 @@ use sim_core::distribution::{Distribution, Zipf};
 use sim_core::{SimDuration, SimTime};
 
 use super::aurora::GIB;
+use super::bounds::show;
 use super::timeline::action_name;
 use super::{BROKEN, Check, Section};
 use crate::decode::{Decode, Decoder, Sp};
@@ -20,6 +21,7 @@ use crate::raw::elasticache as raw;
 use crate::raw::station::Renewal;
 use crate::raw::timeline::{self, Action};
 use crate::tree::{Node, Value};
+use crate::units::Time;
 
 /// Memory of node types in GiB (EC guide, ParameterGroups.Redis, node-type specific maxmemory; the newer ones by the list of
 /// sizes that AWS prices).
@@ -75,6 +77,10 @@ const ENGINE: [SimDuration; 2] = [SimDuration::from_secs(45), SimDuration::from_
 const NODE_TYPE_ALONE: SimDuration = SimDuration::from_secs(60);
 const ENGINE_ALONE: SimDuration = SimDuration::from_secs(90);
 
+/// What a failover's time consists of beside the promotion (assumptions, see `raw::elasticache::Failover`).
+const FAILURE_DETECTION: SimDuration = SimDuration::from_secs(15);
+const ENDPOINT_UPDATE: SimDuration = SimDuration::from_secs(3);
+
 impl Check<'_> {
     pub(super) fn caches(&mut self) -> Vec<Option<Settings>> {
         let doc = self.doc;
@@ -112,15 +118,35 @@ impl Check<'_> {
             command_time: group.command_time.0.clone(),
             client: self.cache_client(&group.client),
             max_connections: self.count(&group.max_connections, "max_connections", 1, 65_000),
-            failover: Failover {
-                automatic: self.fails_over(group, replicas),
-                time: self.delay(&group.failover.failover_time, "failover_time"),
-                replacement: self.delay(&group.failover.replacement_time, "replacement_time"),
-            },
+            failover: self.cache_failover(group, replicas),
             replication_lag: group.replication_lag.0.clone(),
             items,
             uses: std::mem::take(&mut self.cache_uses[number]),
             changes: self.cache_changes(name, group, version >= vec![5, 0, 6]),
+        }
+    }
+
+    fn cache_failover(&mut self, group: &raw::ReplicationGroup, replicas: u16) -> Failover {
+        let its = &group.failover;
+        let time = self.delay(&its.failover_time, "failover_time");
+        let mut part = |given: &Option<Sp<Time>>, name: &str, left: SimDuration, default: SimDuration| {
+            let Some(given) = given else { return default.min(left) };
+            let takes = self.delay(given, name);
+            if takes > left {
+                let title = format!("`{name}` is a part of failover_time");
+                self.error(given.span, title, format!("{} are left of it", show(left.as_secs_f64())));
+            }
+            takes.min(left)
+        };
+        let detection = part(&its.failure_detection, "failure_detection", time, FAILURE_DETECTION);
+        let update = if group.num_node_groups.value > 1 { SimDuration::ZERO } else { ENDPOINT_UPDATE };
+        let endpoint_update = part(&its.endpoint_update, "endpoint_update", time - detection, update);
+        Failover {
+            automatic: self.fails_over(group, replicas),
+            time,
+            detection,
+            endpoint_update,
+            replacement: self.delay(&its.replacement_time, "replacement_time"),
         }
     }
 
@@ -390,7 +416,7 @@ impl Check<'_> {
     fn within_run(&mut self, change: &aurora::Maintenance) -> SimTime {
         let ends = self.doc.run.duration.as_ref().map(|duration| duration.0);
         if let Some(ends) = ends.filter(|&ends| change.at.0 >= ends) {
-            let label = format!("the run ends after {}", super::bounds::show(ends.as_secs_f64()));
+            let label = format!("the run ends after {}", show(ends.as_secs_f64()));
             self.error(change.at.span, "this change comes after the end of the run", label);
         }
         SimTime::ZERO + change.at.0
