@@ -183,6 +183,19 @@ fn a_caches_planned_changes_are_recovery_and_a_tested_failover_goes_as_a_real_on
     assert!(lost(&seen, Phase::Recovery).abs_diff(50 * 60) <= 1);
 }
 
+#[test]
+fn a_rebooted_primary_is_recovery_and_a_resharding_is_in_no_phase_as_nobody_feels_it() {
+    let change = |keys: &str| format!("[[maintenance]]\nat = \"5m\"\ntarget = \"elasticache.pages\"\n{keys}");
+    let seen = simulated(&loaded(&cache("", &change("action = \"RebootCacheCluster\"")), &[]), 1);
+    begins(&seen, &[("recovery", 300.0, 330.0)]);
+    assert!(lost(&seen, Phase::Recovery).abs_diff(50 * 30) <= 1);
+    // Two shards more come after five minutes; 8,192 slots of 20 ms then take 164 s, as nothing is in them.
+    let keys = "num_node_groups = 2\nreplicas_per_node_group = 1";
+    let reshard = change("action = \"ModifyReplicationGroupShardConfiguration\"\nnode_group_count = 4");
+    let seen = simulated(&loaded(&cache(keys, &reshard), &[]), 1);
+    assert_eq!((phases(&seen), failed(&seen)), (vec![("none", 300.0, 763.84)], 0));
+}
+
 /// A thousand pages that each take the store 100 ms, and an engine that is emptied: users wait longer until most are there again.
 #[test]
 fn what_follows_an_emptied_cache_is_warm_up() {

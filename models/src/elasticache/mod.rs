@@ -11,10 +11,11 @@ mod figures;
 mod look_aside;
 mod node;
 mod plan;
+mod reshard;
 mod settings;
 #[cfg(test)]
 mod tests;
-pub(crate) mod usage;
+mod usage;
 
 use sim_core::math::mix;
 use sim_core::random::{Source, Stream};
@@ -30,7 +31,9 @@ use clients::{Clients, Link};
 use dataset::{Dataset, Seen, Written};
 use figures::{Books, Count, Published, Shown};
 use node::{Node, Reach};
+use reshard::{Migration, Slots};
 pub use settings::*;
+use usage::NodeHours;
 
 /// Slots of a cluster (Redis cluster specification).
 pub const SLOTS: u64 = 16_384;
@@ -41,7 +44,7 @@ pub const PLAIN_ITEM: u32 = 1024;
 /// What happens inside a cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A task's connection is open, and its command comes again.
+    /// A task's connection is open, or it has been sent on to another shard: its command comes again.
     Connected(RequestKey),
     /// A node has run a command.
     Done(u16, RequestKey),
@@ -61,6 +64,10 @@ pub enum Event {
     NextShard(u16, u16),
     /// All shards have a new engine.
     Upgraded,
+    /// New shards are there.
+    Provisioned,
+    /// Some slots are where they are to be.
+    SlotsMoved,
 }
 
 /// [`Request::step`] of a command: what the node found, and whether it puts a store's answer into the cache. (Stores have
@@ -77,6 +84,8 @@ mod state {
 /// The nodes of one part of the keys.
 #[derive(Debug)]
 struct Shard {
+    /// Whether it exists: shards come and go.
+    there: bool,
     /// Number of its first node, and of the one that takes writes.
     first: u16,
     primary: u16,
@@ -117,6 +126,9 @@ pub struct Cache {
     uses: Vec<Prepared>,
     nodes: Vec<Node>,
     shards: Vec<Shard>,
+    slots: Slots,
+    migration: Option<Migration>,
+    hours: NodeHours,
     clients: Clients,
     trips: Slab<Trip>,
     flights: Flights,
@@ -154,9 +166,11 @@ impl Cache {
         let each = settings.replicas + 1;
         let node = |number: u16| {
             let (shard, place) = (number / each, number % each);
-            Node::new(&name, shard, place, usize::from(shard + place) % zones)
+            let there = shard < settings.node_groups;
+            Node { there, ..Node::new(&name, shard, place, usize::from(shard + place) % zones) }
         };
         let shard = |number: u16| Shard {
+            there: number < settings.node_groups,
             first: number * each,
             primary: number * each,
             data: Dataset::new(
@@ -167,12 +181,16 @@ impl Cache {
             ),
             heir: None,
         };
-        let shards = (0..settings.node_groups).map(shard).collect();
-        let nodes: Vec<Node> = (0..settings.node_groups * each).map(node).collect();
+        let most = settings.most_node_groups();
+        let shards = (0..most).map(shard).collect();
+        let nodes: Vec<Node> = (0..most * each).map(node).collect();
         Self {
             id,
             uses: settings.uses.iter().map(|it| Prepared::new(it, cx)).collect(),
             shards,
+            slots: Slots::new(settings.node_groups),
+            migration: None,
+            hours: NodeHours::new(&settings.node_type, usize::from(settings.node_groups * each)),
             clients: Clients::new(settings.client.connections, settings.max_connections),
             trips: Slab::new(),
             flights: Flights::new(),
@@ -210,6 +228,11 @@ impl Cache {
             // The caller's SDK repeats what it asked the store.
             return self.fetch(key, Trip { number, fills: true, flight: None }, Place::Node, cx);
         }
+        if self.is_redirected(&caller) {
+            self.books.add(Count::Redirected, 1);
+            let round_trip = self.uses[number as usize].one_way.times(2);
+            return cx.kernel.schedule_in(round_trip, self.event(Event::Connected(key)));
+        }
         let number = self.node_for(&caller, key, cx);
         match self.nodes[number].reach {
             _ if self.cut_off > 0 => self.give_up_later(key, now, cx),
@@ -242,6 +265,8 @@ impl Cache {
             Event::Change(number) => self.change(number, cx),
             Event::NextShard(number, shard) => self.upgrade_shard(number, shard, cx),
             Event::Upgraded => self.upgraded(cx),
+            Event::Provisioned => self.provisioned(cx),
+            Event::SlotsMoved => self.slots_moved(cx),
         }
     }
 
@@ -268,8 +293,7 @@ impl Cache {
     }
 
     fn shard_of(&self, key: u64) -> usize {
-        let slot = mix(key, SLOTS) % SLOTS;
-        (slot * self.shards.len() as u64 / SLOTS) as usize
+        self.slots.owner(Slots::of(key))
     }
 
     fn command_of(&self, request: &Request) -> Command {

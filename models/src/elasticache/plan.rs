@@ -29,7 +29,11 @@ impl Cache {
     }
 
     fn has_all_primaries(&self) -> bool {
-        self.shards.iter().all(|shard| self.nodes[shard.primary as usize].is_up())
+        self.shards.iter().filter(|shard| shard.there).all(|shard| self.nodes[shard.primary as usize].is_up())
+    }
+
+    fn shards_there(&self) -> usize {
+        self.shards.iter().filter(|shard| shard.there).count()
     }
 
     /// Nodes of a shard are known not to answer: a replica is made the primary, or the node replaced; clients are told of replicas.
@@ -64,6 +68,9 @@ impl Cache {
     /// A planned change begins.
     pub(super) fn change(&mut self, number: u16, cx: &mut Cx<'_>) {
         match self.settings.changes[number as usize].change.clone() {
+            Change::TestFailover { shard } if !self.shards[shard as usize].there => {
+                self.announce(format!("TestFailover: there is no node group {:04}", shard + 1), SimDuration::ZERO, cx);
+            }
             Change::TestFailover { shard } => {
                 let primary = self.shards[shard as usize].primary as usize;
                 self.announce(format!("TestFailover of node group {:04}", shard + 1), self.settings.failover.time, cx);
@@ -73,13 +80,14 @@ impl Cache {
             Change::NodeType { name, memory, takes } => {
                 self.announce(format!("ModifyReplicationGroup: {name}"), takes, cx);
                 self.tell_planned("ModifyReplicationGroup: node type", Some(Phase::Recovery), cx);
+                self.hours.set_type(&name, cx.now());
                 for shard in 0..self.shards.len() {
                     self.shards[shard].data.set_room(memory, cx.now());
                     self.give_role_away(shard, takes, cx);
                 }
             }
             Change::Engine { takes } => {
-                let all = takes.times(self.shards.len() as u64);
+                let all = takes.times(self.shards_there() as u64);
                 self.announce("ModifyReplicationGroup: engine version".to_owned(), all, cx);
                 cx.begins(IncidentKind::Change, &self.name, "ModifyReplicationGroup: engine version");
                 cx.phase(&self.name, Phase::Recovery);
@@ -87,6 +95,17 @@ impl Cache {
                 cx.kernel.schedule_in(all, self.event(Event::Upgraded));
                 self.upgrade_shard(number, 0, cx);
             }
+            Change::Reboot { node, takes } => {
+                let name = self.nodes[node as usize].name.rsplit('.').next().unwrap_or_default().to_owned();
+                self.announce(format!("RebootCacheCluster: {name}"), takes, cx);
+                self.tell_planned("RebootCacheCluster", Some(Phase::Recovery), cx);
+                if self.nodes[node as usize].is_up() {
+                    self.take_away(node.into(), Reach::Refusing, cx);
+                    self.nodes[node as usize].wiped = true;
+                    self.bring_back(node.into(), takes, cx);
+                }
+            }
+            Change::Reshard { node_groups } => self.reshard(node_groups, cx),
             Change::Flush => {
                 let items: usize = self.shards.iter().map(|shard| shard.data.items()).sum();
                 self.shards.iter_mut().for_each(|shard| shard.data.clear());
@@ -100,7 +119,7 @@ impl Cache {
     pub(super) fn upgrade_shard(&mut self, number: u16, shard: u16, cx: &mut Cx<'_>) {
         let Change::Engine { takes } = self.settings.changes[number as usize].change else { return };
         self.give_role_away(shard as usize, takes, cx);
-        if usize::from(shard) + 1 < self.shards.len() {
+        if usize::from(shard) + 1 < self.shards_there() {
             cx.kernel.schedule_in(takes, self.event(Event::NextShard(number, shard + 1)));
         }
     }
@@ -120,7 +139,7 @@ impl Cache {
     /// A primary refuses commands for a while, and nothing is lost.
     fn give_role_away(&mut self, shard: usize, takes: SimDuration, cx: &mut Cx<'_>) {
         let primary = self.shards[shard].primary as usize;
-        if self.nodes[primary].is_up() {
+        if self.shards[shard].there && self.nodes[primary].is_up() {
             self.take_away(primary, Reach::Refusing, cx);
             self.bring_back(primary, takes, cx);
         }
@@ -142,7 +161,7 @@ impl Cache {
 
     /// A node goes away with all it has; another stands in its place after a while, or when somebody says so.
     fn lose(&mut self, number: usize, reach: Reach, replaced_after: Option<SimDuration>, cx: &mut Cx<'_>) {
-        if self.nodes[number].reach == Reach::Silent {
+        if self.nodes[number].reach == Reach::Silent || !self.nodes[number].there {
             return;
         }
         self.take_away(number, reach, cx);
@@ -214,6 +233,13 @@ impl Cache {
             return;
         }
         (node.reach, node.listed, node.back_at) = (Reach::Up, true, None);
+        let shard = usize::from(node.shard);
+        let wiped = std::mem::take(&mut node.wiped);
+        // Replicas follow an empty primary and are as empty (EC guide, AutoFailover).
+        if wiped && self.shards[shard].primary as usize == number {
+            self.shards[shard].data.clear();
+        }
+        let node = &self.nodes[number];
         let what = format!("{} is back", node.name.rsplit('.').next().unwrap_or(&node.name));
         cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
         self.tell_settled(cx);
@@ -258,7 +284,7 @@ impl Cache {
 
     fn nodes_in(&self, zone: &str) -> Vec<usize> {
         let zones = &self.settings.zones;
-        let there = |(_, node): &(usize, &Node)| zones.get(node.zone).is_some_and(|its| its == zone);
+        let there = |(_, node): &(usize, &Node)| node.there && zones.get(node.zone).is_some_and(|its| its == zone);
         self.nodes.iter().enumerate().filter(there).map(|(number, _)| number).collect()
     }
 }

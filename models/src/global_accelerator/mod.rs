@@ -247,8 +247,11 @@ impl GlobalAccelerator {
     }
 
     /// The downtime ledger is told while an endpoint that flows go to has failed its last check (detection), or is known to be unhealthy
-    /// and not left yet (routing).
+    /// and not left yet (routing). What nobody uses matters to nobody.
     fn tell_suspicion(&self, cx: &mut Cx<'_>) {
+        if !self.is_used() {
+            return;
+        }
         let mut used = self.endpoints.iter().filter(|it| it.healthy);
         if used.clone().any(|it| it.contradictions > 0) {
             cx.phase(&self.name, Phase::Detection);
@@ -259,12 +262,16 @@ impl GlobalAccelerator {
         }
     }
 
+    fn is_used(&self) -> bool {
+        self.endpoints.iter().any(|it| it.flows > 0)
+    }
+
     /// New flows have left an endpoint. If there is a healthy one, users do not wait for what is still done about this one.
     fn tell_left(&self, cx: &mut Cx<'_>) {
         self.tell_suspicion(cx);
         let waits = self.endpoints.iter().any(|it| it.healthy && (it.contradictions > 0 || !it.heard));
         let refuge = self.candidates.iter().any(|it| it.healthy && it.weight > 0);
-        if refuge && !waits {
+        if refuge && !waits && self.is_used() {
             cx.phase(&self.name, Phase::Routing);
             cx.led_away(&self.name);
         }

@@ -12,7 +12,7 @@
 //! until users are served as before (see `service`). What is under way and in no phase is said to be in none.
 //!
 //! An operation that fails belongs to the phase in which it started, of the incident that began last of those in a phase, or else of
-//! those under way; one that had started before the incident that struck it, to that incident's first phase; any other to
+//! those under way - unless an earlier one, in a phase still, lost operations of the same route for the same cause when that one began; one that had started before the incident that struck it, to that incident's first phase; any other to
 //! no incident. So what is lost by phase adds up to what is lost in total, which the audit checks by an independent count.
 
 mod incident;
@@ -78,8 +78,12 @@ impl Ledger {
     /// An incident begins: a fault, which nobody has noticed yet, or something planned, which is in no phase.
     pub fn begin(&mut self, kind: IncidentKind, subject: &str, what: &str, now: SimTime) {
         if self.incidents.len() < INCIDENTS_MOST {
+            let mut incident = Incident::new(kind, subject, what, now);
+            for &elder in &self.live {
+                self.incidents[elder].latest().for_each(|(lot, started)| incident.elder_loses(elder, lot, started));
+            }
             self.live.push(self.incidents.len());
-            self.incidents.push(Incident::new(kind, subject, what, now));
+            self.incidents.push(incident);
         }
     }
 
@@ -156,10 +160,25 @@ impl Ledger {
     /// An operation has failed.
     pub fn operation_lost(&mut self, route: RouteId, cause: Cause, started: SimTime, now: SimTime) {
         self.lost += 1;
-        match self.struck(started, now) {
-            Some((at, instant)) => self.incidents[at].lose(instant, (route, cause)),
-            None => *self.outside.entry((route, cause)).or_default() += 1,
+        let lot = (route, cause);
+        let Some((last, instant)) = self.struck(started, now) else {
+            *self.outside.entry(lot).or_default() += 1;
+            return;
+        };
+        let at = self.loses_still(last, lot, instant).unwrap_or(last);
+        self.incidents[at].lose(instant, lot);
+        for &later in self.live.iter().filter(|&&later| later > at) {
+            self.incidents[later].elder_loses(at, lot, instant);
         }
+    }
+
+    /// The incident that lost operations of a route for the same cause when the last one to begin did: if it is in a phase still, it goes on
+    /// to do so.
+    fn loses_still(&self, last: usize, lot: Lot, at: SimTime) -> Option<usize> {
+        let elders = self.live.iter().rev().copied().filter(|&elder| elder < last);
+        let mut at_work =
+            elders.filter(|&elder| self.incidents[elder].covers(at) && self.incidents[elder].phase_at(at).is_some());
+        at_work.find(|&elder| self.incidents[last].has_elder(elder, lot))
     }
 
     /// The incident that an operation belongs to, and the instant at which it was struck.
