@@ -103,7 +103,7 @@ impl Rows {
         let windows = [&report.downtime_windows].into_iter().chain(&report.later_windows);
         for (route, _) in report.figures.routes.iter() {
             for (replication, windows) in windows.clone().enumerate() {
-                let seen = |window: &&Window| window.route == route && !window.in_warm_up;
+                let seen = |window: &&Window| window.route == route && !window.in_warm_up && !window.phases.is_empty();
                 for window in windows.iter().filter(seen) {
                     rows.at("route", "", route).add(replication, &window.phases);
                 }
@@ -150,10 +150,11 @@ fn stacked(spans: &[Span], replications: usize, within: (f64, f64)) -> Vec<Block
     let slot_of = |at: f64| (((at - within.0) / width).max(0.0) as usize).min(slots - 1);
     let mut longest = vec![vec![(0.0_f64, None); replications]; slots];
     for span in spans {
-        for slot in slot_of(span.from)..=slot_of(span.until) {
+        let slots = longest.iter_mut().enumerate().take(slot_of(span.until) + 1).skip(slot_of(span.from));
+        for (slot, replications) in slots {
             let begin = within.0 + slot as f64 * width;
             let covered = span.until.min(begin + width) - span.from.max(begin);
-            let present = &mut longest[slot][span.replication];
+            let present = &mut replications[span.replication];
             if covered > present.0 {
                 *present = (covered, Some(span.colour));
             }
