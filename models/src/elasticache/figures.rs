@@ -223,7 +223,7 @@ impl Observed for Cache {
 
     fn finish(&mut self, now: SimTime, findings: &mut Findings) {
         self.collect();
-        self.hours.paid_for(&self.name, &self.settings.engine, now, findings);
+        self.hours.paid_for(&self.name, self.settings.engine, now, findings);
         let name = &self.name;
         let seen = self.nodes.iter().filter(|node| node.has_been());
         findings.stations.extend(seen.map(|node| node.engine.observe(&node.name, now)));
