@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
-use sim_core::observations::SeriesGroup;
+use sim_core::observations::{Phase, SeriesGroup};
 use sim_core::station::fifo::{Fifo, Offered};
 use sim_core::station::sharing::ProcessorSharing;
 use sim_core::station::token_bucket::TokenBucket;
@@ -265,6 +265,7 @@ impl Station {
     /// Sets the clocks of servers that can fail going.
     pub fn start(&mut self, cx: &mut Cx<'_>) {
         let Servers::Unreliable(servers) = &mut self.servers else { return };
+        cx.down(&self.name, servers.is_down());
         for server in 0..servers.count() {
             let fails = servers.time_to_failure();
             cx.kernel.schedule_in(fails, world::Event::Station(self.id, Event::Fails(server)));
@@ -404,7 +405,9 @@ impl Station {
                 self.answer(key, cx);
             }
             (Event::Fails(server), Servers::Unreliable(servers)) => {
+                let was_down = servers.is_down();
                 let (repair, lost) = servers.fail(now, server);
+                tell_down(&self.name, was_down, servers.is_down(), cx);
                 cx.kernel.schedule_in(repair, self.event(Event::Mended(server)));
                 if let Some(key) = lost {
                     cx.reply(key, Outcome::failed(500, Cause::ServerDown));
@@ -412,7 +415,9 @@ impl Station {
             }
             (Event::Mended(server), Servers::Unreliable(servers)) => {
                 let fails = servers.time_to_failure();
+                let was_down = servers.is_down();
                 let start = servers.mend(now, server);
+                tell_down(&self.name, was_down, servers.is_down(), cx);
                 cx.kernel.schedule_in(fails, self.event(Event::Fails(server)));
                 if let Some(start) = start {
                     self.schedule_server(start, cx);
@@ -474,6 +479,21 @@ impl Station {
             Servers::Sharing { tally, .. } | Servers::Delay(tally) => tally,
             Servers::Unreliable(servers) => &mut servers.tally,
         }
+    }
+}
+
+/// Tells the downtime ledger that too few servers are left, or that there are enough again. Repair begins with the failure.
+fn tell_down(name: &str, was_down: bool, is_down: bool, cx: &mut Cx<'_>) {
+    match (was_down, is_down) {
+        (false, true) => {
+            cx.phase(name, Phase::Recovery);
+            cx.down(name, true);
+        }
+        (true, false) => {
+            cx.down(name, false);
+            cx.settling(name);
+        }
+        _ => {}
     }
 }
 

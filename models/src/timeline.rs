@@ -56,6 +56,9 @@ pub enum FaultAction {
         /// What.
         fault: elasticache::Fault,
     },
+    /// `aws:dynamodb:global-table-pause-replication`: no write passes between a replica of a global table and the others while it
+    /// lasts.
+    PauseReplication(DynamoDbId),
     /// Tasks of a service do not get to RUNNING while it lasts: the image cannot be pulled.
     LaunchFailure {
         /// Whose.

@@ -6,7 +6,7 @@ use sim_core::{SimDuration, SimTime};
 use crate::architecture::Architecture;
 use crate::cloudwatch::{AlarmKind, PERIOD};
 use crate::ids::{AlbId, Endpoint};
-use crate::{alb, elasticache, route53};
+use crate::{alb, route53};
 
 /// Hours of a month, as AWS's price lists reckon (730 = 365 x 24 / 12).
 pub const HOURS_A_MONTH: f64 = 730.0;
@@ -127,8 +127,6 @@ fn standing(architecture: &Architecture, now: SimTime) -> Vec<Usage> {
         all.push(Usage::new(&subject, "waf.acl", months, "ACL-month"));
         all.push(Usage::new(&subject, "waf.rule", months * it.rules.len() as f64, "rule-month"));
     }
-    let from = SimTime::ZERO + architecture.run.warm_up;
-    all.extend(architecture.elasticache.iter().flat_map(|it| elasticache::usage::of(it, from, now)));
     for it in &architecture.dax {
         let usage = Usage::new(&format!("dax.{}", it.name), "dax.node", hours * f64::from(it.nodes), "node-hour");
         all.push(usage.of_kind(&it.node_type));

@@ -386,6 +386,7 @@ impl Models {
         self.accelerators.iter_mut().for_each(|accelerator| accelerator.start(&mut cx));
         self.auroras.iter_mut().for_each(|cluster| cluster.start(&mut cx));
         self.caches.iter_mut().for_each(|cache| cache.start(&mut cx));
+        self.daxes.iter_mut().for_each(|cluster| cluster.start(&mut cx));
         self.tables.iter_mut().for_each(|table| table.start(&mut cx));
         self.stations.iter_mut().for_each(|station| station.start(&mut cx));
         self.clients.iter_mut().for_each(|client| client.start(&mut cx));
@@ -566,8 +567,16 @@ impl Models {
                         let cache = &mut self.caches[cache.index()];
                         if begins { cache.begin_fault(fault, cx) } else { cache.end_fault(fault, cx) }
                     }
+                    FaultAction::PauseReplication(of) => {
+                        self.tables.iter_mut().for_each(|table| table.pause_replication(of, begins, cx));
+                    }
                     FaultAction::ZonalShift { alb, zone } => self.albs[alb.index()].zonal_shift(zone, begins, cx),
-                    FaultAction::DisruptConnectivity(endpoint) => cx.set_reachable(endpoint, !begins),
+                    FaultAction::DisruptConnectivity(endpoint) => {
+                        cx.set_reachable(endpoint, !begins);
+                        if matches!(endpoint, Endpoint::Station(_) | Endpoint::DynamoDb(_) | Endpoint::Dax(_)) {
+                            cx.down(&fault.target, begins);
+                        }
+                    }
                     FaultAction::StopTask { service, zone, count } => {
                         if begins {
                             self.ecs[service.index()].stop_tasks(zone, count, cx);

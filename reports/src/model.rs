@@ -288,6 +288,9 @@ pub struct Report {
     pub bill: Option<CostReport>,
     /// Windows of downtime of replication 0, in order of time.
     pub downtime_windows: Vec<Window>,
+    /// Those of the other replications, in their order; in the figure of the page, not in JSON.
+    #[serde(skip)]
+    pub later_windows: Vec<Vec<Window>>,
     /// The downtime ledger of replication 0, incident by incident.
     pub ledger_windows: LedgerReport,
     /// Those of the other replications, in their order; in `ledger.csv`, not in JSON.

@@ -163,7 +163,21 @@ fn changes_and_faults_of_databases_and_caches_are_told_apart() {
     refused(&cache("action = \"ModifyReplicationGroup\""), &[], &["either the node type or the engine"]);
     refused(&cache("action = \"TestFailover\"\nnode_group_id = \"0002\""), &[], &["no node group `0002`"]);
     refused(&cache("action = \"FLUSHALL\"\nduration = \"1s\""), &[], &["has no parameter `duration`"]);
-    refused(&cache("action = \"RebootCacheCluster\""), &[], &["is not modelled yet"]);
+    refused(&cache("action = \"RebootCacheCluster\"\ncache_node_id = \"0001-009\""), &[], &["no node `0001-009`"]);
+    let cluster = ["elasticache.pages.num_node_groups=2"];
+    refused(&cache("action = \"RebootCacheCluster\""), &cluster, &["nodes of a cluster cannot be rebooted"]);
+    let reshard = "action = \"ModifyReplicationGroupShardConfiguration\"";
+    refused(&cache(reshard), &cluster, &["lacks `node_group_count`"]);
+    refused(&cache(&format!("{reshard}\nnode_group_count = 3")), &[], &["added to and removed from clusters only"]);
+    refused(&cache(&format!("{reshard}\nnode_group_count = 99")), &cluster, &["node_group_count"]);
+    refused(
+        &cache(&format!("{reshard}\nnode_group_count = 3\nduration = \"1s\"")),
+        &cluster,
+        &["no parameter `duration`"],
+    );
+    let of_database = change("aurora.shop", "action = \"FailoverDBCluster\"\nnode_group_count = 3");
+    refused(&of_database, &[], &["FailoverDBCluster has no parameter `node_group_count`"]);
+    refused("", &["elasticache.pages.resharding.migration_rate=0B"], &["nothing would ever be moved"]);
     let fault = "[[fault]]\nat = \"1m\"\ntarget = \"elasticache.pages\"\naction = \"stormglass:cache-node-failure\"\n";
     refused(&format!("{fault}cache_node_id = \"0001-003\"\n"), &[], &["no node `0001-003`"]);
 }

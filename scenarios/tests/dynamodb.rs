@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{counter, load_text, loaded, simulated};
+use common::{counter, load_text, loaded, refused, simulated};
 use models::dynamodb::{Billing, Sharing};
 use scenarios::Scenario;
 use sim_core::SimDuration;
@@ -210,6 +210,69 @@ fn a_replica_with_too_few_units_falls_behind() {
     let lag = counter(&seen, "dynamodb.west", "longest replication lag s");
     assert!(lag > 60.0, "{lag}");
     assert!(counter(&seen, "dynamodb.east", "longest replication lag s") < 10.0);
+}
+
+const PAUSE: &str = r#"
+[[fault]]
+at = "100s"
+duration = "50s"
+action = "aws:dynamodb:global-table-pause-replication"
+target = "dynamodb.west"
+"#;
+
+/// Fifty writes a second that each take half a second to the other Region, and replication that is paused for fifty seconds: 25 are on their
+/// way when it begins, the oldest half a second old, and 2,500 wait when it ends.
+#[test]
+fn paused_replication_holds_writes_back_in_both_directions_and_they_catch_up() {
+    let lag = "replica_of = \"dynamodb.east\"\nreplication_lag = \"500ms\"";
+    let text = GLOBAL.replace("KEYS", "500").replace("replica_of = \"dynamodb.east\"", lag);
+    let text = text.replace("[dynamodb.east]", "[dynamodb.east]\nreplication_lag = \"500ms\"");
+    let seen = run(&format!("{text}{PAUSE}"));
+    for (here, there) in [("dynamodb.east", "dynamodb.west"), ("dynamodb.west", "dynamodb.east")] {
+        let of = |name: &str| counter(&seen, here, name);
+        // Four standard deviations of Poisson counts.
+        let near = |name: &str, expected: f64| {
+            assert!((of(name) - expected).abs() < 4.0 * expected.sqrt(), "{here}: {name}: {} of {expected}", of(name));
+        };
+        near("replicated writes held back by a pause", 2500.0);
+        assert_eq!(of("most replicated writes held back at once"), of("replicated writes held back by a pause"));
+        near("writes not replicated when a pause began", 25.0);
+        assert!((0.4..=0.5).contains(&of("recovery point s")), "{}", of("recovery point s"));
+        // Nothing is lost for good: what was made half a second before the end is there.
+        let made = counter(&seen, there, "put accepted");
+        assert!(made - of("replicated writes") < 60.0, "{made}");
+        assert!((49.5..=51.0).contains(&of("longest replication lag s")));
+        // A write that waits for t seconds loses if its key, one of 500, is written here meanwhile: 1 - exp(-t / 10), on average over 50 s
+        // 1 - (1 - exp(-5)) / 5 = 80 %; those that pass lose within half a second, 5 %: 7,400 of them.
+        near("replicated writes that lost to a newer one", 0.80 * 2500.0 + 0.05 * 7400.0);
+    }
+    let phases: Vec<_> = seen.ledger.incidents[0].phases.iter().map(|it| it.phase.map(|it| it.name())).collect();
+    assert_eq!((seen.ledger.incidents.len(), phases[0]), (1, Some("detection")));
+}
+
+/// Twenty writes a second here and there, fifty units with nothing saved up: a thousand that waited are applied within twenty seconds.
+#[test]
+fn what_waited_for_replication_is_applied_as_units_allow() {
+    let text = GLOBAL.replace("KEYS", "1000000").replacen("rate = \"50/s\"", "rate = \"20/s\"", 2);
+    let text = text.replace("write_capacity_units = 150", "write_capacity_units = 50\nburst_capacity = \"0s\"");
+    let seen = run(&format!("{text}{PAUSE}"));
+    let told = seen.log.iter().find(|entry| entry.what.contains("replication goes on")).expect("it is logged");
+    assert_eq!(told.at.as_secs_f64(), 150.0);
+    let incident = &seen.ledger.incidents[0];
+    let recovery =
+        incident.phases.iter().find(|it| it.phase.is_some_and(|it| it.name() == "recovery")).expect("it catches up");
+    assert_eq!(recovery.from.as_secs_f64(), 150.0);
+    // A thousand writes for fifty units a second.
+    let took = (recovery.until - recovery.from).as_secs_f64();
+    assert!((took - 20.0).abs() < 2.0, "{took}");
+}
+
+#[test]
+fn only_a_global_tables_replication_can_be_paused() {
+    let fault = PAUSE.replace("dynamodb.west", "dynamodb.t");
+    refused(&format!("{TABLE}{fault}"), &[], &["`dynamodb.t` is no global table"]);
+    let endless = PAUSE.replace("duration = \"50s\"\n", "");
+    refused(&format!("{}{endless}", GLOBAL.replace("KEYS", "5")), &[], &["does not say how long"]);
 }
 
 #[test]

@@ -488,6 +488,7 @@ impl Engine {
             | FaultAction::Database { .. }
             | FaultAction::Cache { .. }
             | FaultAction::Dax { .. }
+            | FaultAction::PauseReplication(_)
             | FaultAction::ZonalShift { .. }
             | FaultAction::DisruptConnectivity(_) => {}
         }

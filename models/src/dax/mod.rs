@@ -10,7 +10,7 @@ mod tests;
 
 use sim_core::distribution::Distribution;
 use sim_core::math::mix;
-use sim_core::observations::LogKind;
+use sim_core::observations::{LogKind, Phase};
 use sim_core::random::Source;
 use sim_core::station::{LruCache, TokenBucket};
 use sim_core::{SimDuration, SimTime};
@@ -195,13 +195,50 @@ impl Dax {
             Event::Detected(node) => {
                 let node = &mut self.nodes[node as usize];
                 node.listed = node.up;
+                self.tell_noticed(cx);
             }
             Event::Back(node) => {
                 self.nodes[node as usize] = Node { up: true, listed: true };
+                self.tell_repaired(cx);
                 let what = format!("node {} is back", node + 1);
                 cx.shared.observer.log(cx.kernel.now(), LogKind::Lifecycle, &self.name, what);
             }
         }
+    }
+
+    /// The run begins.
+    pub fn start(&mut self, cx: &mut Cx<'_>) {
+        self.tell_down(cx);
+    }
+
+    /// Whether clients ask a node that does not answer.
+    fn is_suspected(&self) -> bool {
+        self.nodes.iter().any(|node| node.listed && !node.up)
+    }
+
+    /// The downtime ledger: a failed node is known. Clients ask the others, or wait until one is replaced.
+    fn tell_noticed(&self, cx: &mut Cx<'_>) {
+        if self.is_suspected() {
+            return;
+        }
+        if self.nodes.iter().any(|node| node.up) {
+            cx.phase(&self.name, Phase::Routing);
+            cx.settling(&self.name);
+        } else {
+            cx.phase(&self.name, Phase::Recovery);
+        }
+    }
+
+    /// A node is back: with the first one the cluster answers again.
+    fn tell_repaired(&self, cx: &mut Cx<'_>) {
+        self.tell_down(cx);
+        if !self.is_suspected() {
+            cx.settling(&self.name);
+        }
+    }
+
+    fn tell_down(&self, cx: &mut Cx<'_>) {
+        cx.down(&self.name, !self.nodes.iter().any(|node| node.up));
     }
 
     /// The name of what an operation asks for or changes; `None` if the caches have nothing to do with it.
@@ -260,6 +297,7 @@ impl Dax {
         if !self.nodes.iter().any(|node| node.up) {
             self.copies.clear();
         }
+        self.tell_down(cx);
         cx.kernel.schedule_in(self.settings.detection, self.event(Event::Detected(number)));
         cx.kernel.schedule_in(self.settings.replacement, self.event(Event::Back(number)));
     }

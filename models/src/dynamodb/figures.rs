@@ -267,6 +267,7 @@ impl Observed for Table {
         self.stores().for_each(|store| store.publish(cx));
         let start = SimTime::from_nanos(cx.now().as_nanos() - cloudwatch::PERIOD.as_nanos());
         self.consumers.iter_mut().for_each(|consumer| consumer.publish(start, cx));
+        self.global.iter_mut().for_each(|global| global.publish(start, cx));
         let answers = std::mem::take(&mut self.answers);
         cx.shared.metrics.publish(self.requests.throttled_requests, start, answers.throttled as f64);
         if answers.answered > 0 {

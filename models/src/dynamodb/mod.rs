@@ -20,6 +20,7 @@ mod tests;
 mod usage;
 
 use sim_core::distribution::Distribution;
+use sim_core::observations::{LogKind, Phase};
 use sim_core::random::{Draws, Source, Streams};
 use sim_core::tally::StationTally;
 use sim_core::{SimDuration, SimTime};
@@ -32,8 +33,8 @@ use capacity::Kind;
 pub use capacity::{Billing, Sharing, ThroughputSettings};
 pub use figures::utilization_metric;
 use figures::{Answers, Requests};
-use global::Global;
-pub use global::{GlobalSettings, Replicated};
+use global::{Global, Write};
+pub use global::{GlobalSettings, MOST_REPLICAS, Replicated};
 pub use heat::SplitSettings;
 use indexes::{Index, Touched};
 pub use indexes::{IndexSettings, IndexWrite};
@@ -116,6 +117,8 @@ pub enum Event {
     },
     /// A write of another Region arrives.
     Replicated(Replicated),
+    /// All writes that a pause of replication held back are applied.
+    CaughtUp,
     /// Another second's items are deleted because their time to live is over.
     Expire,
     /// Provisioned throughput has changed.
@@ -217,7 +220,7 @@ impl Table {
             store: Store::new(id, 0, &name, &settings.throughput, cx),
             indexes: indexes.map(|(index, number)| Index::new(id, number, &name, hash, index, cx)).collect(),
             consumers: settings.consumers.iter().map(|it| Consumer::new(&name, it, cx)).collect(),
-            global: settings.global.as_ref().map(Global::new),
+            global: settings.global.as_ref().map(|global| Global::new(id, &name, global, cx)),
             expirations_per_second: settings.expirations_per_second,
             to_expire: 0.0,
             expired: 0,
@@ -260,11 +263,37 @@ impl Table {
         }
     }
 
-    /// A write of another Region: it waits for units where there are none.
+    /// A write of another Region, if replication is not paused.
     fn replicated(&mut self, write: Replicated, now: SimTime) {
+        let global = self.global.as_mut().expect("writes of other Regions come to replicas");
+        if let Some(write) = global.arrives(now, write) {
+            self.apply(&write, now);
+        }
+    }
+
+    /// Applies a write of another Region: it waits for units where there are none. How long, in seconds.
+    fn apply(&mut self, write: &Write, now: SimTime) -> f64 {
         let waits = self.store.absorb(now, write.item(), write.units());
-        self.global.iter_mut().for_each(|global| global.arrive(now, write, waits));
+        self.global.iter_mut().for_each(|global| global.apply(now, write, waits));
         self.tell_stream(now, write.item());
+        waits
+    }
+
+    /// Replication of a table with its replicas is paused, or goes on: what waited for that is applied as units allow. Every table is
+    /// told; those that are no replicas of it have nothing to do with it.
+    pub fn pause_replication(&mut self, of: DynamoDbId, begins: bool, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let Some(writes) = self.global.as_mut().and_then(|global| global.pause(of, begins, now)) else { return };
+        if writes.is_empty() {
+            return;
+        }
+        let longest = writes.iter().map(|write| self.apply(write, now)).fold(0.0, f64::max);
+        let what =
+            format!("replication goes on: {} writes that waited are applied within {longest:.1} s", writes.len());
+        cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
+        cx.phase(&self.name, Phase::Recovery);
+        let caught_up = world::Event::DynamoDb(self.id, Event::CaughtUp);
+        cx.kernel.schedule_in(SimDuration::from_secs_f64(longest), caught_up);
     }
 
     /// The stream has a record of an item.
@@ -444,6 +473,7 @@ impl Table {
         match event {
             Event::Done(key) => self.done(key, cx),
             Event::Replicated(write) => self.replicated(write, cx.now()),
+            Event::CaughtUp => cx.settling(&self.name),
             Event::Expire => self.expire(cx),
             Event::MinuteEnds(store) => self.store_mut(store).minute_ends(cx),
             Event::Split { store, partition } => self.store_mut(store).split_due(partition, cx),

@@ -19,9 +19,9 @@ pub(super) enum Mending {
 }
 
 impl Ecs {
-    /// A task is lost that nobody meant to stop.
+    /// A task is lost that nobody meant to stop. Where enough are left nothing is replaced.
     pub(super) fn struck(&mut self, cx: &mut Cx<'_>) {
-        if self.mending == Mending::Whole {
+        if self.mending == Mending::Whole && self.sound(cx.now()).1 < self.desired {
             self.mending = Mending::Struck;
             cx.phase(&self.name, Phase::Detection);
         }
@@ -42,13 +42,7 @@ impl Ecs {
         if !matches!(self.mending, Mending::Replacing | Mending::Registering) {
             return;
         }
-        let now = cx.now();
-        let sound = self.order.iter().map(|&key| &self.tasks[key]).filter(|task| !self.is_failing(task, now));
-        let (mut up, mut healthy) = (0, 0);
-        for task in sound.filter(|task| task.state == State::Up) {
-            up += 1;
-            healthy += u32::from(task.healthy);
-        }
+        let (up, healthy) = self.sound(cx.now());
         if healthy >= self.desired {
             self.mending = Mending::Whole;
             cx.settling(&self.name);
@@ -56,6 +50,13 @@ impl Ecs {
             self.mending = Mending::Registering;
             cx.phase(&self.name, Phase::Routing);
         }
+    }
+
+    /// How many tasks are up and not to be replaced, and how many of these are healthy.
+    fn sound(&self, now: SimTime) -> (u32, u32) {
+        let up = self.order.iter().map(|&key| &self.tasks[key]).filter(|task| task.state == State::Up);
+        let sound = up.filter(|task| !self.is_failing(task, now));
+        sound.fold((0, 0), |(up, healthy), task| (up + 1, healthy + u32::from(task.healthy)))
     }
 
     /// A service is down while none of its tasks answers.

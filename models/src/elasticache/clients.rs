@@ -10,13 +10,25 @@ pub const MAX_NODES: usize = 90;
 /// Which nodes each task is connected to.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    /// By number of the calling service and slot of the task: the task's generation, and a bit for each node.
-    by_service: Vec<Vec<Option<(TaskKey, u128)>>>,
+    /// By number of the calling service and slot of the task.
+    by_service: Vec<Vec<Option<Caller>>>,
+    /// Groups of slots that have moved to another shard so far.
+    moves: u32,
     each: u32,
     most: u32,
     pub(super) opened: u64,
     pub(super) refused: u64,
     pub(super) most_at_once: u32,
+}
+
+/// What is known of a calling task.
+#[derive(Clone, Copy, Debug)]
+struct Caller {
+    task: TaskKey,
+    /// A bit for each node it is connected to.
+    links: u128,
+    /// How many of the moves of slots it knows of.
+    moves: u32,
 }
 
 /// Whether a task may send a node a command.
@@ -45,15 +57,16 @@ impl Clients {
         if tasks.len() <= slot {
             tasks.resize(slot + 1, None);
         }
-        let (owner, links) = tasks[slot].get_or_insert((task, 0));
-        if *owner != task {
+        // Who connects first is told where all slots are.
+        let new = Caller { task, links: 0, moves: self.moves };
+        let caller = tasks[slot].get_or_insert(new);
+        if caller.task != task {
             // Another task has its place.
-            let before = std::mem::replace(links, 0);
-            *owner = task;
-            drop_links(before, self.each, nodes);
+            let before = std::mem::replace(caller, new);
+            drop_links(before.links, self.each, nodes);
         }
         let bit = 1 << number;
-        if *links & bit != 0 {
+        if caller.links & bit != 0 {
             return Link::There;
         }
         let node = &mut nodes[number];
@@ -61,7 +74,7 @@ impl Clients {
             self.refused += 1;
             return Link::Refused;
         }
-        *links |= bit;
+        caller.links |= bit;
         node.connections += self.each;
         self.opened += u64::from(self.each);
         self.most_at_once = self.most_at_once.max(node.connections);
@@ -70,8 +83,8 @@ impl Clients {
 
     /// A node closes all of its connections.
     pub(super) fn cut(&mut self, number: usize, nodes: &mut [Node]) {
-        for (_, links) in self.by_service.iter_mut().flatten().flatten() {
-            *links &= !(1 << number);
+        for caller in self.by_service.iter_mut().flatten().flatten() {
+            caller.links &= !(1 << number);
         }
         nodes[number].connections = 0;
     }
@@ -79,9 +92,25 @@ impl Clients {
     /// A task is gone.
     pub(super) fn task_gone(&mut self, of: ComputeId, task: TaskKey, nodes: &mut [Node]) {
         let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot as usize));
-        if let Some((_, links)) = place.and_then(|place| place.take_if(|(owner, _)| *owner == task)) {
-            drop_links(links, self.each, nodes);
+        if let Some(caller) = place.and_then(|place| place.take_if(|caller| caller.task == task)) {
+            drop_links(caller.links, self.each, nodes);
         }
+    }
+
+    /// Slots have moved: the number of that move.
+    pub(super) fn slots_moved(&mut self) -> u32 {
+        self.moves += 1;
+        self.moves
+    }
+
+    /// Whether a task asks the former owner of a slot that has moved. That one tells it of all moves so far.
+    pub(super) fn is_redirected(&mut self, of: ComputeId, task: TaskKey, moved: u32) -> bool {
+        let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot as usize));
+        let caller = place.and_then(Option::as_mut).filter(|caller| caller.task == task && caller.moves < moved);
+        caller.is_some_and(|caller| {
+            caller.moves = self.moves;
+            true
+        })
     }
 }
 

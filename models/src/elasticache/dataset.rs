@@ -28,6 +28,14 @@ struct Entry {
     frequency: u8,
 }
 
+/// An item on its way from one shard to another.
+#[derive(Debug)]
+pub(super) struct Moving {
+    key: u64,
+    bytes: u64,
+    entry: Entry,
+}
+
 /// The items of a shard.
 #[derive(Debug)]
 pub(super) struct Dataset {
@@ -137,6 +145,34 @@ impl Dataset {
     pub(super) fn delete(&mut self, key: u64, now: SimTime) {
         self.expire(now);
         self.take(key);
+    }
+
+    /// Bytes and number of those items that fulfil a condition.
+    pub(super) fn amount(&mut self, now: SimTime, of: impl Fn(u64) -> bool) -> (u64, u64) {
+        self.expire(now);
+        let all = self.kinds.iter().flat_map(LruCache::entries).filter(|(key, ..)| of(*key));
+        all.fold((0, 0), |(bytes, items), (_, each, _)| (bytes + each, items + 1))
+    }
+
+    /// Takes those items out that fulfil a condition, the least recently used first.
+    pub(super) fn take_out(&mut self, of: impl Fn(u64) -> bool) -> Vec<Moving> {
+        let all = self.kinds.iter().flat_map(LruCache::entries).filter(|(key, ..)| of(*key));
+        let moving: Vec<Moving> = all.map(|(key, bytes, entry)| Moving { key, bytes, entry: *entry }).collect();
+        for item in &moving {
+            self.take(item.key);
+        }
+        moving
+    }
+
+    /// Puts items in that were taken out of another shard, if they fit: nothing makes room for them.
+    pub(super) fn put_in(&mut self, moving: Vec<Moving>) {
+        for Moving { key, bytes, entry } in moving {
+            let kind = if entry.expires == SimTime::MAX { PERSISTENT } else { VOLATILE };
+            if kind == VOLATILE {
+                self.expiring.insert((entry.expires, key));
+            }
+            self.kinds[kind].insert(key, bytes, entry);
+        }
     }
 
     /// Everything is gone.

@@ -29,6 +29,9 @@ pub(super) enum Count {
     Failovers,
     Evicted,
     Expired,
+    Redirected,
+    SlotsMoved,
+    ItemsMoved,
     Opened,
 }
 
@@ -45,7 +48,7 @@ const ALWAYS: [(Count, &str); 6] = [
     (Count::Expired, "expired"),
     (Count::Fetches, "asked of the store"),
 ];
-const IF_ANY: [(Count, &str); 10] = [
+const IF_ANY: [(Count, &str); 13] = [
     (Count::Deletes, "deletes"),
     (Count::Full, "writes refused for want of memory"),
     (Count::Stale, "reads that missed a write"),
@@ -56,6 +59,9 @@ const IF_ANY: [(Count, &str); 10] = [
     (Count::Failed, "calls failed"),
     (Count::LostWrites, "writes lost by failover"),
     (Count::Failovers, "failovers"),
+    (Count::Redirected, "commands sent on to another shard"),
+    (Count::SlotsMoved, "slots moved"),
+    (Count::ItemsMoved, "items moved"),
 ];
 
 /// What is counted since the warm-up, in the period, and in the bin.
@@ -162,7 +168,7 @@ impl Cache {
     /// Bytes in use and there to be used.
     fn memory(&self) -> (u64, u64) {
         let of = |sum: (u64, u64), shard: &super::Shard| (sum.0 + shard.data.bytes(), sum.1 + shard.data.room());
-        self.shards.iter().fold((0, 0), of)
+        self.shards.iter().filter(|shard| shard.there).fold((0, 0), of)
     }
 }
 
@@ -189,7 +195,7 @@ impl Observed for Cache {
         publish(published.memory, 100.0 * bytes as f64 / room as f64);
         publish(published.connections, f64::from(connections));
         let mut busiest = 0.0f64;
-        for (node, metric) in nodes.iter_mut().zip(&published.engines) {
+        for (node, metric) in nodes.iter_mut().zip(&published.engines).filter(|(node, _)| node.there) {
             let busy = 100.0 * node.engine.over_period(now);
             busiest = busiest.max(busy);
             publish(*metric, busy);
@@ -202,6 +208,7 @@ impl Observed for Cache {
         self.books.total = [0; Count::ALL];
         self.crossed = 0;
         self.nodes.iter_mut().for_each(|node| node.engine.warm_up_over(now));
+        self.hours.restart(now);
         self.clients.refused = 0;
         self.clients.most_at_once = self.nodes.iter().map(|node| node.connections).max().unwrap_or_default();
     }
@@ -216,8 +223,10 @@ impl Observed for Cache {
 
     fn finish(&mut self, now: SimTime, findings: &mut Findings) {
         self.collect();
+        self.hours.paid_for(&self.name, self.settings.engine, now, findings);
         let name = &self.name;
-        findings.stations.extend(self.nodes.iter().map(|node| node.engine.observe(&node.name, now)));
+        let seen = self.nodes.iter().filter(|node| node.has_been());
+        findings.stations.extend(seen.map(|node| node.engine.observe(&node.name, now)));
         for (count, title) in ALWAYS {
             findings.count(name, title, self.books.total(count) as f64);
         }

@@ -11,10 +11,11 @@ mod figures;
 mod look_aside;
 mod node;
 mod plan;
+mod reshard;
 mod settings;
 #[cfg(test)]
 mod tests;
-pub(crate) mod usage;
+mod usage;
 
 use sim_core::math::mix;
 use sim_core::random::{Source, Stream};
@@ -31,7 +32,9 @@ use clients::{Clients, Link};
 use dataset::{Dataset, Seen, Written};
 use figures::{Books, Count, Published, Shown};
 use node::{Node, Reach};
+use reshard::{Migration, Slots};
 pub use settings::*;
+use usage::NodeHours;
 
 /// Slots of a cluster (Redis cluster specification).
 pub const SLOTS: u64 = 16_384;
@@ -42,13 +45,17 @@ pub const PLAIN_ITEM: u32 = 1024;
 /// What happens inside a cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Event {
-    /// A task's connection is open, and its command comes again.
+    /// A task's connection is open, or it has been sent on to another shard: its command comes again.
     Connected(RequestKey),
     /// A node has run a command.
     Done(u16, RequestKey),
     /// A caller has waited for long enough.
     GaveUp(RequestKey),
-    /// What a shard's failed nodes were is noticed, and a replica takes over.
+    /// Somebody knows that nodes of a shard do not answer.
+    Noticed(u16),
+    /// A shard's replica is promoted, and clients are being told.
+    Promoted(u16),
+    /// Nobody is sent to a shard's failed nodes any more, and a replica takes over.
     Detected(u16),
     /// A node is back.
     Back(u16),
@@ -56,6 +63,12 @@ pub enum Event {
     Change(u16),
     /// The next shard's turn of a change.
     NextShard(u16, u16),
+    /// All shards have a new engine.
+    Upgraded,
+    /// New shards are there.
+    Provisioned,
+    /// Some slots are where they are to be.
+    SlotsMoved,
 }
 
 /// [`Request::step`] of a command: what the node found, and whether it puts a store's answer into the cache. (Stores have
@@ -72,6 +85,8 @@ mod state {
 /// The nodes of one part of the keys.
 #[derive(Debug)]
 struct Shard {
+    /// Whether it exists: shards come and go.
+    there: bool,
     /// Number of its first node, and of the one that takes writes.
     first: u16,
     primary: u16,
@@ -112,11 +127,16 @@ pub struct Cache {
     uses: Vec<Prepared>,
     nodes: Vec<Node>,
     shards: Vec<Shard>,
+    slots: Slots,
+    migration: Option<Migration>,
+    hours: NodeHours,
     clients: Clients,
     trips: Slab<Trip>,
     flights: Flights,
     /// How many faults keep packets from it.
     cut_off: u32,
+    /// Changes of the engine that go from shard to shard.
+    upgrades: u32,
     lags: Stream,
     /// Numbers of its zones.
     zones: Vec<u16>,
@@ -147,9 +167,11 @@ impl Cache {
         let each = settings.replicas + 1;
         let node = |number: u16| {
             let (shard, place) = (number / each, number % each);
-            Node::new(&name, shard, place, usize::from(shard + place) % zones)
+            let there = shard < settings.node_groups;
+            Node { there, ..Node::new(&name, shard, place, usize::from(shard + place) % zones) }
         };
         let shard = |number: u16| Shard {
+            there: number < settings.node_groups,
             first: number * each,
             primary: number * each,
             data: Dataset::new(
@@ -160,16 +182,21 @@ impl Cache {
             ),
             heir: None,
         };
-        let shards = (0..settings.node_groups).map(shard).collect();
-        let nodes: Vec<Node> = (0..settings.node_groups * each).map(node).collect();
+        let most = settings.most_node_groups();
+        let shards = (0..most).map(shard).collect();
+        let nodes: Vec<Node> = (0..most * each).map(node).collect();
         Self {
             id,
             uses: settings.uses.iter().map(|it| Prepared::new(it, cx)).collect(),
             shards,
+            slots: Slots::new(settings.node_groups),
+            migration: None,
+            hours: NodeHours::new(&settings.node_type, usize::from(settings.node_groups * each)),
             clients: Clients::new(settings.client.connections, settings.max_connections),
             trips: Slab::new(),
             flights: Flights::new(),
             cut_off: 0,
+            upgrades: 0,
             lags: cx.shared.streams.stream(&name, "lag at failovers"),
             zones: settings.zones.iter().map(|zone| cx.shared.whereabouts.zone(zone)).collect(),
             crossed: 0,
@@ -202,6 +229,11 @@ impl Cache {
             // The caller's SDK repeats what it asked the store.
             return self.fetch(key, Trip { number, fills: true, flight: None }, Place::Node, cx);
         }
+        if self.is_redirected(&caller) {
+            self.books.add(Count::Redirected, 1);
+            let round_trip = self.uses[number as usize].one_way.times(2);
+            return cx.kernel.schedule_in(round_trip, self.event(Event::Connected(key)));
+        }
         let number = self.node_for(&caller, key, cx);
         match self.nodes[number].reach {
             _ if self.cut_off > 0 => self.give_up_later(key, now, cx),
@@ -227,10 +259,15 @@ impl Cache {
             Event::Connected(key) => self.on_offer(key, cx),
             Event::Done(node, key) => self.done(node as usize, key, cx),
             Event::GaveUp(key) => self.failed(key, Cause::CallTimeout, Place::Task, cx),
+            Event::Noticed(shard) => self.noticed(shard, cx),
+            Event::Promoted(shard) => self.promoted(shard, cx),
             Event::Detected(shard) => self.detected(shard, cx),
             Event::Back(node) => self.back(node as usize, cx),
             Event::Change(number) => self.change(number, cx),
             Event::NextShard(number, shard) => self.upgrade_shard(number, shard, cx),
+            Event::Upgraded => self.upgraded(cx),
+            Event::Provisioned => self.provisioned(cx),
+            Event::SlotsMoved => self.slots_moved(cx),
         }
     }
 
@@ -257,8 +294,7 @@ impl Cache {
     }
 
     fn shard_of(&self, key: u64) -> usize {
-        let slot = mix(key, SLOTS) % SLOTS;
-        (slot * self.shards.len() as u64 / SLOTS) as usize
+        self.slots.owner(Slots::of(key))
     }
 
     fn command_of(&self, request: &Request) -> Command {

@@ -24,6 +24,10 @@ pub(super) struct Node {
     pub(super) shard: u16,
     pub(super) zone: usize,
     pub(super) reach: Reach,
+    /// Whether it exists: shards come and go.
+    pub(super) there: bool,
+    /// Whether it comes back without what it had.
+    pub(super) wiped: bool,
     /// Whether clients ask it: they know of a failure only when the cluster does.
     pub(super) listed: bool,
     /// When it went away last; what had come before is lost.
@@ -41,12 +45,19 @@ impl Node {
             shard,
             zone,
             reach: Reach::Up,
+            there: true,
+            wiped: false,
             listed: true,
             away_since: None,
             back_at: None,
             connections: 0,
             engine: Engine::default(),
         }
+    }
+
+    /// Whether it was there since the warm-up.
+    pub(super) fn has_been(&self) -> bool {
+        self.there || self.engine.has_worked()
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -79,6 +90,11 @@ impl Engine {
         self.work += time;
         self.free_at = starts + time;
         self.free_at
+    }
+
+    /// Whether it has run any command since the warm-up.
+    pub(super) fn has_worked(&self) -> bool {
+        self.commands > 0
     }
 
     /// What it has not done yet is lost.

@@ -1,6 +1,6 @@
 //! Planned changes, by the names of AWS's API, and what goes wrong: nodes that go away and come back, replicas that take over.
 
-use sim_core::observations::LogKind;
+use sim_core::observations::{IncidentKind, LogKind, Phase};
 
 use super::*;
 
@@ -10,32 +10,107 @@ impl Cache {
         for (number, planned) in self.settings.changes.iter().enumerate() {
             cx.kernel.schedule_at(planned.at, self.event(Event::Change(number as u16)));
         }
+        self.tell_down(cx);
     }
+
+    // ------------------------------------------------------------ what the downtime ledger is told
+
+    /// Whether some shard has no primary that answers.
+    fn tell_down(&self, cx: &mut Cx<'_>) {
+        cx.down(&self.name, self.cut_off > 0 || !self.has_all_primaries());
+    }
+
+    /// There is nothing more to be done but for nodes that come back by and by, and copies to be fetched.
+    fn tell_settled(&self, cx: &mut Cx<'_>) {
+        self.tell_down(cx);
+        if self.has_all_primaries() && self.upgrades == 0 {
+            cx.settling(&self.name);
+        }
+    }
+
+    fn has_all_primaries(&self) -> bool {
+        self.shards.iter().filter(|shard| shard.there).all(|shard| self.nodes[shard.primary as usize].is_up())
+    }
+
+    fn shards_there(&self) -> usize {
+        self.shards.iter().filter(|shard| shard.there).count()
+    }
+
+    /// Nodes of a shard are known not to answer: a replica is made the primary, or the node replaced; clients are told of replicas.
+    pub(super) fn noticed(&mut self, shard: u16, cx: &mut Cx<'_>) {
+        let its = |node: &&Node| node.shard == shard;
+        if !self.nodes[self.shards[shard as usize].primary as usize].is_up() {
+            cx.phase(&self.name, Phase::Recovery);
+        } else if self.nodes.iter().filter(its).any(|node| !node.is_up()) {
+            cx.phase(&self.name, Phase::Routing);
+        }
+    }
+
+    /// A replica has been made the primary, and what clients ask for the primary is being told so.
+    pub(super) fn promoted(&mut self, shard: u16, cx: &mut Cx<'_>) {
+        let lost = !self.nodes[self.shards[shard as usize].primary as usize].is_up();
+        if lost && !self.heirs(shard).is_empty() {
+            cx.phase(&self.name, Phase::Routing);
+        }
+    }
+
+    /// Something planned begins that is done at once or ends when the nodes it takes away are back.
+    fn tell_planned(&self, what: &str, phase: Option<Phase>, cx: &mut Cx<'_>) {
+        cx.begins(IncidentKind::Change, &self.name, what);
+        if let Some(phase) = phase {
+            cx.phase(&self.name, phase);
+        }
+        cx.is_over(IncidentKind::Change, &self.name);
+    }
+
+    // ------------------------------------------------------------ what is planned
 
     /// A planned change begins.
     pub(super) fn change(&mut self, number: u16, cx: &mut Cx<'_>) {
         match self.settings.changes[number as usize].change.clone() {
+            Change::TestFailover { shard } if !self.shards[shard as usize].there => {
+                self.announce(format!("TestFailover: there is no node group {:04}", shard + 1), SimDuration::ZERO, cx);
+            }
             Change::TestFailover { shard } => {
                 let primary = self.shards[shard as usize].primary as usize;
                 self.announce(format!("TestFailover of node group {:04}", shard + 1), self.settings.failover.time, cx);
+                self.tell_planned("TestFailover", Some(Phase::Detection), cx);
                 self.lose(primary, Reach::Refusing, Some(self.settings.failover.replacement), cx);
             }
             Change::NodeType { name, memory, takes } => {
                 self.announce(format!("ModifyReplicationGroup: {name}"), takes, cx);
+                self.tell_planned("ModifyReplicationGroup: node type", Some(Phase::Recovery), cx);
+                self.hours.set_type(&name, cx.now());
                 for shard in 0..self.shards.len() {
                     self.shards[shard].data.set_room(memory, cx.now());
                     self.give_role_away(shard, takes, cx);
                 }
             }
             Change::Engine { takes } => {
-                let all = takes.times(self.shards.len() as u64);
+                let all = takes.times(self.shards_there() as u64);
                 self.announce("ModifyReplicationGroup: engine version".to_owned(), all, cx);
+                cx.begins(IncidentKind::Change, &self.name, "ModifyReplicationGroup: engine version");
+                cx.phase(&self.name, Phase::Recovery);
+                self.upgrades += 1;
+                cx.kernel.schedule_in(all, self.event(Event::Upgraded));
                 self.upgrade_shard(number, 0, cx);
             }
+            Change::Reboot { node, takes } => {
+                let name = self.nodes[node as usize].name.rsplit('.').next().unwrap_or_default().to_owned();
+                self.announce(format!("RebootCacheCluster: {name}"), takes, cx);
+                self.tell_planned("RebootCacheCluster", Some(Phase::Recovery), cx);
+                if self.nodes[node as usize].is_up() {
+                    self.take_away(node.into(), Reach::Refusing, cx);
+                    self.nodes[node as usize].wiped = true;
+                    self.bring_back(node.into(), takes, cx);
+                }
+            }
+            Change::Reshard { node_groups } => self.reshard(node_groups, cx),
             Change::Flush => {
                 let items: usize = self.shards.iter().map(|shard| shard.data.items()).sum();
                 self.shards.iter_mut().for_each(|shard| shard.data.clear());
                 self.announce(format!("FLUSHALL: {items} items"), SimDuration::ZERO, cx);
+                self.tell_planned("FLUSHALL", None, cx);
             }
         }
     }
@@ -44,9 +119,16 @@ impl Cache {
     pub(super) fn upgrade_shard(&mut self, number: u16, shard: u16, cx: &mut Cx<'_>) {
         let Change::Engine { takes } = self.settings.changes[number as usize].change else { return };
         self.give_role_away(shard as usize, takes, cx);
-        if usize::from(shard) + 1 < self.shards.len() {
+        if usize::from(shard) + 1 < self.shards_there() {
             cx.kernel.schedule_in(takes, self.event(Event::NextShard(number, shard + 1)));
         }
+    }
+
+    /// All shards have the new engine.
+    pub(super) fn upgraded(&mut self, cx: &mut Cx<'_>) {
+        self.upgrades -= 1;
+        cx.is_over(IncidentKind::Change, &self.name);
+        self.tell_settled(cx);
     }
 
     fn announce(&self, what: String, takes: SimDuration, cx: &mut Cx<'_>) {
@@ -57,7 +139,7 @@ impl Cache {
     /// A primary refuses commands for a while, and nothing is lost.
     fn give_role_away(&mut self, shard: usize, takes: SimDuration, cx: &mut Cx<'_>) {
         let primary = self.shards[shard].primary as usize;
-        if self.nodes[primary].is_up() {
+        if self.shards[shard].there && self.nodes[primary].is_up() {
             self.take_away(primary, Reach::Refusing, cx);
             self.bring_back(primary, takes, cx);
         }
@@ -69,6 +151,7 @@ impl Cache {
         (node.reach, node.away_since, node.back_at) = (reach, Some(now), None);
         node.engine.stop(now);
         self.clients.cut(number, &mut self.nodes);
+        self.tell_down(cx);
     }
 
     fn bring_back(&mut self, number: usize, after: SimDuration, cx: &mut Cx<'_>) {
@@ -78,7 +161,7 @@ impl Cache {
 
     /// A node goes away with all it has; another stands in its place after a while, or when somebody says so.
     fn lose(&mut self, number: usize, reach: Reach, replaced_after: Option<SimDuration>, cx: &mut Cx<'_>) {
-        if self.nodes[number].reach == Reach::Silent {
+        if self.nodes[number].reach == Reach::Silent || !self.nodes[number].there {
             return;
         }
         self.take_away(number, reach, cx);
@@ -104,7 +187,12 @@ impl Cache {
                 None => shard.data.clear(),
             }
         }
-        cx.kernel.schedule_in(self.settings.failover.time, self.event(Event::Detected(shard)));
+        let Failover { time, detection, endpoint_update, .. } = self.settings.failover;
+        cx.kernel.schedule_in(detection, self.event(Event::Noticed(shard)));
+        if !endpoint_update.is_zero() {
+            cx.kernel.schedule_in(time - endpoint_update, self.event(Event::Promoted(shard)));
+        }
+        cx.kernel.schedule_in(time, self.event(Event::Detected(shard)));
     }
 
     /// Replicas that could take over.
@@ -115,14 +203,14 @@ impl Cache {
         if self.settings.failover.automatic { all.filter(up).collect() } else { Vec::new() }
     }
 
-    /// Failed nodes are noticed: nobody is sent to them any more, and a replica becomes the primary.
+    /// The failover is done: nobody is sent to failed nodes any more, and a replica is the primary.
     pub(super) fn detected(&mut self, shard: u16, cx: &mut Cx<'_>) {
         let number = shard as usize;
         for node in self.nodes.iter_mut().filter(|node| node.shard == shard && !node.is_up()) {
             node.listed = false;
         }
         if self.nodes[self.shards[number].primary as usize].is_up() {
-            return;
+            return self.tell_settled(cx);
         }
         let heirs = self.heirs(shard);
         let chosen = self.shards[number].heir.take().filter(|heir| heirs.contains(heir));
@@ -134,6 +222,7 @@ impl Cache {
         let name = &self.nodes[heir as usize].name;
         let what = format!("{} is the primary", name.rsplit('.').next().unwrap_or(name));
         cx.shared.observer.log(cx.kernel.now(), LogKind::Failover, &self.name, what);
+        self.tell_settled(cx);
     }
 
     /// A node is back, unless it went away again meanwhile.
@@ -144,8 +233,16 @@ impl Cache {
             return;
         }
         (node.reach, node.listed, node.back_at) = (Reach::Up, true, None);
+        let shard = usize::from(node.shard);
+        let wiped = std::mem::take(&mut node.wiped);
+        // Replicas follow an empty primary and are as empty (EC guide, AutoFailover).
+        if wiped && self.shards[shard].primary as usize == number {
+            self.shards[shard].data.clear();
+        }
+        let node = &self.nodes[number];
         let what = format!("{} is back", node.name.rsplit('.').next().unwrap_or(&node.name));
         cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
+        self.tell_settled(cx);
     }
 
     /// A fault begins.
@@ -160,7 +257,10 @@ impl Cache {
                     self.lose(number, Reach::Silent, None, cx);
                 }
             }
-            Fault::Unreachable => self.cut_off += 1,
+            Fault::Unreachable => {
+                self.cut_off += 1;
+                self.tell_down(cx);
+            }
         }
     }
 
@@ -175,13 +275,16 @@ impl Cache {
                     }
                 }
             }
-            Fault::Unreachable => self.cut_off -= 1,
+            Fault::Unreachable => {
+                self.cut_off -= 1;
+                self.tell_down(cx);
+            }
         }
     }
 
     fn nodes_in(&self, zone: &str) -> Vec<usize> {
         let zones = &self.settings.zones;
-        let there = |(_, node): &(usize, &Node)| zones.get(node.zone).is_some_and(|its| its == zone);
+        let there = |(_, node): &(usize, &Node)| node.there && zones.get(node.zone).is_some_and(|its| its == zone);
         self.nodes.iter().enumerate().filter(there).map(|(number, _)| number).collect()
     }
 }

@@ -40,8 +40,33 @@ pub struct Settings {
     pub items: Vec<Item>,
     /// What callers do, by [`Request::operation`](crate::request::Request::operation).
     pub uses: Vec<Use>,
+    /// How slots go from shard to shard.
+    pub resharding: Resharding,
     /// What is planned, in order of time.
     pub changes: Vec<Planned>,
+}
+
+impl Settings {
+    /// The most shards there are at any time.
+    #[must_use]
+    pub fn most_node_groups(&self) -> u16 {
+        let wanted = self.changes.iter().filter_map(|planned| match planned.change {
+            Change::Reshard { node_groups } => Some(node_groups),
+            _ => None,
+        });
+        wanted.max().map_or(self.node_groups, |most| most.max(self.node_groups))
+    }
+}
+
+/// How slots go from shard to shard.
+#[derive(Clone, Debug)]
+pub struct Resharding {
+    /// Until new shards are there.
+    pub provisioning: SimDuration,
+    /// Time for a slot, whatever is in it.
+    pub slot: SimDuration,
+    /// Bytes a second of what is in them.
+    pub rate: f64,
 }
 
 /// `maxmemory-policy`: what makes room.
@@ -85,6 +110,10 @@ pub struct Failover {
     pub automatic: bool,
     /// From the failure until a replica takes writes.
     pub time: SimDuration,
+    /// How much of that passes until somebody knows of it.
+    pub detection: SimDuration,
+    /// How much of that passes, in the end, while clients are told who takes writes.
+    pub endpoint_update: SimDuration,
     /// From the failure until a new node stands in the failed one's place.
     pub replacement: SimDuration,
 }
@@ -204,6 +233,18 @@ pub enum Change {
     Engine {
         /// How long each primary is away.
         takes: SimDuration,
+    },
+    /// `RebootCacheCluster` of a node: it is empty afterwards, and nobody takes over from a primary.
+    Reboot {
+        /// Its number.
+        node: u16,
+        /// How long it is away.
+        takes: SimDuration,
+    },
+    /// `ModifyReplicationGroupShardConfiguration`: shards are added, or the last ones removed, while all work.
+    Reshard {
+        /// `NodeGroupCount`.
+        node_groups: u16,
     },
     /// The command `FLUSHALL`, on all primaries.
     Flush,

@@ -153,6 +153,8 @@ fn settings(replicas: u16) -> Settings {
         failover: Failover {
             automatic: replicas > 0,
             time: SimDuration::from_secs(20),
+            detection: SimDuration::from_secs(15),
+            endpoint_update: SimDuration::from_secs(3),
             replacement: SimDuration::from_secs(300),
         },
         replication_lag: Distribution::constant(2.0).unwrap(),
@@ -177,6 +179,11 @@ fn settings(replicas: u16) -> Settings {
                 rtt: SimDuration::from_millis(2),
             }])
             .collect(),
+        resharding: Resharding {
+            provisioning: SimDuration::from_secs(60),
+            slot: SimDuration::from_millis(10),
+            rate: 10_000.0,
+        },
         changes: Vec::new(),
     }
 }
@@ -416,4 +423,73 @@ fn flushall_empties_the_cache() {
     stage.pass(2000);
     stage.call(0, 1, GET);
     assert_eq!(stage.pass(100), [(1, 1, Cause::CacheMiss)]);
+}
+
+#[test]
+fn a_rebooted_primary_comes_back_empty_and_its_replicas_with_it() {
+    let changes = vec![Planned { at: at(10), change: Change::Reboot { node: 0, takes: SimDuration::from_secs(30) } }];
+    let mut stage = Stage::new(&Settings { changes, ..settings(1) });
+    stage.call(0, 1, SET);
+    stage.pass(10_500);
+    stage.call(0, 1, GET);
+    assert_eq!(stage.pass(29_400), [(1, 0, Cause::ConnectionLost)], "nobody takes over");
+    stage.pass(200);
+    stage.call(0, 1, GET);
+    assert_eq!(stage.pass(100), [(1, 6, Cause::CacheMiss)]);
+    assert_eq!(stage.counter("failovers"), 0.0);
+}
+
+#[test]
+fn a_rebooted_replica_costs_nothing() {
+    let changes = vec![Planned { at: at(10), change: Change::Reboot { node: 1, takes: SimDuration::from_secs(30) } }];
+    let mut stage = Stage::new(&Settings { changes, ..settings(1) });
+    stage.call(0, 1, SET);
+    stage.pass(60_000);
+    stage.call(0, 1, GET);
+    assert_eq!(stage.pass(100), [(1, 1, Cause::None)]);
+}
+
+/// Two shards become three: after a minute 5,461 slots move, 10 ms each and 10 kB/s of what is in them: 400 items of 1,000 bytes, of which a
+/// third takes 13 s; so 60 + 54.6 + 13.3 = 128 s. All that was there is there.
+#[test]
+fn resharding_moves_items_and_loses_none() {
+    let changes = vec![Planned { at: at(10), change: Change::Reshard { node_groups: 3 } }];
+    let mut stage = Stage::new(&Settings { node_groups: 2, changes, ..settings(1) });
+    (0..400).for_each(|client| stage.call(0, client, SET));
+    stage.pass(10_000);
+    stage.pass(60_000 + 54_000);
+    assert!(stage.cache.migration.is_some());
+    // While slots move nobody is refused.
+    (0..400).for_each(|client| stage.call(0, client, GET));
+    let answers = stage.pass(1000);
+    assert!(answers.len() == 400 && answers.iter().all(|it| it.2 == Cause::None), "{answers:?}");
+    stage.pass(20_000);
+    assert!(stage.cache.migration.is_none());
+    let items: Vec<usize> = stage.cache.shards.iter().map(|shard| shard.data.items()).collect();
+    assert!(items.iter().all(|items| (96..=172).contains(items)) && items.iter().sum::<usize>() == 400, "{items:?}");
+    assert_eq!((stage.counter("slots moved"), stage.counter("items moved")), (5461.0, items[2] as f64));
+    (0..400).for_each(|client| stage.call(0, client, GET));
+    let answers = stage.pass(2000);
+    assert!(answers.len() == 400 && answers.iter().all(|it| it.2 == Cause::None), "{answers:?}");
+    // The task was sent on once for what had moved at the first look, and once for the rest.
+    assert_eq!(stage.counter("commands sent on to another shard"), 2.0);
+}
+
+#[test]
+fn a_shard_goes_once_it_is_empty_and_stays_where_there_is_no_memory_for_its_items() {
+    let run = |memory: u64, items: u32| {
+        let changes = vec![Planned { at: at(60), change: Change::Reshard { node_groups: 1 } }];
+        let mut stage = Stage::new(&Settings { node_groups: 2, changes, memory, ..settings(0) });
+        (0..items).for_each(|client| stage.call(0, client, SET));
+        stage.pass(60_000 + 400_000);
+        (0..items).for_each(|client| stage.call(0, client, GET));
+        let found = stage.pass(10_000).iter().filter(|it| it.2 == Cause::None).count();
+        let there: Vec<bool> = stage.cache.nodes.iter().map(|node| node.there).collect();
+        (found, there, stage.counter("slots moved"))
+    };
+    assert_eq!(run(1 << 20, 400), (400, vec![true, false], 8192.0));
+    // 250 items of 1,000 bytes fit into each, 400 are there.
+    let (found, there, moved) = run(250_000, 400);
+    assert_eq!((found, there), (400, vec![true, true]));
+    assert!((1000.0..8000.0).contains(&moved), "{moved}");
 }

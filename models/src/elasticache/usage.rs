@@ -1,9 +1,9 @@
-//! What a replication group is paid for: each of its nodes by the hour, of the type it has at the time (ElastiCache pricing).
+//! What a replication group is paid for: each node there is by the hour, of the type it has at the time (ElastiCache pricing).
 
 use sim_core::SimTime;
 use sim_core::observations::Usage;
 
-use super::{Cache, Caller, Change, Command, Settings, size_of_item, state};
+use super::{Cache, Caller, Command, size_of_item, state};
 use crate::observer::Findings;
 use crate::request::RequestKey;
 use crate::world::Cx;
@@ -35,21 +35,52 @@ impl Cache {
     }
 }
 
-/// What was used from one instant to another. A change of type counts from when it begins.
-pub(crate) fn of(settings: &Settings, from: SimTime, to: SimTime) -> Vec<Usage> {
-    let nodes = f64::from(settings.node_groups) * f64::from(1 + settings.replicas);
-    let changed = settings.changes.iter().filter_map(|planned| match &planned.change {
-        Change::NodeType { name, .. } => Some((planned.at, name.as_str())),
-        _ => None,
-    });
-    let types: Vec<(SimTime, &str)> =
-        [(SimTime::ZERO, settings.node_type.as_str())].into_iter().chain(changed).collect();
-    let ends = types.iter().skip(1).map(|(at, _)| *at).chain([to]);
-    let used = types.iter().zip(ends).map(|(&(begins, name), ends)| {
-        let hours = ends.min(to).since(begins.max(from)).as_secs_f64() / 3600.0;
-        let subject = format!("elasticache.{}", settings.name);
-        Usage::new(&subject, "elasticache.node", nodes * hours, "node-hour")
-            .of_kind(format!("{} {name}", settings.engine))
-    });
-    used.filter(|usage| usage.quantity > 0.0).collect()
+/// The nodes there are by the hour, of the type they have at the time. A change of type counts from when it begins.
+#[derive(Debug)]
+pub(super) struct NodeHours {
+    nodes: usize,
+    since: SimTime,
+    /// By type, in order of time: nanoseconds of a node.
+    spent: Vec<(String, u128)>,
+}
+
+impl NodeHours {
+    pub(super) fn new(node_type: &str, nodes: usize) -> Self {
+        Self { nodes, since: SimTime::ZERO, spent: vec![(node_type.to_owned(), 0)] }
+    }
+
+    fn advance(&mut self, now: SimTime) {
+        let nanos = u128::from((now - self.since).as_nanos()) * self.nodes as u128;
+        self.since = now;
+        if let Some((_, spent)) = self.spent.last_mut() {
+            *spent += nanos;
+        }
+    }
+
+    /// There are so many from now on.
+    pub(super) fn set_nodes(&mut self, nodes: usize, now: SimTime) {
+        self.advance(now);
+        self.nodes = nodes;
+    }
+
+    /// They are of this type from now on.
+    pub(super) fn set_type(&mut self, node_type: &str, now: SimTime) {
+        self.advance(now);
+        self.spent.push((node_type.to_owned(), 0));
+    }
+
+    /// What was before does not count.
+    pub(super) fn restart(&mut self, now: SimTime) {
+        self.advance(now);
+        self.spent.iter_mut().for_each(|(_, spent)| *spent = 0);
+    }
+
+    /// Hands over what was used up to now.
+    pub(super) fn paid_for(&mut self, name: &str, engine: &str, now: SimTime, findings: &mut Findings) {
+        self.advance(now);
+        for (node_type, nanos) in &self.spent {
+            let usage = Usage::new(name, "elasticache.node", *nanos as f64 / 3600e9, "node-hour");
+            findings.used(usage.of_kind(format!("{engine} {node_type}")));
+        }
+    }
 }

@@ -12,7 +12,7 @@ mod tests;
 mod usage;
 
 use sim_core::math::mix;
-use sim_core::observations::{LogKind, Table};
+use sim_core::observations::{LogKind, Phase, Table};
 use sim_core::random::{Draws, Source as _};
 use sim_core::{LaneId, SimDuration, SimTime};
 
@@ -89,8 +89,9 @@ struct EndpointState {
     endpoint: Endpoint,
     group: usize,
     healthy: bool,
-    /// Changes of health heard of, so that an outdated one is not followed.
+    /// Changes of health heard of, so that an outdated one is not followed, and what the last one was.
     changes: u16,
+    heard: bool,
     /// Checks in a row that contradict `healthy`.
     contradictions: u32,
     checks: u64,
@@ -235,11 +236,44 @@ impl GlobalAccelerator {
                 continue;
             }
             endpoint.changes += 1;
+            endpoint.heard = healthy;
             // Away at a random instant; back when all is as it was, which AWS gives as about the whole.
             let u = Draws::new(mix(self.key, number as u64), endpoint.changes.into()).uniform();
             let after = if healthy { self.settings.shift } else { self.settings.shift.scale(u) };
             let shift = Event::Shift(number as u16, healthy, endpoint.changes);
             cx.kernel.schedule_in(after, self.event(shift));
+            self.tell_suspicion(cx);
+        }
+    }
+
+    /// The downtime ledger is told while an endpoint that flows go to has failed its last check (detection), or is known to be unhealthy
+    /// and not left yet (routing). What nobody uses matters to nobody.
+    fn tell_suspicion(&self, cx: &mut Cx<'_>) {
+        if !self.is_used() {
+            return;
+        }
+        let mut used = self.endpoints.iter().filter(|it| it.healthy);
+        if used.clone().any(|it| it.contradictions > 0) {
+            cx.phase(&self.name, Phase::Detection);
+        } else if used.any(|it| !it.heard) {
+            cx.phase(&self.name, Phase::Routing);
+        } else {
+            cx.settling(&self.name);
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        self.endpoints.iter().any(|it| it.flows > 0)
+    }
+
+    /// New flows have left an endpoint. If there is a healthy one, users do not wait for what is still done about this one.
+    fn tell_left(&self, cx: &mut Cx<'_>) {
+        self.tell_suspicion(cx);
+        let waits = self.endpoints.iter().any(|it| it.healthy && (it.contradictions > 0 || !it.heard));
+        let refuge = self.candidates.iter().any(|it| it.healthy && it.weight > 0);
+        if refuge && !waits && self.is_used() {
+            cx.phase(&self.name, Phase::Routing);
+            cx.led_away(&self.name);
         }
     }
 
@@ -267,6 +301,9 @@ impl GlobalAccelerator {
         let how = if healthy { "come back to" } else { "leave" };
         let what = format!("new flows {how} {}", endpoint.name);
         cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
+        if !healthy {
+            self.tell_left(cx);
+        }
     }
 
     fn check(&mut self, number: u16, cx: &mut Cx<'_>) {
@@ -305,10 +342,13 @@ impl GlobalAccelerator {
 
     fn checked(&mut self, number: u16, success: bool, cx: &mut Cx<'_>) {
         let endpoint = &mut self.endpoints[usize::from(number)];
+        let suspected = endpoint.contradictions > 0;
         endpoint.check = None;
         endpoint.contradictions = if success == endpoint.healthy { 0 } else { endpoint.contradictions + 1 };
         if endpoint.contradictions >= self.settings.groups[endpoint.group].threshold {
             self.follow(number, success, cx);
+        } else if endpoint.healthy && suspected != (endpoint.contradictions > 0) {
+            self.tell_suspicion(cx);
         }
     }
 }
@@ -321,6 +361,7 @@ impl EndpointState {
             group,
             healthy: true,
             changes: 0,
+            heard: true,
             contradictions: 0,
             checks: 0,
             check: None,

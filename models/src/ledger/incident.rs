@@ -1,6 +1,6 @@
 //! One incident: its components' phases, its own, and what it lost in each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sim_core::observations::{self, IncidentKind, Phase, PhaseSpan};
 use sim_core::{SimDuration, SimTime};
@@ -15,6 +15,8 @@ const UNNOTICED_AFTER: u64 = 120;
 /// What lasts longer than this after all has been done is no warm-up any more: users are not served as before, and that is in no
 /// phase (assumption).
 const SETTLING_MOST: SimDuration = SimDuration::from_secs(600);
+/// What an incident lost so long before another one began it is taken to lose still (assumption).
+const STILL: SimDuration = SimDuration::from_secs(10);
 /// Changes of phase kept of an incident, and of each of its components.
 const CHANGES_MOST: usize = 2000;
 
@@ -50,6 +52,14 @@ struct Part {
     marks: Vec<(SimTime, Mark)>,
 }
 
+impl Part {
+    /// Since when it has been at work without having done what it could.
+    fn works_since(&self) -> Option<SimTime> {
+        let at_work = self.marks.iter().rev().take_while(|(_, mark)| matches!(mark, Mark::Phase(_)));
+        at_work.last().map(|(at, _)| *at)
+    }
+}
+
 /// A stretch of an incident, up to the next one.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
@@ -76,6 +86,10 @@ pub(super) struct Incident {
     pub(super) lost: BTreeMap<Option<Phase>, Counts>,
     /// Lost in a stretch that settles, by its number and the second they started in: how long it lasts is not known yet.
     pending: BTreeMap<(usize, u64), Counts>,
+    /// When the last operation of a route started that it lost for a cause.
+    latest: BTreeMap<Lot, SimTime>,
+    /// What incidents that began earlier lost just before it did, by their places.
+    elders: BTreeSet<(usize, Lot)>,
     /// How users were served before.
     baseline: Option<Baseline>,
     /// The stretch that settles, and since which second users have been served as before.
@@ -98,6 +112,8 @@ impl Incident {
             segments: vec![Segment { from: begins, phase, settles: false }],
             lost: BTreeMap::new(),
             pending: BTreeMap::new(),
+            latest: BTreeMap::new(),
+            elders: BTreeSet::new(),
             baseline: None,
             good: (0, None),
         }
@@ -152,8 +168,10 @@ impl Incident {
     fn review(&mut self, now: SimTime) {
         let present = self.parts.iter().filter_map(|part| part.marks.last());
         let led_away = present.clone().filter(|(_, mark)| *mark == Mark::LedAway).map(|(at, _)| *at).max();
-        let matters = |at: SimTime| led_away.is_none_or(|led_away| at > led_away);
-        let works = present.clone().filter(|(at, mark)| matches!(mark, Mark::Phase(_)) && matters(*at));
+        // What was begun before users were led away they do not wait for, however far it gets.
+        let matters =
+            |part: &&Part| part.works_since().is_some_and(|since| led_away.is_none_or(|led_away| since > led_away));
+        let works = self.parts.iter().filter(matters).filter_map(|part| part.marks.last());
         let (suspects, works): (Vec<_>, Vec<_>) = works.partition(|(_, mark)| *mark == Mark::Phase(Phase::Detection));
         let noticed = present.clone().any(|(_, mark)| *mark != Mark::Phase(Phase::Detection));
         // What takes no time leaves its damage; what has ended by itself does no more.
@@ -202,6 +220,11 @@ impl Incident {
         self.begins <= at && self.ends.is_none_or(|end| at < end)
     }
 
+    /// Whether it is under way at some time of a span.
+    pub(super) fn overlaps(&self, from: SimTime, until: SimTime) -> bool {
+        self.begins < until && self.ends.is_none_or(|end| from < end)
+    }
+
     pub(super) fn phase_at(&self, at: SimTime) -> Option<Phase> {
         self.segments[self.segment_at(at)].phase
     }
@@ -215,6 +238,8 @@ impl Incident {
 
     /// An operation that it struck at an instant is lost.
     pub(super) fn lose(&mut self, at: SimTime, lot: Lot) {
+        let latest = self.latest.entry(lot).or_insert(at);
+        *latest = at.max(*latest);
         let number = self.segment_at(at);
         if self.segments[number].settles {
             let second = at.as_nanos() / 1_000_000_000;
@@ -225,6 +250,23 @@ impl Incident {
         }
     }
 
+    /// What it has lost up to now, by when the last of each lot started.
+    pub(super) fn latest(&self) -> impl Iterator<Item = (Lot, SimTime)> {
+        self.latest.iter().map(|(&lot, &started)| (lot, started))
+    }
+
+    /// An earlier incident has lost an operation that started at an instant.
+    pub(super) fn elder_loses(&mut self, elder: usize, lot: Lot, started: SimTime) {
+        if started < self.begins && self.begins.since(started) <= STILL {
+            self.elders.insert((elder, lot));
+        }
+    }
+
+    /// Whether an earlier incident was losing operations of a route for a cause when this one began.
+    pub(super) fn has_elder(&self, elder: usize, lot: Lot) -> bool {
+        self.elders.contains(&(elder, lot))
+    }
+
     fn book(&mut self, phase: Option<Phase>, counts: Counts) {
         add(self.lost.entry(phase).or_default(), counts);
     }
@@ -233,12 +275,13 @@ impl Incident {
         !self.lost.is_empty()
     }
 
-    /// How users were served before it began; taken when the second in which it does closes.
-    pub(super) fn baseline(&mut self, second: u64, service: &Service) -> &Baseline {
-        let begun = self.begins.as_nanos() / 1_000_000_000;
-        if self.baseline.is_none() && second >= begun {
-            self.baseline = Some(service.baseline());
-        }
+    /// Whether a second lies before it.
+    pub(super) fn is_later_than(&self, second: u64) -> bool {
+        SimTime::from_secs(second + 1) <= self.begins
+    }
+
+    /// How users were served before it began; taken when the second in which it does closes, which is long after it began.
+    pub(super) fn baseline(&mut self, service: &Service) -> &Baseline {
         self.baseline.get_or_insert_with(|| service.baseline())
     }
 
@@ -249,7 +292,7 @@ impl Incident {
         let number = self.segment_at(end);
         let segment = self.segments[number];
         self.settle_until(number, 0);
-        if !segment.settles || end <= self.begins || self.ends.is_some() {
+        if !segment.settles || self.ends.is_some() {
             return;
         }
         let too_long = end.since(segment.from) >= SETTLING_MOST;

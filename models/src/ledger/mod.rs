@@ -12,7 +12,7 @@
 //! until users are served as before (see `service`). What is under way and in no phase is said to be in none.
 //!
 //! An operation that fails belongs to the phase in which it started, of the incident that began last of those in a phase, or else of
-//! those under way; one that had started before the incident that struck it, to that incident's first phase; any other to
+//! those under way - unless an earlier one, in a phase still, lost operations of the same route for the same cause when that one began; one that had started before the incident that struck it, to that incident's first phase; any other to
 //! no incident. So what is lost by phase adds up to what is lost in total, which the audit checks by an independent count.
 
 mod incident;
@@ -78,8 +78,12 @@ impl Ledger {
     /// An incident begins: a fault, which nobody has noticed yet, or something planned, which is in no phase.
     pub fn begin(&mut self, kind: IncidentKind, subject: &str, what: &str, now: SimTime) {
         if self.incidents.len() < INCIDENTS_MOST {
+            let mut incident = Incident::new(kind, subject, what, now);
+            for &elder in &self.live {
+                self.incidents[elder].latest().for_each(|(lot, started)| incident.elder_loses(elder, lot, started));
+            }
             self.live.push(self.incidents.len());
-            self.incidents.push(Incident::new(kind, subject, what, now));
+            self.incidents.push(incident);
         }
     }
 
@@ -156,10 +160,25 @@ impl Ledger {
     /// An operation has failed.
     pub fn operation_lost(&mut self, route: RouteId, cause: Cause, started: SimTime, now: SimTime) {
         self.lost += 1;
-        match self.struck(started, now) {
-            Some((at, instant)) => self.incidents[at].lose(instant, (route, cause)),
-            None => *self.outside.entry((route, cause)).or_default() += 1,
+        let lot = (route, cause);
+        let Some((last, instant)) = self.struck(started, now) else {
+            *self.outside.entry(lot).or_default() += 1;
+            return;
+        };
+        let at = self.loses_still(last, lot, instant).unwrap_or(last);
+        self.incidents[at].lose(instant, lot);
+        for &later in self.live.iter().filter(|&&later| later > at) {
+            self.incidents[later].elder_loses(at, lot, instant);
         }
+    }
+
+    /// The incident that lost operations of a route for the same cause when the last one to begin did: if it is in a phase still, it goes on
+    /// to do so.
+    fn loses_still(&self, last: usize, lot: Lot, at: SimTime) -> Option<usize> {
+        let elders = self.live.iter().rev().copied().filter(|&elder| elder < last);
+        let mut at_work =
+            elders.filter(|&elder| self.incidents[elder].covers(at) && self.incidents[elder].phase_at(at).is_some());
+        at_work.find(|&elder| self.incidents[last].has_elder(elder, lot))
     }
 
     /// The incident that an operation belongs to, and the instant at which it was struck.
@@ -187,7 +206,10 @@ impl Ledger {
     pub fn second_closes(&mut self, second: u64, seen: impl Iterator<Item = Second> + Clone) {
         for &at in &self.live {
             let incident = &mut self.incidents[at];
-            let served = self.service.is_as_before(incident.baseline(second, &self.service), seen.clone());
+            if incident.is_later_than(second) {
+                continue;
+            }
+            let served = self.service.is_as_before(incident.baseline(&self.service), seen.clone());
             incident.second_closes(second, served, &mut self.outside);
         }
         let quiet = self.live.iter().all(|&at| !self.incidents[at].covers(SimTime::from_secs(second + 1)));
@@ -203,15 +225,15 @@ impl Ledger {
     /// In which phases a span of time lay.
     #[must_use]
     pub fn phases_between(&self, from: SimTime, until: SimTime) -> Vec<PhaseSpan> {
-        let all: Vec<usize> = (0..self.incidents.len()).collect();
-        let edges = self.incidents.iter().flat_map(Incident::edges).filter(|&edge| from < edge && edge < until);
+        let all: Vec<&Incident> = self.incidents.iter().filter(|it| it.overlaps(from, until)).collect();
+        let edges = all.iter().flat_map(|it| it.edges()).filter(|&edge| from < edge && edge < until);
         let mut edges: Vec<SimTime> = edges.chain([from, until]).collect();
         edges.sort_unstable();
         edges.dedup();
         let mut spans: Vec<PhaseSpan> = Vec::new();
         for pair in edges.windows(2) {
-            let covering = all.iter().rev().filter(|&&at| self.incidents[at].covers(pair[0]));
-            let phase = covering.filter_map(|&at| self.incidents[at].phase_at(pair[0])).next();
+            let covering = all.iter().rev().filter(|it| it.covers(pair[0]));
+            let phase = covering.filter_map(|it| it.phase_at(pair[0])).next();
             match spans.last_mut().filter(|last| last.phase == phase) {
                 Some(last) => last.until = pair[1],
                 None => spans.push(PhaseSpan { phase, from: pair[0], until: pair[1] }),

@@ -18,6 +18,9 @@ struct Run {
     closed: u64,
 }
 
+/// Another route.
+const OTHER: RouteId = RouteId(1);
+
 impl Run {
     fn new() -> Self {
         Self { ledger: Ledger::new(1), failed: 0, closed: 0 }
@@ -176,4 +179,86 @@ fn who_is_down_is_told_from_the_warm_up_on_and_to_the_end() {
     let spans: Vec<_> = ledger.outages.iter().map(|it| (it.who.as_str(), it.from, it.until)).collect();
     assert_eq!(spans, [("ecs.web", at(12.0), at(16.0)), ("ecs.web", at(20.0), at(30.0))]);
     assert_eq!(ledger.watched.len(), 2);
+}
+
+/// Seconds close minutes after they were: what users knew when something began is not what is closed when it does.
+#[test]
+fn as_before_is_as_it_was_when_it_began() {
+    let mut run = Run::new();
+    // A cold start: users wait ten times as long in the first 50 seconds.
+    let slow = Second { ended: 100, failed: 0, latency_nanos: 10_000_000_000 };
+    let fast = Second { latency_nanos: 1_000_000_000, ..slow };
+    run.ledger.begin(IncidentKind::Change, "elasticache.pages", "FLUSHALL", at(200.0));
+    run.ledger.over(IncidentKind::Change, "elasticache.pages", at(200.0));
+    for second in 0..300 {
+        let is_slow = second < 50 || (200..260).contains(&second);
+        run.ledger.second_closes(second, std::iter::once(if is_slow { slow } else { fast }));
+    }
+    let ledger = run.finish(300.0);
+    assert_eq!(phases(&ledger.incidents[0].phases), [("warm_up", 200.0, 260.0)]);
+}
+
+/// A service replaces what is broken before and after a health check has led users away; then something else fails.
+#[test]
+fn what_was_begun_before_users_were_led_away_they_do_not_wait_for() {
+    let mut run = Run::new();
+    run.ledger.begin(IncidentKind::Fault, "ecs.web", "aws:ecs:task-network-blackhole-port", at(100.0));
+    run.ledger.phase("ecs.web", Phase::Recovery, at(120.0));
+    run.ledger.phase("route53.front", Phase::Routing, at(130.0));
+    run.ledger.led_away("route53.front", at(135.0));
+    run.ledger.phase("ecs.web", Phase::Routing, at(150.0));
+    run.ledger.settling("ecs.web", at(170.0));
+    run.ledger.phase("alb.other", Phase::Detection, at(180.0));
+    run.ledger.settling("alb.other", at(190.0));
+    run.ledger.over(IncidentKind::Fault, "ecs.web", at(200.0));
+    run.close(300, 100..160);
+    let ledger = run.finish(300.0);
+    let spans = phases(&ledger.incidents[0].phases);
+    let begin = [("detection", 100.0, 120.0), ("recovery", 120.0, 130.0), ("routing", 130.0, 135.0)];
+    assert_eq!(spans[..3], begin);
+    let waits = spans[3..].iter().filter(|(name, ..)| !matches!(*name, "warm_up" | "none"));
+    assert_eq!(waits.collect::<Vec<_>>(), [&("detection", 180.0, 190.0)]);
+}
+
+/// A database is away from 100 to 200 s and loses orders; at 150 s a cache is emptied, and pages are lost, for another 20 s orders too that
+/// wait for too long. A third fault, long after the second has lost its last page, gets what is lost then.
+#[test]
+fn what_one_incident_lost_when_another_began_it_goes_on_to_lose() {
+    let mut run = Run::new();
+    run.ledger = Ledger::new(2);
+    run.ledger.begin(IncidentKind::Fault, "aurora.orders", "failure", at(100.0));
+    let lose = |run: &mut Run, route: RouteId, cause: Cause, seconds: std::ops::Range<u32>, each: u64| {
+        for second in seconds {
+            let started = at(f64::from(second) + 0.5);
+            (0..each).for_each(|_| run.ledger.operation_lost(route, cause, started, started));
+            run.failed += each;
+        }
+    };
+    lose(&mut run, ROUTE, Cause::ConnectionLost, 100..150, 2);
+    run.ledger.begin(IncidentKind::Change, "elasticache.pages", "FLUSHALL", at(150.0));
+    run.ledger.phase("elasticache.pages", Phase::Recovery, at(150.0));
+    lose(&mut run, ROUTE, Cause::ConnectionLost, 150..170, 2);
+    lose(&mut run, OTHER, Cause::CallTimeout, 150..170, 3);
+    lose(&mut run, ROUTE, Cause::CallTimeout, 150..170, 1);
+    run.ledger.settling("elasticache.pages", at(170.0));
+    run.ledger.over(IncidentKind::Change, "elasticache.pages", at(170.0));
+    lose(&mut run, ROUTE, Cause::ConnectionLost, 170..190, 2);
+    run.ledger.begin(IncidentKind::Fault, "ecs.web", "errors", at(190.0));
+    lose(&mut run, OTHER, Cause::CallTimeout, 190..195, 5);
+    lose(&mut run, ROUTE, Cause::ConnectionLost, 190..195, 2);
+    let mut findings = Findings::default();
+    let routes = ["users /orders", "users /pages"].map(str::to_owned);
+    let ledger = run.ledger.finish(at(200.0), SimTime::ZERO, &routes, run.failed, &mut findings);
+    assert!(findings.checks.iter().all(|check| check.holds), "{:?}", findings.checks);
+    let lost = |incident: usize, route: &str, cause: &str| -> u64 {
+        let its = ledger
+            .lost
+            .iter()
+            .filter(|it| it.incident == Some(incident) && it.route.contains(route) && it.cause == cause);
+        its.map(|it| it.count).sum()
+    };
+    assert_eq!(lost(0, "orders", "connection_lost"), 2 * 95, "the database's, all along");
+    assert_eq!((lost(1, "pages", "call_timeout"), lost(1, "orders", "call_timeout")), (60, 20));
+    assert_eq!(lost(2, "pages", "call_timeout"), 25, "the cache has lost none for 20 s");
+    assert_eq!(ledger.lost.iter().map(|it| it.count).sum::<u64>(), run.failed);
 }

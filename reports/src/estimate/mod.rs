@@ -76,6 +76,7 @@ pub fn estimate(experiment: &Experiment) -> Result<Report, Vec<BadExpectation>> 
         tables: tables::over(all, level),
         bill: cost::over(all, &experiment.pricing, level),
         downtime_windows: first.map(windows).unwrap_or_default(),
+        later_windows: all.iter().skip(1).map(windows).collect(),
         ledger_windows: first.map(ledger::report).unwrap_or_default(),
         later_ledgers: all.iter().skip(1).map(ledger::report).collect(),
         events: first.map(events).unwrap_or_default(),

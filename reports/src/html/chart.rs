@@ -236,24 +236,25 @@ pub(super) fn strip(values: &[f64], size: (i32, i32)) -> String {
     })
 }
 
-/// A stretch of time in a colour.
-#[derive(Clone, Debug)]
-pub(super) struct Span {
+/// A stretch of time in a colour, between two shares of a strip's height.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Block {
     pub(super) colour: RGBColor,
     pub(super) from: f64,
     pub(super) until: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
-/// Stretches of time as a strip on a pale ground. The shortest are as wide as a line, so that nothing is lost from sight.
-pub(super) fn spans(spans: &[Span], within: (f64, f64), size: (i32, i32)) -> String {
-    let least = (within.1 - within.0) / f64::from(size.0) * 1.5;
+/// Blocks as a strip on a pale ground.
+pub(super) fn blocks(blocks: &[Block], within: (f64, f64), size: (i32, i32)) -> String {
     draw(size, |root| {
         let mut chart = ChartBuilder::on(root).build_cartesian_2d(within.0..within.1, 0.0..1.0)?;
-        let ground = [(within.0, 0.48), (within.1, 0.52)];
+        let ground = [(within.0, 0.0), (within.1, 0.04)];
         chart.draw_series([Rectangle::new(ground, GRID.filled())])?;
-        for span in spans {
-            let until = span.until.max(span.from + least).min(within.1);
-            chart.draw_series([Rectangle::new([(span.from, 0.0), (until, 1.0)], span.colour.filled())])?;
+        for block in blocks {
+            let corners = [(block.from, block.low), (block.until, block.high)];
+            chart.draw_series([Rectangle::new(corners, block.colour.filled())])?;
         }
         Ok(())
     })

@@ -337,7 +337,11 @@ table! {
         optional("the type stays", "API:elasticache (CacheNodeType)") cache_node_type: Sp<String>,
         /// TestFailover: the shard, such as "0001".
         optional("the first", "API:elasticache (NodeGroupId)") node_group_id: Sp<String>,
-        /// How long an instance, or each primary of a cache, is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
+        /// RebootCacheCluster: the node, such as "0001-001".
+        optional("the first", "API:elasticache (CacheClusterId)") cache_node_id: Sp<String>,
+        /// ModifyReplicationGroupShardConfiguration: how many shards there are to be. The last are removed.
+        optional("needed with it", "API:elasticache (NodeGroupCount)") node_group_count: Sp<u32>,
+        /// How long an instance, a node, or each primary of a cache, is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
         optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s, ModifyReplicationGroup see docs/elasticache.md", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
         /// SwitchoverBlueGreenDeployment: if it takes longer it is rolled back.
         default("300s", "Aurora guide, blue-green-deployments-switching: 30-3600 s") switchover_timeout: Sp<Time>,
@@ -369,11 +373,15 @@ choice! {
         TestFailover = "TestFailover",
         /// Changes the node type or the engine of a cache.
         ModifyReplicationGroup = "ModifyReplicationGroup",
+        /// Restarts a node of a cache, which is empty then.
+        RebootCacheCluster = "RebootCacheCluster",
+        /// Changes the number of a cache's shards while all work.
+        ModifyShards = "ModifyReplicationGroupShardConfiguration",
         /// Empties a cache (the command).
         Flush = "FLUSHALL",
     } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica", "PromoteReadReplica",
-           "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance", "RebootCacheCluster",
-           "ModifyReplicationGroupShardConfiguration", "IncreaseReplicaCount", "DecreaseReplicaCount"]
+           "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance",
+           "IncreaseReplicaCount", "DecreaseReplicaCount"]
 }
 
 choice! {

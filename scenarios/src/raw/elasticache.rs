@@ -44,6 +44,8 @@ table! {
         default({}, "every key of client has its own default") client: Client,
         /// How long failures take.
         default({}, "every key of failover has its own default") failover: Failover,
+        /// How slots go from shard to shard when their number changes.
+        default({}, "every key of resharding has its own default") resharding: Resharding,
         /// What is kept, by name: [elasticache.queries.items.product].
         required items: Named<Item>,
     }
@@ -93,9 +95,28 @@ table! {
         /// From the failure of a primary until a replica takes writes.
         default("20s", "assumption inside EC guide, AutoFailover (a few seconds once noticed) and AWS blog, Testing Automatic Failover (about 30 s in all)")
         failover_time: Sp<Time>,
+        /// How much of that passes until somebody knows of it: what the downtime ledger calls detection.
+        optional("15s, or failover_time if that is shorter", "assumption: Redis cluster specification, NODE_TIMEOUT (cluster-node-timeout 15000)")
+        failure_detection: Sp<Time>,
+        /// How much of that passes, in the end, until the primary endpoint's name leads to the new primary.
+        optional("3s, 0s with several node groups, and no more than failure_detection leaves of failover_time", "assumption: EC guide, AutoFailover (the DNS name is propagated); clients of a cluster are told by its nodes")
+        endpoint_update: Sp<Time>,
         /// From the failure of a node until another stands in its place.
         default("5m", "assumption: minutes (AWS blog, Testing Automatic Failover)") replacement_time: Sp<Time>,
     }
+}
+
+table! {
+    /// How slots go from shard to shard when their number changes.
+    Resharding as "resharding of a cache" {
+        /// Until new shards are there.
+        default("5m", "assumption: as a node's replacement") provisioning_time: Sp<Time>,
+        /// Time for each slot, whatever is in it.
+        default("20ms", "assumption: not documented") slot_time: Sp<Time>,
+        /// What is moved of the items in them, each second.
+        default("25MB", "assumption: EC guide, best-practices-online-resharding, says that it depends on the size of the data") migration_rate: Sp<Bytes>,
+    }
+    not ["resharding_configuration", "node_groups_to_remove", "node_groups_to_retain"]
 }
 
 table! {

@@ -16,7 +16,7 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "dax.cart", "alb.front"; "station.s3" of aws:network:disrupt-connectivity.
+        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "dax.cart", "alb.front"; "station.s3" and "dynamodb.cart" of aws:network:disrupt-connectivity.
         required target: Sp<String>,
         /// For how long, where it lasts. aws:ec2:stop-instances: after which time the instances are started again
         /// (startInstancesAfterDuration).
@@ -86,13 +86,14 @@ choice! {
         Blackhole = "aws:ecs:task-network-blackhole-port",
         /// Takes a load balancer's traffic out of a zone (a zonal shift, StartZonalShift, works alike).
         ZonalShift = "aws:arc:start-zonal-autoshift",
-        /// No packet reaches a load balancer, cache or station: connections to it are not answered. What is on it already is. Of a
+        /// No packet reaches a load balancer, cache, table or station: connections to it are not answered. What is on it already is. Of a
         /// database: none reaches its instances in one zone.
         DisruptConnectivity = "aws:network:disrupt-connectivity",
+        /// Holds back what is written between a replica of a global table and the others, in both directions.
+        PauseReplication = "aws:dynamodb:global-table-pause-replication",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:task-io-stress", "aws:ecs:task-kill-process", "aws:ecs:task-network-packet-loss",
-           "aws:dynamodb:global-table-pause-replication",
            "aws:lambda:invocation-error", "aws:lambda:invocation-add-delay"]
 }
 

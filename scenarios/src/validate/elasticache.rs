@@ -2,7 +2,7 @@
 
 use models::elasticache::{
     Change, Client, Collapsing, Command, Failover, Fault, Item, KeyOf, MAX_NODES, PLAIN_ITEM, Planned, Policy,
-    Settings, Use, What,
+    Resharding, Settings, Use, What,
 };
 use models::ids::*;
 use models::timeline::FaultAction;
@@ -10,6 +10,7 @@ use sim_core::distribution::{Distribution, Zipf};
 use sim_core::{SimDuration, SimTime};
 
 use super::aurora::GIB;
+use super::bounds::show;
 use super::timeline::action_name;
 use super::{BROKEN, Check, Section};
 use crate::decode::{Decode, Decoder, Sp};
@@ -20,6 +21,7 @@ use crate::raw::elasticache as raw;
 use crate::raw::station::Renewal;
 use crate::raw::timeline::{self, Action};
 use crate::tree::{Node, Value};
+use crate::units::{Bytes, Time};
 
 /// Memory of node types in GiB (EC guide, ParameterGroups.Redis, node-type specific maxmemory; the newer ones by the list of
 /// sizes that AWS prices).
@@ -74,6 +76,12 @@ const ENGINE: [SimDuration; 2] = [SimDuration::from_secs(45), SimDuration::from_
 /// Of a single node: another type about a minute (same), another engine about 1 min 30 s (requirements).
 const NODE_TYPE_ALONE: SimDuration = SimDuration::from_secs(60);
 const ENGINE_ALONE: SimDuration = SimDuration::from_secs(90);
+/// A reboot ("a momentary outage", API:elasticache, RebootCacheCluster; assumption).
+const REBOOT: SimDuration = SimDuration::from_secs(30);
+
+/// What a failover's time consists of beside the promotion (assumptions, see `raw::elasticache::Failover`).
+const FAILURE_DETECTION: SimDuration = SimDuration::from_secs(15);
+const ENDPOINT_UPDATE: SimDuration = SimDuration::from_secs(3);
 
 impl Check<'_> {
     pub(super) fn caches(&mut self) -> Vec<Option<Settings>> {
@@ -112,16 +120,48 @@ impl Check<'_> {
             command_time: group.command_time.0.clone(),
             client: self.cache_client(&group.client),
             max_connections: self.count(&group.max_connections, "max_connections", 1, 65_000),
-            failover: Failover {
-                automatic: self.fails_over(group, replicas),
-                time: self.delay(&group.failover.failover_time, "failover_time"),
-                replacement: self.delay(&group.failover.replacement_time, "replacement_time"),
-            },
+            failover: self.cache_failover(group, replicas),
             replication_lag: group.replication_lag.0.clone(),
             items,
             uses: std::mem::take(&mut self.cache_uses[number]),
+            resharding: Resharding {
+                provisioning: self.delay(&group.resharding.provisioning_time, "provisioning_time"),
+                slot: self.delay(&group.resharding.slot_time, "slot_time"),
+                rate: self.bytes_a_second(&group.resharding.migration_rate),
+            },
             changes: self.cache_changes(name, group, version >= vec![5, 0, 6]),
         }
+    }
+
+    fn cache_failover(&mut self, group: &raw::ReplicationGroup, replicas: u16) -> Failover {
+        let its = &group.failover;
+        let time = self.delay(&its.failover_time, "failover_time");
+        let mut part = |given: &Option<Sp<Time>>, name: &str, left: SimDuration, default: SimDuration| {
+            let Some(given) = given else { return default.min(left) };
+            let takes = self.delay(given, name);
+            if takes > left {
+                let title = format!("`{name}` is a part of failover_time");
+                self.error(given.span, title, format!("{} are left of it", show(left.as_secs_f64())));
+            }
+            takes.min(left)
+        };
+        let detection = part(&its.failure_detection, "failure_detection", time, FAILURE_DETECTION);
+        let update = if group.num_node_groups.value > 1 { SimDuration::ZERO } else { ENDPOINT_UPDATE };
+        let endpoint_update = part(&its.endpoint_update, "endpoint_update", time - detection, update);
+        Failover {
+            automatic: self.fails_over(group, replicas),
+            time,
+            detection,
+            endpoint_update,
+            replacement: self.delay(&its.replacement_time, "replacement_time"),
+        }
+    }
+
+    fn bytes_a_second(&mut self, rate: &Sp<Bytes>) -> f64 {
+        if rate.0 == 0 {
+            self.error(rate.span, "nothing would ever be moved", "such as \"25MB\"");
+        }
+        rate.0.max(1) as f64
     }
 
     fn cache_client(&mut self, client: &raw::Client) -> Client {
@@ -377,20 +417,45 @@ impl Check<'_> {
                     return None;
                 }
             },
+            ApiAction::RebootCacheCluster => {
+                if group.num_node_groups.value > 1 {
+                    let title = "nodes of a cluster cannot be rebooted";
+                    let label = "API:elasticache (RebootCacheCluster): cluster mode disabled only";
+                    self.error(change.action.span, title, label);
+                }
+                let node = change.cache_node_id.as_ref().map_or(Some(0), |id| self.cache_node(id, group))?;
+                Change::Reboot { node, takes: takes(self, REBOOT) }
+            }
+            ApiAction::ModifyShards => Change::Reshard { node_groups: self.shard_count(change, group)? },
             ApiAction::Flush => Change::Flush,
             _ => {
                 let title = "this is no change of a cache";
-                self.error(change.action.span, title, "TestFailover, ModifyReplicationGroup or FLUSHALL");
+                let label = "TestFailover, ModifyReplicationGroup, ModifyReplicationGroupShardConfiguration, RebootCacheCluster or FLUSHALL";
+                self.error(change.action.span, title, label);
                 return None;
             }
         };
         Some(Planned { at, change })
     }
 
+    fn shard_count(&mut self, change: &aurora::Maintenance, group: &raw::ReplicationGroup) -> Option<u16> {
+        let Some(count) = &change.node_group_count else {
+            let title = "ModifyReplicationGroupShardConfiguration lacks `node_group_count`";
+            self.error(change.span, title, "add node_group_count = 4");
+            return None;
+        };
+        if group.num_node_groups.value < 2 {
+            let title = "shards are added to and removed from clusters only";
+            self.error(change.action.span, title, "give the cache num_node_groups = 2 or more");
+        }
+        let each = group.replicas_per_node_group.value.min(5) + 1;
+        Some(self.count(count, "node_group_count", 1, MAX_NODES as u32 / each) as u16)
+    }
+
     fn within_run(&mut self, change: &aurora::Maintenance) -> SimTime {
         let ends = self.doc.run.duration.as_ref().map(|duration| duration.0);
         if let Some(ends) = ends.filter(|&ends| change.at.0 >= ends) {
-            let label = format!("the run ends after {}", super::bounds::show(ends.as_secs_f64()));
+            let label = format!("the run ends after {}", show(ends.as_secs_f64()));
             self.error(change.at.span, "this change comes after the end of the run", label);
         }
         SimTime::ZERO + change.at.0
@@ -407,7 +472,13 @@ impl Check<'_> {
             ("apply_immediately", (!change.apply_immediately.value).then_some(change.apply_immediately.span), false),
             ("engine_version", change.engine_version.as_ref().map(|it| it.span), modifies),
             ("cache_node_type", change.cache_node_type.as_ref().map(|it| it.span), modifies),
-            ("duration", change.duration.as_ref().map(|it| it.span), modifies),
+            (
+                "duration",
+                change.duration.as_ref().map(|it| it.span),
+                modifies || action == ApiAction::RebootCacheCluster,
+            ),
+            ("cache_node_id", change.cache_node_id.as_ref().map(|it| it.span), action == ApiAction::RebootCacheCluster),
+            ("node_group_count", change.node_group_count.as_ref().map(|it| it.span), action == ApiAction::ModifyShards),
             ("node_group_id", change.node_group_id.as_ref().map(|it| it.span), action == ApiAction::TestFailover),
         ];
         for (key, span, fits) in keys {
@@ -500,7 +571,8 @@ pub(super) fn of_caches(action: Action) -> bool {
 
 /// Whether a planned change is of caches only.
 pub(super) fn changes_caches(action: ApiAction) -> bool {
-    matches!(action, ApiAction::TestFailover | ApiAction::ModifyReplicationGroup | ApiAction::Flush)
+    use ApiAction::{Flush, ModifyReplicationGroup, ModifyShards, RebootCacheCluster, TestFailover};
+    matches!(action, TestFailover | ModifyReplicationGroup | ModifyShards | RebootCacheCluster | Flush)
 }
 
 fn policy(policy: raw::Policy) -> Policy {

@@ -154,7 +154,11 @@ impl Check<'_> {
                 },
             },
             ApiAction::SystemUpdate => Change::SystemUpdate { takes: duration(self, SYSTEM_UPDATE) },
-            ApiAction::TestFailover | ApiAction::ModifyReplicationGroup | ApiAction::Flush => return None,
+            ApiAction::TestFailover
+            | ApiAction::ModifyReplicationGroup
+            | ApiAction::ModifyShards
+            | ApiAction::RebootCacheCluster
+            | ApiAction::Flush => return None,
             ApiAction::Switchover => Change::Switchover {
                 takes: duration(self, SWITCHOVER),
                 timeout: self.time(&change.switchover_timeout, "switchover_timeout", 30.0, 3600.0, "Amazon RDS"),
@@ -242,6 +246,10 @@ impl Check<'_> {
             ),
             ("created_at", change.created_at.as_ref().map(|it| it.span), action == Switchover, false),
             ("deleted_at", change.deleted_at.as_ref().map(|it| it.span), action == Switchover, false),
+            ("cache_node_type", change.cache_node_type.as_ref().map(|it| it.span), false, false),
+            ("node_group_id", change.node_group_id.as_ref().map(|it| it.span), false, false),
+            ("cache_node_id", change.cache_node_id.as_ref().map(|it| it.span), false, false),
+            ("node_group_count", change.node_group_count.as_ref().map(|it| it.span), false, false),
             (
                 "failover_first",
                 change.failover_first.value.then_some(change.failover_first.span),
@@ -370,6 +378,8 @@ fn change_name(action: ApiAction) -> &'static str {
         ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
         ApiAction::TestFailover => "TestFailover",
         ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
+        ApiAction::ModifyShards => "ModifyReplicationGroupShardConfiguration",
+        ApiAction::RebootCacheCluster => "RebootCacheCluster",
         ApiAction::Flush => "FLUSHALL",
     }
 }

@@ -90,8 +90,12 @@ impl Check<'_> {
         if fault.action.value == Action::ZonalShift {
             return self.zonal_shift(fault);
         }
+        if fault.action.value == Action::PauseReplication {
+            return self.pause_of_replication(fault);
+        }
         if fault.action.value == Action::DisruptConnectivity {
-            let allowed = [Section::Alb, Section::Station, Section::Aurora, Section::Rds, Section::ElastiCache];
+            let services = [Section::Alb, Section::Station, Section::DynamoDb, Section::Dax];
+            let allowed = [&services[..], &[Section::Aurora, Section::Rds, Section::ElastiCache]].concat();
             let target = self.endpoint(&fault.target, &allowed, None, "the target of this fault");
             if let Endpoint::Aurora(_) = target {
                 return self.database_fault(fault);
@@ -249,6 +253,7 @@ impl Check<'_> {
             | Action::FailoverDbCluster
             | Action::LaunchFailure
             | Action::CacheNodeFailure
+            | Action::PauseReplication
             | Action::StorageFailure => false,
             _ => !of_instances,
         };
@@ -445,6 +450,7 @@ pub(super) fn action_name(action: Action) -> &'static str {
         Action::Blackhole => "aws:ecs:task-network-blackhole-port",
         Action::ZonalShift => "aws:arc:start-zonal-autoshift",
         Action::DisruptConnectivity => "aws:network:disrupt-connectivity",
+        Action::PauseReplication => "aws:dynamodb:global-table-pause-replication",
         Action::ErrorRate => "stormglass:error-rate",
     }
 }

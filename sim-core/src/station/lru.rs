@@ -135,6 +135,13 @@ impl<V> LruCache<V> {
         node.value.as_ref().map(|value| (node.key, node.bytes, value))
     }
 
+    /// Key, size and value of all entries, the least recently used first.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, u64, &V)> {
+        let node = |at: u32| self.nodes.get(at as usize);
+        let all = std::iter::successors(node(self.oldest), move |before| node(before.newer));
+        all.filter_map(|node| node.value.as_ref().map(|value| (node.key, node.bytes, value)))
+    }
+
     /// Key and value of an entry, all alike likely. Takes one draw or more; none if there are no entries.
     #[must_use]
     pub fn any(&self, source: &mut impl Source) -> Option<(u64, &V)> {
@@ -277,6 +284,8 @@ mod tests {
                 }
                 prop_assert_eq!((cache.len(), cache.bytes()), (twin.len(), total(&twin)));
                 prop_assert_eq!(cache.oldest().map(|(k, b, v)| (k, b, *v)), twin.first().copied());
+                let entries: Vec<_> = cache.entries().map(|(k, b, v)| (k, b, *v)).collect();
+                prop_assert_eq!(&entries, &twin);
             }
         }
     }
