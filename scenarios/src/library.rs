@@ -44,6 +44,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "origin-failover",
     "rds-burst",
     "rds-deployments",
+    "rds-promotion",
     "replay",
     "retirement",
     "retry-storm",
