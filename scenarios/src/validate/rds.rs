@@ -223,9 +223,9 @@ impl Check<'_> {
             self.error(size.span, "storage grows by a tenth at least", format!("it has {now:.0} GiB"));
         }
         let grown = raw::Storage {
-            storage_type: storage.storage_type.clone(),
-            allocated_storage: size.clone(),
-            iops: storage.iops.clone(),
+            storage_type: storage.storage_type,
+            allocated_storage: *size,
+            iops: storage.iops,
             span: storage.span,
         };
         let copies = f64::from(own_instances(database));
