@@ -46,6 +46,7 @@ const LIBRARY: &[(&str, &str)] = files!["library":
     "origin-failover",
     "rds-burst",
     "rds-deployments",
+    "rds-promotion",
     "replay",
     "retirement",
     "retry-storm",

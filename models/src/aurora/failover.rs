@@ -58,6 +58,11 @@ impl Roles {
         if asked < self.renamed { self.record_before } else { self.record }
     }
 
+    /// The cluster endpoint's record names another instance.
+    pub(super) fn rename(&mut self, to: u16, now: SimTime) {
+        (self.record_before, self.record, self.renamed) = (self.record, to, now);
+    }
+
     /// Whether an instance is about to be the writer.
     pub(super) fn is_candidate(&self, number: u16) -> bool {
         self.after == Some(number) && !self.promoted
@@ -131,7 +136,7 @@ impl Aurora {
         let after = to.filter(|&to| to != before && self.servers[to as usize].is_up());
         let after = after.or_else(|| self.next_writer(before));
         let others = |(number, server): (usize, &Server)| {
-            number != before as usize && server.kind != Kind::Replica && server.exists()
+            number != before as usize && server.kind.is_candidate() && server.exists()
         };
         if after.is_none() && self.servers.iter().enumerate().any(others) {
             let what = "failover refused: no reader answers that could be promoted";
@@ -165,7 +170,7 @@ impl Aurora {
     fn next_writer(&self, before: u16) -> Option<u16> {
         let fits = |&it: &u16| {
             let server = &self.servers[it as usize];
-            it != before && server.is_up() && server.kind != Kind::Replica
+            it != before && server.is_up() && server.kind.is_candidate()
         };
         let readers = (0..self.servers.len() as u16).filter(fits).collect();
         promotion_order(&self.servers, readers, self.roles.tie_break).first().copied()
@@ -251,8 +256,7 @@ impl Aurora {
             }
             Step::Named => {
                 self.roles.after = None;
-                (self.roles.record_before, self.roles.record) = (self.roles.record, after);
-                self.roles.renamed = now;
+                self.roles.rename(after, now);
                 if self.servers[after as usize].is_up() {
                     self.set_writer(Some(after), cx);
                 }

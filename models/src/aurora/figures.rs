@@ -19,6 +19,8 @@ pub(super) struct Books {
     pub(super) counted_from: SimTime,
     /// Bytes of statements and results between zones, since then.
     pub(super) crossed: u64,
+    /// Committed writes that a promoted replica did not have, in all promotions.
+    pub(super) lost: Option<u64>,
     /// Failovers begun before the warm-up was over.
     failovers_before: u64,
 }
@@ -92,6 +94,7 @@ impl Observed for Aurora {
         let failovers_before = self.roles.failovers;
         self.books = Books { offered, answered, failovers_before, counted_from: now, ..Books::default() };
         self.servers.iter_mut().for_each(|server| server.forget_bill(now));
+        self.allocated.forget(now);
     }
 
     fn sample(&mut self, now: SimTime, figures: &mut Figures) {
@@ -149,7 +152,8 @@ impl Aurora {
             if !server.is_up() {
                 continue;
             }
-            if let Some(metric) = server.lag_metric.filter(|_| self.roles.writer != Some(number as u16)) {
+            let follows = self.roles.writer != Some(number as u16) && server.kind != Kind::Apart;
+            if let Some(metric) = server.lag_metric.filter(|_| follows) {
                 cx.shared.metrics.publish(metric, period_start, lag);
             }
             if let (Some(metric), Some(acu)) = (server.acu_metric, server.acu) {
@@ -179,6 +183,12 @@ impl Aurora {
         if self.servers.len() > 1 {
             findings.count(&self.name, "reads at readers", self.lag.reads as f64);
             findings.count(&self.name, "reads that missed a committed write", self.lag.stale as f64);
+        }
+        if self.lag.delayed > 0 {
+            findings.count(&self.name, "commits delayed by flow control", self.lag.delayed as f64);
+        }
+        if let Some(lost) = self.books.lost {
+            findings.count(&self.name, "committed writes lost by promotion", lost as f64);
         }
         if let Some(proxy) = &self.proxy {
             findings.count(&self.name, "sessions pinned", proxy.pinned as f64);

@@ -3,6 +3,8 @@
 //! Writes reach readers as a stream that each applies one after the other, so a write that finds the stream busy waits: lag is
 //! a delay while writes are few and grows as in a queue when they are many. All readers are alike in it.
 
+use std::collections::VecDeque;
+
 use sim_core::{SimDuration, SimTime};
 
 use super::settings::Replication;
@@ -19,6 +21,10 @@ pub(super) struct Lag {
     /// Reads at readers, and those that missed a committed write.
     pub(super) reads: u64,
     pub(super) stale: u64,
+    /// Commits that were delayed because readers are too far behind.
+    pub(super) delayed: u64,
+    /// When the latest writes will be there, where somebody wants to know which are not.
+    tracked: Option<VecDeque<SimTime>>,
 }
 
 impl Lag {
@@ -30,7 +36,30 @@ impl Lag {
             period: SimDuration::ZERO,
             reads: 0,
             stale: 0,
+            delayed: 0,
+            tracked: None,
         }
+    }
+
+    /// From now on it is known which writes have not arrived.
+    pub(super) fn track(&mut self) {
+        self.tracked = Some(VecDeque::new());
+    }
+
+    /// Committed writes that readers do not have.
+    pub(super) fn unapplied(&self, now: SimTime) -> usize {
+        self.tracked.iter().flatten().filter(|there| **there > now).count()
+    }
+
+    /// How long a commit is delayed because readers are too far behind.
+    pub(super) fn delay_of_commit(&mut self, now: SimTime) -> SimDuration {
+        let Some(target) = self.settings.flow_control else { return SimDuration::ZERO };
+        let backlog = self.backlog(now);
+        if backlog <= target {
+            return SimDuration::ZERO;
+        }
+        self.delayed += 1;
+        backlog - target
     }
 
     /// A write is committed.
@@ -39,6 +68,12 @@ impl Lag {
         self.visible = self.applied + self.settings.delay;
         let late = self.visible - now;
         self.period = self.period.max(late);
+        if let Some(tracked) = &mut self.tracked {
+            while tracked.front().is_some_and(|there| *there <= now) {
+                tracked.pop_front();
+            }
+            tracked.push_back(self.visible);
+        }
     }
 
     /// A reader is read.
@@ -62,7 +97,7 @@ impl Lag {
     }
 
     pub(super) fn reset(&mut self) {
-        (self.reads, self.stale) = (0, 0);
+        (self.reads, self.stale, self.delayed) = (0, 0, 0);
     }
 }
 
@@ -77,7 +112,7 @@ mod tests {
     #[test]
     fn lag_is_the_delay_while_writes_are_few_and_grows_with_them() {
         let millis = SimDuration::from_millis;
-        let mut lag = Lag::new(&Replication { delay: millis(20), apply: millis(2), is_rds: false });
+        let mut lag = Lag::new(&Replication { delay: millis(20), apply: millis(2), flow_control: None, is_rds: false });
         // One write each 10 ms: each is there 22 ms after its commit.
         (0..10).for_each(|n| lag.commit(at(10 * n)));
         assert_eq!(lag.of_period(), millis(22));
@@ -89,5 +124,19 @@ mod tests {
         lag.read(at(1220));
         assert_eq!((lag.reads, lag.stale), (2, 1));
         assert_eq!(lag.of_period(), millis(20));
+    }
+
+    #[test]
+    fn what_readers_have_not_applied_is_counted_and_commits_wait_for_it_beyond_the_target() {
+        let millis = SimDuration::from_millis;
+        let flow_control = Some(millis(50));
+        let mut lag = Lag::new(&Replication { delay: millis(20), apply: millis(10), flow_control, is_rds: true });
+        lag.track();
+        // Ten at once: the last is there after 100 ms and the delay.
+        (0..10).for_each(|_| lag.commit(at(0)));
+        assert_eq!(lag.delay_of_commit(at(0)), millis(70));
+        // At 75 ms those of 30, 40 .. 70 ms are there, five of them.
+        assert_eq!(lag.unapplied(at(75)), 5);
+        assert_eq!((lag.delay_of_commit(at(75)), lag.delayed), (SimDuration::ZERO, 1));
     }
 }

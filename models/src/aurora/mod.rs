@@ -13,6 +13,7 @@ mod outage;
 mod plan;
 mod pool;
 mod probe;
+mod promotion;
 mod proxy;
 mod readers;
 mod server;
@@ -128,6 +129,8 @@ pub struct Aurora {
     probers: Vec<probe::Prober>,
     storage: storage::Storage,
     billing: Billing,
+    /// Storage there is, and GB-seconds of it since counting began.
+    allocated: usage::Allocated,
     books: Books,
 }
 
@@ -169,10 +172,14 @@ impl Aurora {
             plan: plan::Plan::new(&settings.changes, cx.shared.streams.key(&name, "patching")),
             storage: storage::Storage::default(),
             billing: settings.billing,
+            allocated: usage::Allocated::new(settings.billing.gigabytes),
             books: Books::default(),
             name,
         };
         aurora.prepare_readers(settings, cx);
+        if settings.changes.iter().any(|planned| matches!(planned.change, Change::Promote { .. })) {
+            aurora.lag.track();
+        }
         aurora.proxy = settings.proxy.as_ref().map(|proxy| FrontDesk::new(&aurora, proxy, cx));
         if aurora.proxy.is_some() {
             aurora.open_proxy(cx);
@@ -289,7 +296,7 @@ impl Aurora {
             self.hang(connection, cx);
             return false;
         }
-        let is_writer = self.roles.writer == Some(number);
+        let is_writer = self.roles.writer == Some(number) || server.kind == Kind::Apart;
         if statement.write && !is_writer {
             return self.refuse_write(connection, cx);
         }
@@ -389,7 +396,7 @@ impl Aurora {
         let statement = &self.statements[request.operation as usize];
         let mut wait = statement.wait.sample_duration(&mut request.draws(purpose::WAIT));
         if statement.write {
-            wait += self.commit;
+            wait += self.commit + self.lag.delay_of_commit(now);
         }
         if statement.pages > 0 {
             let mut draws = request.draws(PAGES);
@@ -427,7 +434,10 @@ impl Aurora {
         let (key, partner) = (wire.query, wire.partner);
         self.servers[wire.server as usize].answered += 1;
         if self.statements[cx.request(key).operation as usize].write {
-            self.lag.commit(cx.now());
+            // What a promoted replica writes goes nowhere else.
+            if self.servers[wire.server as usize].kind != Kind::Apart {
+                self.lag.commit(cx.now());
+            }
             self.books.writes += 1;
         }
         if wire.pool.is_proxys() {

@@ -76,6 +76,7 @@ impl Aurora {
         let what = match self.servers[number as usize].kind {
             _ if stays_writer => "is the writer again",
             Kind::Standby => "is back, as a standby",
+            Kind::Apart => "is back, a database of its own",
             Kind::Member | Kind::Replica => "is back, as a reader",
         };
         let what = format!("{} {what}", self.servers[number as usize].short_name);

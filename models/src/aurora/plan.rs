@@ -25,6 +25,8 @@ enum Job {
     Modify { instance: u16, class: Class, takes: SimDuration },
     /// Instances are updated one after the other, the writer last, after a failover.
     Update { left: Vec<u16>, current: Option<u16>, failing_over: bool, takes: SimDuration, class: Option<Class> },
+    /// A read replica is promoted when it is back.
+    Promote { instance: u16, takes_over: bool },
     /// Writes are blocked until an instant; then the green instances take over, or all is as it was.
     Switchover { until: SimTime, succeeds: bool },
 }
@@ -85,6 +87,12 @@ impl Aurora {
             Change::SystemUpdate { takes } => {
                 self.one_by_one("ApplyPendingMaintenanceAction: system-update".to_owned(), takes, None, cx);
             }
+            Change::Storage { volume, takes, gigabytes } => self.grow_storage(&volume, takes, gigabytes, cx),
+            Change::Backup { suspension } => self.back_up(suspension, cx),
+            Change::Promote { instance, takes, takes_over } => {
+                self.begin_promotion_of_replica(instance, takes, cx);
+                self.plan.jobs.push(Job::Promote { instance, takes_over });
+            }
             Change::Switchover { takes, timeout, .. } => {
                 self.announce("SwitchoverBlueGreenDeployment".to_owned(), takes.min(timeout), cx);
                 let until = now + takes.min(timeout);
@@ -112,13 +120,13 @@ impl Aurora {
         self.change_goes_on(cx);
     }
 
-    fn announce(&self, what: String, takes: SimDuration, cx: &mut Cx<'_>) {
+    pub(super) fn announce(&self, what: String, takes: SimDuration, cx: &mut Cx<'_>) {
         let now = cx.now();
         cx.shared.observer.log_span(now, Some(now + takes), LogKind::Deployment, &self.name, what);
     }
 
     /// An instance is away, and what it has in memory is lost.
-    fn replace(&mut self, instance: u16, takes: SimDuration, cx: &mut Cx<'_>) {
+    pub(super) fn replace(&mut self, instance: u16, takes: SimDuration, cx: &mut Cx<'_>) {
         self.servers[instance as usize].returns_cold = true;
         let back_at = cx.now() + takes;
         cx.phase(&self.name, ledger::Phase::Recovery);
@@ -202,7 +210,7 @@ impl Aurora {
                 *current = None;
                 let writer = self.roles.writer;
                 let alone =
-                    self.servers.iter().filter(|server| server.kind != Kind::Replica && server.exists()).count() == 1;
+                    self.servers.iter().filter(|server| server.kind.is_candidate() && server.exists()).count() <= 1;
                 let next =
                     left.iter().position(|&it| (alone || Some(it) != writer) && self.servers[it as usize].is_up());
                 match next {
@@ -221,6 +229,13 @@ impl Aurora {
                         false
                     }
                 }
+            }
+            &mut Job::Promote { instance, takes_over } => {
+                let ready = self.servers[instance as usize].is_up() && !self.roles.is_electing();
+                if ready {
+                    self.promote_replica(instance, takes_over, cx);
+                }
+                ready
             }
             &mut Job::Switchover { until, succeeds } => {
                 let now = cx.now();

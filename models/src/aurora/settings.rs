@@ -90,6 +90,16 @@ pub enum Kind {
     Standby,
     /// To be read, and never promoted by itself (RDS read replica).
     Replica,
+    /// It is a database of its own: a promoted read replica, or the database that one has taken the place of.
+    Apart,
+}
+
+impl Kind {
+    /// Whether it can take over by itself.
+    #[must_use]
+    pub const fn is_candidate(self) -> bool {
+        matches!(self, Self::Member | Self::Standby)
+    }
 }
 
 /// An instance's size.
@@ -234,6 +244,8 @@ pub struct Replication {
     pub delay: SimDuration,
     /// How long a reader takes to apply one write; they are applied one after the other.
     pub apply: SimDuration,
+    /// Commits are delayed while readers are further behind than this (RDS Multi-AZ DB cluster).
+    pub flow_control: Option<SimDuration>,
     /// It is RDS's, whose metric is called `ReplicaLag` and is in seconds; Aurora's `AuroraReplicaLag` is in milliseconds.
     pub is_rds: bool,
 }
@@ -308,6 +320,29 @@ pub enum Change {
         /// How long each is away.
         takes: SimDuration,
     },
+    /// `ModifyDBInstance` with another size of the storage.
+    Storage {
+        /// The volume under each instance but read replicas, once it is optimized.
+        volume: Volume,
+        /// How long that takes.
+        takes: SimDuration,
+        /// How much storage there is from the beginning on, of all copies, GB.
+        gigabytes: f64,
+    },
+    /// An automated backup: storage I/O is suspended.
+    Backup {
+        /// How long.
+        suspension: SimDuration,
+    },
+    /// `PromoteReadReplica`.
+    Promote {
+        /// Which.
+        instance: u16,
+        /// How long it is away.
+        takes: SimDuration,
+        /// Whether the database's callers are sent to it then.
+        takes_over: bool,
+    },
     /// `SwitchoverBlueGreenDeployment`.
     Switchover {
         /// How long writes are blocked before the green instances take over.
@@ -326,7 +361,9 @@ impl Change {
         match self {
             Self::Failover { .. } => "FailoverDBCluster",
             Self::Reboot { .. } => "RebootDBInstance",
-            Self::ModifyAll { .. } | Self::ModifyClass { .. } => "ModifyDBInstance",
+            Self::ModifyAll { .. } | Self::ModifyClass { .. } | Self::Storage { .. } => "ModifyDBInstance",
+            Self::Backup { .. } => "backup",
+            Self::Promote { .. } => "PromoteReadReplica",
             Self::MinorUpgrade { .. } => "ModifyDBCluster: minor version",
             Self::MajorUpgrade { .. } => "ModifyDBCluster: major version",
             Self::SystemUpdate { .. } => "ApplyPendingMaintenanceAction: system-update",

@@ -30,6 +30,36 @@ pub(super) struct Bill {
     changed: Option<SimTime>,
 }
 
+/// How much storage there is.
+#[derive(Clone, Debug)]
+pub(super) struct Allocated {
+    gigabytes: Option<f64>,
+    since: SimTime,
+    gb_seconds: f64,
+}
+
+impl Allocated {
+    pub(super) fn new(gigabytes: Option<f64>) -> Self {
+        Self { gigabytes, since: SimTime::ZERO, gb_seconds: 0.0 }
+    }
+
+    fn settle(&mut self, now: SimTime) {
+        let seconds = (now - std::mem::replace(&mut self.since, now)).as_secs_f64();
+        self.gb_seconds += seconds * self.gigabytes.unwrap_or(f64::NAN);
+    }
+
+    /// There is so much from now on.
+    pub(super) fn set(&mut self, now: SimTime, gigabytes: f64) {
+        self.settle(now);
+        self.gigabytes = Some(gigabytes);
+    }
+
+    /// Counting begins.
+    pub(super) fn forget(&mut self, now: SimTime) {
+        (self.since, self.gb_seconds) = (now, 0.0);
+    }
+}
+
 fn add(classes: &mut Vec<(String, Part, f64)>, class: &str, part: Part, seconds: f64) {
     match classes.iter_mut().find(|(known, its, _)| known == class && *its == part) {
         Some((.., sum)) => *sum += seconds,
@@ -158,19 +188,20 @@ impl Aurora {
         self.plan.changes().map(both).sum()
     }
 
-    fn storage_paid_for(&self, now: SimTime, findings: &mut Findings) {
-        let Billing { storage: (storage, kind), gigabytes, io, iops, .. } = self.billing;
+    fn storage_paid_for(&mut self, now: SimTime, findings: &mut Findings) {
+        let Billing { storage: (storage, kind), io, iops, .. } = self.billing;
+        self.allocated.settle(now);
+        let Allocated { gigabytes, gb_seconds, .. } = self.allocated;
         let name = &self.name;
         let months = |seconds: f64| seconds / 3600.0 / HOURS_A_MONTH;
         let counted = months(now.since(self.books.counted_from).as_secs_f64());
         let assumed = if gigabytes.is_some() { "" } else { "the scenario does not say how large it is" };
-        let used = |amount: f64, months: f64, part| {
-            Usage::new(name, storage, amount * months, "GB-month").of_kind(kind).part(part)
-        };
-        findings.used(used(gigabytes.unwrap_or(f64::NAN), counted, Part::Planned).assuming(assumed));
+        let used =
+            |gb_seconds: f64, part| Usage::new(name, storage, months(gb_seconds), "GB-month").of_kind(kind).part(part);
+        findings.used(used(gb_seconds, Part::Planned).assuming(assumed));
         // Aurora's green environment begins as a clone, which shares its pages (Aurora guide, Aurora.Managing.Clone).
         if let Some(gigabytes) = gigabytes.filter(|_| self.lag.is_rds()) {
-            findings.used(used(gigabytes, months(self.two_fleets(now)), Part::Deployment));
+            findings.used(used(gigabytes * self.two_fleets(now), Part::Deployment));
         }
         if let Some((item, kind, count)) = iops {
             findings.used(Usage::new(name, item, count * counted, "IOPS-month").of_kind(kind));

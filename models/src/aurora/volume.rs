@@ -23,14 +23,40 @@ pub(super) struct Disk {
     credits: f64,
     counted: SimTime,
     free_at: SimTime,
+    /// What it becomes, and when.
+    next: Option<(SimTime, Volume)>,
 }
 
 impl Disk {
     pub(super) fn new(volume: &Volume) -> Self {
-        Self { volume: volume.clone(), credits: volume.credits, counted: SimTime::ZERO, free_at: SimTime::ZERO }
+        Self {
+            volume: volume.clone(),
+            credits: volume.credits,
+            counted: SimTime::ZERO,
+            free_at: SimTime::ZERO,
+            next: None,
+        }
+    }
+
+    /// It has other limits from an instant on.
+    pub(super) fn becomes(&mut self, volume: &Volume, at: SimTime) {
+        self.next = Some((at, volume.clone()));
+    }
+
+    /// I/O is suspended for a while: what comes waits.
+    pub(super) fn suspend(&mut self, now: SimTime, time: SimDuration) {
+        self.free_at = self.free_at.max(now) + time;
     }
 
     fn earn(&mut self, now: SimTime) {
+        if let Some((at, next)) = self.next.take_if(|(at, _)| *at <= now) {
+            self.earn_until(at);
+            self.volume = next;
+        }
+        self.earn_until(now);
+    }
+
+    fn earn_until(&mut self, now: SimTime) {
         let elapsed = (now - self.counted).as_secs_f64();
         self.credits = (self.credits + self.volume.baseline * elapsed).min(self.volume.credits);
         self.counted = now;
@@ -84,6 +110,17 @@ mod tests {
             assert!((measured_burst - burst).abs() <= 3.0, "{gib} GiB: {measured_burst} s of burst, not {burst}");
             assert!((measured_refill - refill).abs() <= 2.0, "{gib} GiB: {measured_refill} s to fill, not {refill}");
         }
+    }
+
+    #[test]
+    fn a_larger_volume_has_its_rate_once_it_is_optimized_and_a_suspended_one_lets_io_wait() {
+        let secs = SimTime::from_secs;
+        let mut disk = Disk::new(&Volume { baseline: 3000.0, burst: 3000.0, credits: 0.0 });
+        disk.becomes(&Volume { baseline: 12_000.0, burst: 12_000.0, credits: 0.0 }, secs(100));
+        assert_eq!(disk.take(secs(99), 3000.0), SimDuration::from_secs(1));
+        assert_eq!(disk.take(secs(101), 3000.0), SimDuration::from_millis(250));
+        disk.suspend(secs(200), SimDuration::from_secs(2));
+        assert_eq!(disk.take(secs(201), 12_000.0), SimDuration::from_secs(2));
     }
 
     #[test]

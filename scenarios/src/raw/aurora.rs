@@ -320,9 +320,13 @@ table! {
         /// Which database or cache: "aurora.orders", "elasticache.sessions".
         required target: Sp<String>,
         /// Which instance, by name; with FailoverDBCluster the one to be promoted.
-        optional("needed with RebootDBInstance and ModifyDBInstance", "API:rds") db_instance_identifier: Sp<String>,
+        optional("needed with RebootDBInstance, ModifyDBInstance and PromoteReadReplica", "API:rds") db_instance_identifier: Sp<String>,
         /// ModifyDBInstance: its new class.
         optional("needed with ModifyDBInstance", "API:rds") db_instance_class: Sp<String>,
+        /// ModifyDBInstance of an RDS database: its new size. Nothing is away; until the volume is optimized it has the old I/O rate.
+        optional("its size stays", "API:rds (AllocatedStorage)") allocated_storage: Sp<Bytes>,
+        /// PromoteReadReplica: whether callers of the database are sent to it once it is there, as after the loss of the primary.
+        default(false, "it is a database of its own from then on") takes_over: Sp<bool>,
         /// ModifyDBInstance: if it is the writer, another takes over before.
         default(false, "the writer is away while it changes") failover_first: Sp<bool>,
         /// ModifyDBCluster, ModifyReplicationGroup: which version.
@@ -342,7 +346,7 @@ table! {
         /// ModifyReplicationGroupShardConfiguration: how many shards there are to be. The last are removed.
         optional("needed with it", "API:elasticache (NodeGroupCount)") node_group_count: Sp<u32>,
         /// How long an instance, a node, or each primary of a cache, is away; SwitchoverBlueGreenDeployment: how long writes are blocked.
-        optional("by action: ModifyDBInstance 7m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s, ModifyReplicationGroup see docs/elasticache.md", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
+        optional("by action: ModifyDBInstance 7m (storage: 1h of optimizing), PromoteReadReplica 5m, ModifyDBCluster 25s (minor) or 10m (major), ApplyPendingMaintenanceAction 10m, SwitchoverBlueGreenDeployment 60s, ModifyReplicationGroup see docs/elasticache.md", "requirements; Aurora guide, USER_UpgradeDBInstance.Maintenance and blue-green-deployments-overview") duration: Sp<Time>,
         /// SwitchoverBlueGreenDeployment: if it takes longer it is rolled back.
         default("300s", "Aurora guide, blue-green-deployments-switching: 30-3600 s") switchover_timeout: Sp<Time>,
         /// SwitchoverBlueGreenDeployment: since when there is the green environment (CreateBlueGreenDeployment): both are paid for.
@@ -369,6 +373,8 @@ choice! {
         SystemUpdate = "ApplyPendingMaintenanceAction",
         /// The green instances take over.
         Switchover = "SwitchoverBlueGreenDeployment",
+        /// Makes a read replica of an RDS database a database of its own.
+        PromoteReplica = "PromoteReadReplica",
         /// A replica of a cache's shard takes over.
         TestFailover = "TestFailover",
         /// Changes the node type or the engine of a cache.
@@ -379,7 +385,7 @@ choice! {
         ModifyShards = "ModifyReplicationGroupShardConfiguration",
         /// Empties a cache (the command).
         Flush = "FLUSHALL",
-    } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica", "PromoteReadReplica",
+    } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica",
            "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance",
            "IncreaseReplicaCount", "DecreaseReplicaCount"]
 }

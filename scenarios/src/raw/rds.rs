@@ -19,7 +19,7 @@ table! {
         /// Memory of an instance.
         optional("by class", "RDS guide, Concepts.DBInstanceClass") memory: Sp<Bytes>,
         /// Most connections of an instance.
-        optional("by memory and engine", "RDS guide, CHAP_Limits: memory / 12582880 (MySQL), least of memory / 9531392 and 5000 (PostgreSQL); memory taken as 95% of the class's") max_connections: Sp<u32>,
+        optional("by memory and engine", "RDS guide, CHAP_Limits: memory / 12582880 (MySQL), least of memory / 25165760 and 12000 (MariaDB), of memory / 9531392 and 5000 (PostgreSQL), of memory / 9868951 and 20000 (Oracle), 32767 (SQL Server); memory taken as 95% of the class's") max_connections: Sp<u32>,
         /// Zones of its instances, in turn.
         default(["a", "b", "c"], "assumption: three zones") availability_zones: Sp<Vec<Sp<String>>>,
         /// Read replicas, each with an endpoint of its name; asynchronous.
@@ -42,6 +42,10 @@ table! {
         default("1ms", "assumption: one round trip between zones (measured: 0.94-1.13 ms)") commit_to_other_zone: Sp<Time>,
         /// How far read replicas, and the readers of a cluster, are behind.
         default({}, "every key of replica_lag has its own default") replica_lag: ReplicaLag,
+        /// Multi-AZ DB clusters: how far readers may be behind before commits are delayed.
+        optional("120s with multi_az_cluster", "RDS guide, multi-az-db-clusters-concepts: rpl_semi_sync_master_target_apply_lag, flow_control.target_standby_apply_lag") flow_control: Sp<Time>,
+        /// When automated backups are taken: storage I/O is suspended for a moment.
+        optional("backups are not looked at", "assumption") backup_window: BackupWindow,
         /// What instances keep in memory, for statements that read `pages`.
         default({}, "every key of buffer_cache has its own default") buffer_cache: BufferCache,
         /// The volume: pages that are not in memory, and pages that are written, are I/Os on it.
@@ -59,7 +63,17 @@ choice! {
         Mysql = "mysql",
         /// PostgreSQL.
         Postgres = "postgres",
-    } not ["mariadb", "oracle-ee", "sqlserver-se", "db2-se"]
+        /// MariaDB, 10.5 or later.
+        MariaDb = "mariadb",
+        /// Oracle Enterprise Edition, on a licence of your own.
+        OracleEe = "oracle-ee",
+        /// Oracle Standard Edition Two.
+        OracleSe2 = "oracle-se2",
+        /// SQL Server Enterprise Edition.
+        SqlServerEe = "sqlserver-ee",
+        /// SQL Server Standard Edition.
+        SqlServerSe = "sqlserver-se",
+    } not ["oracle-ee-cdb", "oracle-se2-cdb", "sqlserver-ex", "sqlserver-web", "db2-ae", "db2-se"]
 }
 
 choice! {
@@ -72,6 +86,17 @@ choice! {
         /// A writer and two readers in three zones.
         Cluster = "multi_az_cluster",
     } not []
+}
+
+table! {
+    /// When automated backups are taken, daily.
+    BackupWindow as "backup_window" {
+        /// When the first one begins.
+        required start: Sp<Time>,
+        /// How long I/O is suspended, which makes statements wait that need it.
+        default("2s", "assumption inside RDS guide, USER_WorkingWithAutomatedBackups: typically under a few seconds") suspension: Sp<Time>,
+    }
+    not ["duration"]
 }
 
 table! {
@@ -115,9 +140,10 @@ table! {
         default("gp3", "assumption; API:rds (StorageType)") storage_type: Sp<StorageType>,
         /// Its size: from 20 GiB to 64 TiB.
         required allocated_storage: Sp<Bytes>,
-        /// gp3 from 400 GiB on, and io1: I/O operations a second.
-        optional("gp3: 12,000 from 400 GiB on", "RDS guide, CHAP_Storage") iops: Sp<u32>,
+        /// gp3 from 400 GiB on (Oracle: 200 GiB; SQL Server: any size), and io1: I/O operations a second.
+        optional("gp3: 12,000 from 400 GiB on (Oracle: 200 GiB), else 3,000", "RDS guide, CHAP_Storage") iops: Sp<u32>,
     }
+    not ["max_allocated_storage", "storage_throughput"]
 }
 
 choice! {

@@ -118,6 +118,7 @@ impl Check<'_> {
             replication: Replication {
                 delay: self.delay(&cluster.replica_lag.delay, "delay"),
                 apply: self.delay(&cluster.replica_lag.apply, "apply"),
+                flow_control: None,
                 is_rds: false,
             },
             buffer_cache: self.buffer_cache(&cluster.buffer_cache, cluster.engine.value),

@@ -28,6 +28,10 @@ const MINOR_UPGRADE: SimDuration = SimDuration::from_secs(25);
 const MAJOR_UPGRADE: SimDuration = SimDuration::from_secs(600);
 const SYSTEM_UPDATE: SimDuration = SimDuration::from_secs(600);
 const SWITCHOVER: SimDuration = SimDuration::from_secs(60);
+/// A promotion takes several minutes or longer (RDS guide, USER_ReadRepl.Promote; the figure is an assumption). How long a volume is
+/// optimized is not documented: usually short, sometimes up to a day and more (RDS guide, USER_PIOPS.StorageTypes).
+const PROMOTION: SimDuration = SimDuration::from_secs(300);
+const OPTIMIZING: SimDuration = SimDuration::from_secs(3600);
 
 /// What is known of a database for whose sake something is planned.
 pub(super) struct Planning<'a> {
@@ -122,6 +126,16 @@ impl Check<'_> {
         let what = match change.action.value {
             ApiAction::Reboot => Change::Reboot { instance },
             ApiAction::Failover => Change::Failover { to: instance },
+            ApiAction::ModifyInstance if change.allocated_storage.is_some() => {
+                let Of::Database(database) = planning.of else { return None };
+                let takes = duration(self, OPTIMIZING);
+                self.storage_change(database, change.allocated_storage.as_ref()?, takes)?
+            }
+            ApiAction::PromoteReplica => Change::Promote {
+                instance: instance.filter(|_| !planning.is_aurora())?,
+                takes: duration(self, PROMOTION),
+                takes_over: change.takes_over.value,
+            },
             ApiAction::ModifyInstance => {
                 let class = change.db_instance_class.as_ref()?;
                 let takes = duration(self, CLASS_CHANGE);
@@ -213,25 +227,41 @@ impl Check<'_> {
 
     /// Refuses parameters that an action does not have, and asks for those that it needs.
     fn change_keys(&mut self, change: &raw::Maintenance, planning: &Planning<'_>) {
-        use ApiAction::{Failover, ModifyCluster, ModifyInstance, Reboot, Switchover, SystemUpdate};
+        use ApiAction::{Failover, ModifyCluster, ModifyInstance, PromoteReplica, Reboot, Switchover, SystemUpdate};
         let action = change.action.value;
         let name = change_name(action);
-        if let Of::Database(database) = planning.of {
-            self.database_change(change, database);
+        let grows = change.allocated_storage.is_some();
+        match planning.of {
+            Of::Database(database) => self.database_change(change, database),
+            Of::Cluster(_) if action == PromoteReplica => {
+                self.error(
+                    change.action.span,
+                    "Aurora has readers, not read replicas",
+                    "FailoverDBCluster promotes one",
+                );
+            }
+            Of::Cluster(_) => {}
         }
         let keys = [
             (
                 "db_instance_identifier",
                 change.db_instance_identifier.as_ref().map(|it| it.span),
-                matches!(action, Reboot | ModifyInstance | Failover),
-                planning.is_aurora() && matches!(action, Reboot | ModifyInstance),
+                matches!(action, Reboot | Failover | PromoteReplica) || action == ModifyInstance && !grows,
+                planning.is_aurora() && matches!(action, Reboot | ModifyInstance) || action == PromoteReplica,
             ),
             (
                 "db_instance_class",
                 change.db_instance_class.as_ref().map(|it| it.span),
-                action == ModifyInstance,
-                action == ModifyInstance,
+                action == ModifyInstance && !grows,
+                action == ModifyInstance && !grows,
             ),
+            (
+                "allocated_storage",
+                change.allocated_storage.as_ref().map(|it| it.span),
+                action == ModifyInstance && !planning.is_aurora(),
+                false,
+            ),
+            ("takes_over", change.takes_over.value.then_some(change.takes_over.span), action == PromoteReplica, false),
             (
                 "engine_version",
                 change.engine_version.as_ref().map(|it| it.span),
@@ -241,7 +271,7 @@ impl Check<'_> {
             (
                 "duration",
                 change.duration.as_ref().map(|it| it.span),
-                matches!(action, ModifyInstance | ModifyCluster | SystemUpdate | Switchover),
+                matches!(action, ModifyInstance | ModifyCluster | SystemUpdate | Switchover | PromoteReplica),
                 false,
             ),
             ("created_at", change.created_at.as_ref().map(|it| it.span), action == Switchover, false),
@@ -272,6 +302,12 @@ impl Check<'_> {
         if action == ApiAction::Failover && database.deployment.value != rds::Deployment::Cluster {
             let title = "FailoverDBCluster is for clusters";
             self.error(change.action.span, title, "a Multi-AZ instance fails over by a fault, or while it is changed");
+        }
+        let has_green =
+            matches!(database.engine.value, rds::Engine::Mysql | rds::Engine::MariaDb | rds::Engine::Postgres);
+        if action == ApiAction::Switchover && !has_green {
+            let title = "blue/green deployments are of MySQL, MariaDB and PostgreSQL";
+            self.error(change.action.span, title, "RDS guide, blue-green-deployments-overview");
         }
         let minor = change.engine_version.as_ref().is_some_and(|version| version.value == raw::Version::Minor);
         if minor && change.duration.is_none() {
@@ -376,6 +412,7 @@ fn change_name(action: ApiAction) -> &'static str {
         ApiAction::Failover => "FailoverDBCluster",
         ApiAction::SystemUpdate => "ApplyPendingMaintenanceAction",
         ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
+        ApiAction::PromoteReplica => "PromoteReadReplica",
         ApiAction::TestFailover => "TestFailover",
         ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
         ApiAction::ModifyShards => "ModifyReplicationGroupShardConfiguration",

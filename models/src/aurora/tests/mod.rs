@@ -89,7 +89,7 @@ fn settings() -> Settings {
             survivable_readers: true,
             waits_for_lag: false,
         },
-        replication: Replication { delay: seconds(0.020), apply: SimDuration::ZERO, is_rds: false },
+        replication: Replication { delay: seconds(0.020), apply: SimDuration::ZERO, flow_control: None, is_rds: false },
         buffer_cache: BufferCache {
             hit_ratio: 1.0,
             warm_up: seconds(300.0),
