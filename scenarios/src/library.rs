@@ -13,6 +13,7 @@ macro_rules! files {
 const LIBRARY: &[(&str, &str)] = files!["library":
     "aurora-connections",
     "aurora-failover",
+    "aurora-global",
     "aurora-maintenance",
     "aurora-quorum",
     "aurora-reader-scaling",

@@ -65,6 +65,9 @@ impl Observed for Aurora {
         if let Some(scaling) = &self.readers {
             scaling.publish(period_start, &readers, cx);
         }
+        if let Some(global) = &mut self.global {
+            global.publish(period_start, cx);
+        }
         self.publish_lag_and_caches(period_start, cx);
         self.close_idle(cx);
     }
@@ -86,6 +89,9 @@ impl Observed for Aurora {
         self.lag.reset();
         if let Some(readers) = &mut self.readers {
             readers.warm_up_over();
+        }
+        if let Some(global) = &mut self.global {
+            global.warm_up_over();
         }
         self.probers.iter_mut().for_each(|prober| prober.monitor.warm_up_over(now));
         let Books { offered, answered, .. } = self.books;
@@ -185,6 +191,9 @@ impl Aurora {
         }
         if let Some(readers) = &self.readers {
             readers.count(&self.name, findings);
+        }
+        if let Some(global) = &self.global {
+            global.count(&self.name, findings);
         }
         for server in self.servers.iter().filter(|server| server.was_there()) {
             findings.count(&server.name, "connections opened", server.opened as f64);

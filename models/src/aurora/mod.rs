@@ -8,6 +8,7 @@
 
 mod failover;
 mod figures;
+mod global;
 mod lag;
 mod outage;
 mod plan;
@@ -34,6 +35,8 @@ use crate::world::{self, Cx};
 use failover::Roles;
 pub use failover::Step;
 use figures::Books;
+use global::Global;
+pub use global::{GlobalSettings, News};
 use lag::Lag;
 use pool::{Caller, Connection, Phase, PoolId, Pools};
 pub use probe::Probe;
@@ -112,6 +115,7 @@ pub struct Aurora {
     commit: SimDuration,
     serverless: Option<Serverless>,
     readers: Option<Readers>,
+    global: Option<Global>,
     servers: Vec<Server>,
     roles: Roles,
     lag: Lag,
@@ -156,6 +160,7 @@ impl Aurora {
             commit: settings.commit,
             serverless: settings.serverless,
             readers: None,
+            global: settings.global.as_ref().map(|global| Global::new(id, &name, global, cx)),
             servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
             roles: Roles::new(cx.shared.streams.key(&name, "promotion order"), settings.endpoints.len()),
             lag: Lag::new(&settings.replication),
@@ -185,7 +190,11 @@ impl Aurora {
         for server in self.servers.iter().filter(|server| server.exists()) {
             cx.down(&server.name, false);
         }
-        self.set_writer(self.roles.writer, cx);
+        if self.is_secondary() {
+            self.roles.writer = None;
+        } else {
+            self.set_writer(self.roles.writer, cx);
+        }
         self.start_probes(cx);
         if self.serverless.is_some() {
             cx.kernel.schedule_in(serverless::PERIOD, self.event(Event::SecondOver));
@@ -424,13 +433,14 @@ impl Aurora {
     fn answered(&mut self, connection: Key, cx: &mut Cx<'_>) {
         let wire = &mut self.connections[connection];
         wire.phase = Phase::Returning;
-        let (key, partner) = (wire.query, wire.partner);
+        let (key, partner, proxys) = (wire.query, wire.partner, wire.pool.is_proxys());
         self.servers[wire.server as usize].answered += 1;
         if self.statements[cx.request(key).operation as usize].write {
             self.lag.commit(cx.now());
             self.books.writes += 1;
+            self.replicate(cx);
         }
-        if wire.pool.is_proxys() {
+        if proxys {
             return self.answered_to_proxy(connection, partner, cx);
         }
         self.count_crossing(connection, cx);

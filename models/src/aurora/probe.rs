@@ -98,7 +98,7 @@ impl Aurora {
         let record = self.roles.record;
         let count = self.servers.len() as u16;
         let mut others = (1..=count).map(|step| (prober.address + step) % count);
-        let listed = |it: &u16| *it != record && self.servers[*it as usize].listed;
+        let listed = |it: &u16| (*it != record || self.is_secondary()) && self.servers[*it as usize].listed;
         let address = match &prober.settings.endpoint {
             ClusterEndpoint::Cluster => record,
             ClusterEndpoint::Instance(instance) => *instance,

@@ -51,7 +51,12 @@ impl Aurora {
     pub(super) fn limit_of_proxy(&self, endpoint: u16) -> u32 {
         let of = |server: &Server| f64::from(server.class.max_connections);
         let record = self.roles.record;
-        let readers = || self.servers.iter().enumerate().filter(|(n, server)| *n != record as usize && server.exists());
+        let readers = || {
+            self.servers
+                .iter()
+                .enumerate()
+                .filter(|(n, server)| (*n != record as usize || self.is_secondary()) && server.exists())
+        };
         let behind: f64 = match &self.endpoints[endpoint as usize] {
             ClusterEndpoint::Reader if readers().next().is_some() => readers().map(|(_, server)| of(server)).sum(),
             _ => of(&self.servers[record as usize]),

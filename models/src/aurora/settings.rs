@@ -37,6 +37,8 @@ pub struct Settings {
     pub volume: Option<Volume>,
     /// `ServerlessV2ScalingConfiguration`, for the instances of class `db.serverless`.
     pub serverless: Option<Serverless>,
+    /// Its part in a global database.
+    pub global: Option<super::GlobalSettings>,
     /// How the number of readers follows the load.
     pub readers: Option<super::ReaderScaling>,
     /// Who asks it whether it is there.
@@ -308,6 +310,13 @@ pub enum Change {
         /// How long each is away.
         takes: SimDuration,
     },
+    /// `SwitchoverGlobalCluster`, to this cluster.
+    GlobalSwitchover,
+    /// `FailoverGlobalCluster` with `AllowDataLoss`, to this cluster; or `RemoveFromGlobalCluster` of it, which promotes it too.
+    GlobalFailover {
+        /// The latter: it leaves the global database.
+        detach: bool,
+    },
     /// `SwitchoverBlueGreenDeployment`.
     Switchover {
         /// How long writes are blocked before the green instances take over.
@@ -330,6 +339,9 @@ impl Change {
             Self::MinorUpgrade { .. } => "ModifyDBCluster: minor version",
             Self::MajorUpgrade { .. } => "ModifyDBCluster: major version",
             Self::SystemUpdate { .. } => "ApplyPendingMaintenanceAction: system-update",
+            Self::GlobalSwitchover => "SwitchoverGlobalCluster",
+            Self::GlobalFailover { detach: false } => "FailoverGlobalCluster",
+            Self::GlobalFailover { detach: true } => "RemoveFromGlobalCluster",
             Self::Switchover { .. } => "SwitchoverBlueGreenDeployment",
         }
     }
@@ -366,6 +378,8 @@ pub enum Fault {
         /// How many.
         copies: u8,
     },
+    /// Its Region is lost, with all instances, while it lasts.
+    Region,
     /// A zone is without power, or cut off from the network, while it lasts.
     Zone {
         /// Which.

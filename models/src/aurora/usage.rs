@@ -175,6 +175,11 @@ impl Aurora {
         if let Some((item, kind, count)) = iops {
             findings.used(Usage::new(name, item, count * counted, "IOPS-month").of_kind(kind));
         }
+        if let (Some(global), Some(_)) = (&self.global, io) {
+            let writes = global.sent() as f64;
+            let assumed = "one for each write and each other Region";
+            findings.used(Usage::new(name, "aurora.replicated_write", writes, "request").assuming(assumed));
+        }
         if let Some(io) = io {
             let requests = (self.books.pages_read + self.books.writes) as f64;
             let assumed = "pages that statements read and the cache has not, and one for each write";

@@ -30,6 +30,8 @@ table! {
         default({}, "none") probe: Named<Probe>,
         /// An RDS Proxy that all callers go through.
         optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
+        /// It is a secondary cluster of an Aurora Global Database, in another Region.
+        optional("a cluster of its own, or the primary of those that name it", "Aurora guide, aurora-global-database") global_cluster: GlobalCluster,
         /// Readers come and go with the load (Application Auto Scaling).
         optional("the readers stay as they are", "Aurora guide, Aurora.Integrating.AutoScaling") auto_scaling: ReaderScaling,
         /// How far readers are behind the writer.
@@ -45,7 +47,7 @@ table! {
         /// Capacity of its instances of class db.serverless.
         optional("none of them is serverless", "Aurora guide, aurora-serverless-v2") serverless_v2_scaling_configuration: Serverless,
     }
-    not ["global_cluster", "backtrack"]
+    not ["backtrack"]
 }
 
 choice! {
@@ -250,6 +252,19 @@ table! {
 }
 
 table! {
+    /// A secondary cluster's part in a global database.
+    GlobalCluster as "global_cluster" {
+        /// The cluster that is the primary at the start: "aurora.orders".
+        required secondary_of: Sp<String>,
+        /// From a commit at the primary until it is here; and, when roles have changed, from a commit here until it is at the others.
+        default("500ms", "assumption under Aurora guide, aurora-global-database: typically under a second") replication_lag: Sp<TimeDist>,
+        /// How long it takes, or the primary if it is promoted again, from the decision until it accepts writes.
+        default("60s", "Aurora Global Database: full read and write capabilities in less than a minute (disaster-recovery.workshop.aws)") promotion: Sp<TimeDist>,
+    }
+    not ["global_cluster_identifier", "enable_global_write_forwarding", "write_forwarding", "rds_global_db_rpo"]
+}
+
+table! {
     /// Auto scaling of readers.
     ReaderScaling as "auto_scaling" {
         /// Fewest readers, whoever made them; 0 to 15.
@@ -367,6 +382,12 @@ choice! {
         Failover = "FailoverDBCluster",
         /// Updates the operating system, instance by instance.
         SystemUpdate = "ApplyPendingMaintenanceAction",
+        /// The target, a secondary of a global database, takes the primary's place; nothing is lost.
+        GlobalSwitchover = "SwitchoverGlobalCluster",
+        /// The target, a secondary, is promoted whatever the primary does; what has not come there is lost (AllowDataLoss).
+        GlobalFailover = "FailoverGlobalCluster",
+        /// The target, a secondary, is detached and becomes a database of its own; what has not come there is lost.
+        GlobalDetach = "RemoveFromGlobalCluster",
         /// The green instances take over.
         Switchover = "SwitchoverBlueGreenDeployment",
         /// A replica of a cache's shard takes over.
@@ -379,7 +400,7 @@ choice! {
         ModifyShards = "ModifyReplicationGroupShardConfiguration",
         /// Empties a cache (the command).
         Flush = "FLUSHALL",
-    } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica", "PromoteReadReplica",
+    } not ["SwitchoverReadReplica", "PromoteReadReplica",
            "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance",
            "IncreaseReplicaCount", "DecreaseReplicaCount"]
 }

@@ -73,7 +73,10 @@ impl Check<'_> {
     pub(super) fn clusters(&mut self) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.aurora, "aurora");
-        doc.aurora.entries.iter().map(|(name, cluster)| Some(self.cluster(name, cluster.as_ref()?))).collect()
+        let entries = doc.aurora.entries.iter();
+        let mut all: Vec<_> = entries.map(|(name, cluster)| Some(self.cluster(name, cluster.as_ref()?))).collect();
+        self.global_databases(&mut all);
+        all
     }
 
     fn cluster(&mut self, name: &Sp<String>, cluster: &raw::Cluster) -> Settings {
@@ -124,6 +127,7 @@ impl Check<'_> {
             commit: SimDuration::ZERO,
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
+            global: None,
             readers: cluster.auto_scaling.as_ref().map(|it| self.readers(it, cluster)),
             probes,
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),

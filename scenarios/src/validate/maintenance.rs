@@ -111,6 +111,7 @@ impl Check<'_> {
         }
         let at = self.moment(change, planning);
         self.change_keys(change, planning);
+        self.in_a_global_database(change);
         let instance = match &change.db_instance_identifier {
             Some(name) => Some(self.instance_named(name, &planning.instances)? + planning.first_named()),
             None => None,
@@ -154,6 +155,9 @@ impl Check<'_> {
                 },
             },
             ApiAction::SystemUpdate => Change::SystemUpdate { takes: duration(self, SYSTEM_UPDATE) },
+            ApiAction::GlobalSwitchover => Change::GlobalSwitchover,
+            ApiAction::GlobalFailover => Change::GlobalFailover { detach: false },
+            ApiAction::GlobalDetach => Change::GlobalFailover { detach: true },
             ApiAction::TestFailover
             | ApiAction::ModifyReplicationGroup
             | ApiAction::ModifyShards
@@ -376,6 +380,9 @@ fn change_name(action: ApiAction) -> &'static str {
         ApiAction::Failover => "FailoverDBCluster",
         ApiAction::SystemUpdate => "ApplyPendingMaintenanceAction",
         ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
+        ApiAction::GlobalSwitchover => "SwitchoverGlobalCluster",
+        ApiAction::GlobalFailover => "FailoverGlobalCluster",
+        ApiAction::GlobalDetach => "RemoveFromGlobalCluster",
         ApiAction::TestFailover => "TestFailover",
         ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
         ApiAction::ModifyShards => "ModifyReplicationGroupShardConfiguration",

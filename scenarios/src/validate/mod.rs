@@ -18,6 +18,7 @@ mod elasticache;
 mod forecast;
 pub(crate) mod geography;
 mod global_accelerator;
+mod global_database;
 mod hosts;
 mod maintenance;
 mod metric_math;

@@ -12,6 +12,7 @@ use crate::observer::{Findings, Observed};
 use crate::world::bench::Bench;
 use crate::world::{Control, Event as WorldEvent, Message};
 
+mod global;
 mod readers;
 
 const READ: u16 = 0;
@@ -100,6 +101,7 @@ fn settings() -> Settings {
         volume: None,
         serverless: None,
         readers: None,
+        global: None,
         probes: Vec::new(),
         changes: Vec::new(),
         billing: Billing { instance: "aurora.instance", acu: "aurora.acu", ..Billing::default() },
