@@ -140,7 +140,7 @@ fn the_loss_of_a_region_strikes_all_that_is_in_it_and_is_one_incident() {
          [[maintenance]]\nat = \"5m\"\naction = \"FailoverGlobalCluster\"\ntarget = \"aurora.west\"\n"
     );
     let seen = simulated(&loaded(&text, &[]), 1);
-    assert!(seen.audit.iter().all(|check| check.holds), "{:?}", seen.audit);
+    assert!(seen.audit.checks.iter().all(|check| check.holds), "{:?}", seen.audit);
     let incidents: Vec<_> = seen.ledger.incidents.iter().map(|it| (it.subject.as_str(), it.what.as_str())).collect();
     assert_eq!(incidents, [("us-east-1", "stormglass:region-failure")], "a failover that answers a loss is part of it");
     // 20 writes a second, 0.4 s behind: 8 of them, give or take.

@@ -78,6 +78,8 @@ pub(super) struct Global {
     under_way: VecDeque<(SimTime, SimTime)>,
     /// Since when nothing comes from the primary.
     cut: Option<SimTime>,
+    /// Since then somebody has wanted to write here, and nobody has decided yet.
+    awaits_decision: bool,
     /// A primary whose Region is lost.
     lost: bool,
     /// It is on the way out of the global database.
@@ -111,6 +113,7 @@ impl Global {
             arrives: vec![SimTime::ZERO; settings.others.len()],
             under_way: VecDeque::new(),
             cut: None,
+            awaits_decision: false,
             lost: false,
             leaves: false,
             split: false,
@@ -201,13 +204,14 @@ impl Aurora {
                 global.period = global.period.max(arrives - now);
                 self.lag.arrives(arrives);
             }
-            News::Cut if global.role == Role::Secondary => global.cut = Some(now),
+            News::Cut if global.role == Role::Secondary => (global.cut, global.awaits_decision) = (Some(now), false),
             News::Resumed if global.role == Role::Secondary => {
                 // What had not arrived goes on where it was.
                 if let Some(cut) = global.cut.take() {
                     global.under_way.retain(|(_, arrives)| *arrives > cut);
                     global.under_way.iter_mut().for_each(|(_, arrives)| *arrives += now - cut);
                 }
+                cx.settling(&self.name);
             }
             News::SwitchTo(other) => {
                 let ready = global.role == Role::Primary && !global.lost && self.roles.writer.is_some();
@@ -250,6 +254,18 @@ impl Aurora {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A write was refused here. While the primary's Region is lost that is what waits for somebody's decision.
+    pub(super) fn misses_primary(&mut self, cx: &mut Cx<'_>) {
+        let Some(global) = self.global.as_mut().filter(|it| it.role == Role::Secondary && it.cut.is_some()) else {
+            return;
+        };
+        if !std::mem::replace(&mut global.awaits_decision, true) {
+            cx.phase(&self.name, ledger::Phase::Decision);
+            let what = "refuses writes: nobody has decided yet to make it the primary cluster";
+            cx.shared.observer.log(cx.kernel.now(), LogKind::Health, &self.name, what);
         }
     }
 

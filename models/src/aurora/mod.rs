@@ -353,6 +353,7 @@ impl Aurora {
     fn refuse_write(&mut self, connection: Key, cx: &mut Cx<'_>) -> bool {
         let pool = self.connections[connection].pool;
         self.answer_read_only(connection, cx);
+        self.misses_primary(cx);
         if self.endpoints[pool.endpoint as usize] != ClusterEndpoint::Cluster {
             return true;
         }

@@ -122,9 +122,8 @@ impl Check<'_> {
         let parts: Vec<Endpoint> = all.map(|(section, n)| section.endpoint(n, self.doc)).collect();
         // Who is behind a load balancer is cut off with it, and its health checks go on.
         let behind = self.behind_load_balancers();
-        let there = |part: &Endpoint| {
-            self.region_of(*part).is_some_and(|it| it.code == region.code) && !behind.contains(part)
-        };
+        let there =
+            |part: &Endpoint| self.region_of(*part).is_some_and(|it| it.code == region.code) && !behind.contains(part);
         let struck: Vec<Endpoint> = parts.into_iter().filter(there).collect();
         if struck.is_empty() {
             let title = format!("nothing is in Region `{}`", region.code);
