@@ -134,6 +134,7 @@ fn stopped_tasks_lose_what_they_had_and_are_replaced() {
         action: FaultAction::StopTask { service: EcsId(0), zone: Some(0), count: None },
         name: "aws:ecs:stop-task".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     let failed = &seen.routes[0].failed;

@@ -11,6 +11,7 @@ macro_rules! files {
 
 /// By name.
 const LIBRARY: &[(&str, &str)] = files!["library":
+    "aurora-auto-pause",
     "aurora-connections",
     "aurora-failover",
     "aurora-global",

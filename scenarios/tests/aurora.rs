@@ -200,3 +200,44 @@ fn global_databases_that_cannot_be_are_refused() {
         refused(&text, &[], &[title]);
     }
 }
+
+fn serverless(keys: &str, cluster: &str) -> String {
+    let text = SHOP.replace("db.r6g.large", "db.serverless");
+    format!("{text}serverless_v2_scaling_configuration = {{ max_capacity = 4, {keys} }}\n{cluster}\n")
+}
+
+#[test]
+fn serverless_instances_of_0_acu_pause_as_the_api_says() {
+    let scenario = loaded(&serverless("min_capacity = 0", "pool.idle_timeout = \"2m\""), &[]);
+    let cluster = &scenario.architecture.aurora[0];
+    let pauses = cluster.pauses.as_ref().expect("they pause");
+    let seconds = (pauses.after.as_secs_f64(), pauses.resume.mean(), pauses.deep_resume.mean());
+    assert_eq!(seconds, (300.0, 15.0, 30.0));
+    assert_eq!(cluster.pool.idle_timeout.map(|it| it.as_secs_f64()), Some(120.0));
+    // They begin with half an ACU, an eighth of a core.
+    assert_eq!(cluster.instances[0].class.vcpu, 0.125);
+    assert!(loaded(&serverless("min_capacity = 0.5", ""), &[]).architecture.aurora[0].pauses.is_none());
+}
+
+#[test]
+fn auto_pause_that_cannot_be_is_refused() {
+    for (text, title) in [
+        (serverless("min_capacity = 1, seconds_until_auto_pause = \"10m\"", ""), "only instances of 0 ACU pause"),
+        (serverless("min_capacity = 0, seconds_until_auto_pause = \"1m\"", ""), "seconds_until_auto_pause"),
+        (serverless("min_capacity = 0", "rds_proxy = {}"), "instances behind an RDS Proxy do not pause"),
+        (
+            GLOBAL
+                .replace(
+                    "{ name = \"e1\", db_instance_class = \"db.r6g.large\" }",
+                    "{ name = \"e1\", db_instance_class = \"db.serverless\" }",
+                )
+                .replace(
+                    "[aurora.east]\n",
+                    "[aurora.east]\nserverless_v2_scaling_configuration = { min_capacity = 0, max_capacity = 4 }\n",
+                ),
+            "the primary cluster of a global database does not pause",
+        ),
+    ] {
+        refused(&text, &[], &[title]);
+    }
+}

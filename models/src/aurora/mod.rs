@@ -11,6 +11,7 @@ mod figures;
 mod global;
 mod lag;
 mod outage;
+mod pause;
 mod plan;
 mod pool;
 mod probe;
@@ -38,6 +39,8 @@ use figures::Books;
 use global::Global;
 pub use global::{GlobalSettings, News};
 use lag::Lag;
+pub use pause::AutoPause;
+use pause::Pauses;
 use pool::{Caller, Connection, Phase, PoolId, Pools};
 pub use probe::Probe;
 use proxy::FrontDesk;
@@ -82,6 +85,8 @@ pub enum Event {
     Back(u16),
     /// A pause of an instance's work is over.
     Resumed(u16),
+    /// A serverless instance that was paused is awake.
+    Awake(u16),
     /// The records of the reader endpoint name a reader that was added.
     Listed(u16),
     /// A second is over: capacity of serverless instances follows their load.
@@ -114,6 +119,7 @@ pub struct Aurora {
     buffer_cache: BufferCache,
     commit: SimDuration,
     serverless: Option<Serverless>,
+    pauses: Option<Pauses>,
     readers: Option<Readers>,
     global: Option<Global>,
     servers: Vec<Server>,
@@ -159,6 +165,7 @@ impl Aurora {
             buffer_cache: settings.buffer_cache.clone(),
             commit: settings.commit,
             serverless: settings.serverless,
+            pauses: settings.pauses.as_ref().map(|pauses| Pauses::new(&name, pauses, cx)),
             readers: None,
             global: settings.global.as_ref().map(|global| Global::new(id, &name, global, cx)),
             servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
@@ -244,7 +251,7 @@ impl Aurora {
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Connected(connection) => self.connected(connection, cx),
-            Event::ConnectTimeout(connection) => self.not_connected(connection, Cause::ConnectionLost, cx),
+            Event::ConnectTimeout(connection) => self.connect_timed_out(connection, cx),
             Event::LookAgain(connection) => self.look_for_instance(connection, cx),
             Event::Validated(connection) => self.test_failed(connection, cx),
             Event::AtProxy(connection) => self.at_proxy(connection, cx),
@@ -266,6 +273,7 @@ impl Aurora {
             Event::Detected(server) => self.detected(server, cx),
             Event::Back(server) => self.back(server, cx),
             Event::Resumed(server) => self.resume(server, cx),
+            Event::Awake(server) => self.awake(server, cx),
             Event::Listed(server) => self.list_reader(server),
             Event::SecondOver => self.follow_load(cx),
             Event::Probe(number) => self.probe(number, cx),

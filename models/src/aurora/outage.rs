@@ -289,6 +289,7 @@ mod tests {
             keepalive: None,
             validation_timeout: None,
             max_lifetime: None,
+            idle_timeout: None,
             dns_cache: None,
             driver,
         }

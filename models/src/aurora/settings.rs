@@ -37,6 +37,8 @@ pub struct Settings {
     pub volume: Option<Volume>,
     /// `ServerlessV2ScalingConfiguration`, for the instances of class `db.serverless`.
     pub serverless: Option<Serverless>,
+    /// When serverless instances pause; none: they do not.
+    pub pauses: Option<super::AutoPause>,
     /// Its part in a global database.
     pub global: Option<super::GlobalSettings>,
     /// How the number of readers follows the load.
@@ -163,6 +165,8 @@ pub struct Pool {
     pub validation_timeout: Option<SimDuration>,
     /// A connection is closed when it is so old; none: never.
     pub max_lifetime: Option<SimDuration>,
+    /// A connection is closed when it has been idle for so long; none: never. Looked at once a minute.
+    pub idle_timeout: Option<SimDuration>,
     /// How long the process believes an address whatever the record's TTL says (JVM: `networkaddress.cache.ttl`).
     pub dns_cache: Option<SimDuration>,
     /// What finds instances.

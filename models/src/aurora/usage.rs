@@ -3,6 +3,7 @@
 
 use sim_core::observations::{Part, Usage};
 
+use super::pause::Sleep;
 use super::proxy::PROXY;
 use super::server::{Server, Stage};
 use super::*;
@@ -45,6 +46,8 @@ impl Server {
             return;
         }
         if let Some(acu) = self.acu {
+            let awake = self.sleep == Sleep::Awake;
+            self.bill.acu_seconds += if awake { seconds * acu } else { 0.0 };
             self.bill.acu_seconds += seconds * acu;
             self.bill.proxy_acu_seconds += seconds * acu.max(PROXY_ACU_LEAST);
             return;

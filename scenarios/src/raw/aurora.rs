@@ -163,6 +163,8 @@ table! {
         optional("not tested", "assumption") validation_timeout: Sp<Time>,
         /// Connections are closed when they are so old.
         optional("never", "assumption; HikariCP's maxLifetime is 30 min") max_lifetime: Sp<Time>,
+        /// Connections are closed that have been idle for so long; looked at once a minute.
+        optional("never", "assumption; HikariCP's idleTimeout is 10 min, for connections beyond minimumIdle") idle_timeout: Sp<Time>,
         /// How long the process believes an address, whatever the record's TTL (JVM: networkaddress.cache.ttl).
         optional("for the record's TTL", "Aurora guide, Aurora.BestPractices: under 30 s; RDS guide: at most 60 s") dns_cache: Sp<Time>,
         /// What finds instances.
@@ -241,14 +243,19 @@ table! {
 table! {
     /// Capacity of serverless instances, in ACUs (about 2 GiB of memory and a quarter of a core each).
     Serverless as "serverless_v2_scaling_configuration" {
-        /// Least capacity, from 0.5; it is what they begin with.
+        /// Least capacity, from 0.5, with which they begin; 0: they pause where nobody has a connection, and have 0.5 at least else.
         required min_capacity: Sp<f64>,
         /// Most capacity, to 256; decides max_connections.
         required max_capacity: Sp<f64>,
         /// Largest change in a second, as a share of the capacity; at least half an ACU.
         default("10%", "assumption; not documented: larger increments at larger capacity") scaling_rate: Sp<Share>,
+        /// min_capacity = 0: an instance pauses after so long without any connection; from 300s to 86400s.
+        optional("300s", "API:rds (ServerlessV2ScalingConfiguration, SecondsUntilAutoPause)") seconds_until_auto_pause: Sp<Time>,
+        /// min_capacity = 0: how long the connection that wakes an instance waits.
+        optional("15s", "Aurora guide, aurora-serverless-v2-auto-pause: approximately 15 seconds") resume_time: Sp<TimeDist>,
+        /// The same of one that has been paused for more than 24 hours.
+        optional("30s", "Aurora guide, aurora-serverless-v2-auto-pause: 30 seconds or longer") deep_sleep_resume_time: Sp<TimeDist>,
     }
-    not ["seconds_until_auto_pause"]
 }
 
 table! {

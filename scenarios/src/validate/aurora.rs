@@ -1,15 +1,17 @@
 //! Aurora clusters.
 
 use models::aurora::{
-    ACU_PER_VCPU, Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy,
-    Replication, Serverless, Settings, Statement, Wrapper,
+    ACU_PER_VCPU, AutoPause, Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool,
+    Proxy, Replication, Serverless, Settings, Statement, Wrapper,
 };
 use sim_core::SimDuration;
+use sim_core::distribution::Distribution;
 
 use super::Check;
 use super::maintenance::Planning;
 use crate::decode::{Decode, Decoder, Named, Sp};
 use crate::diagnostics::Diagnostic;
+use crate::distributions::TimeDist;
 use crate::nearest::advice;
 use crate::raw::aurora as raw;
 use crate::tree::parse_value;
@@ -127,6 +129,7 @@ impl Check<'_> {
             commit: SimDuration::ZERO,
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
+            pauses: cluster.serverless_v2_scaling_configuration.as_ref().and_then(|it| self.auto_pause(it, cluster)),
             global: None,
             readers: cluster.auto_scaling.as_ref().map(|it| self.readers(it, cluster)),
             probes,
@@ -240,6 +243,7 @@ impl Check<'_> {
             keepalive: time(&pool.keepalive, "keepalive"),
             validation_timeout: time(&pool.validation_timeout, "validation_timeout"),
             max_lifetime: time(&pool.max_lifetime, "max_lifetime"),
+            idle_timeout: time(&pool.idle_timeout, "idle_timeout"),
             dns_cache: pool.dns_cache.as_ref().map(|cache| self.delay(cache, "dns_cache")),
             max_size: self.count(&pool.max_size, "max_size", 1, 100_000),
             acquire_timeout: self.delay(&pool.acquire_timeout, "acquire_timeout"),
@@ -340,10 +344,7 @@ impl Check<'_> {
             self.error(serverless.span, title, "db_instance_class = \"db.serverless\" makes one");
         }
         let least = &serverless.min_capacity;
-        if least.value == 0.0 {
-            self.error(least.span, "auto-pause is not modelled", "at least 0.5");
-        }
-        let min_capacity = self.number(least, "min_capacity", 0.5, 256.0);
+        let min_capacity = self.number(least, "min_capacity", 0.0, 256.0);
         let max_capacity = self.number(&serverless.max_capacity, "max_capacity", 1.0, 256.0);
         for capacity in [least, &serverless.max_capacity] {
             if (capacity.value * 2.0).fract() != 0.0 {
@@ -354,6 +355,37 @@ impl Check<'_> {
             self.error(least.span, "`min_capacity` is above `max_capacity`", "no capacity fits");
         }
         Serverless { min_capacity, max_capacity, rate: self.share(&serverless.scaling_rate, "scaling_rate") }
+    }
+
+    /// When serverless instances pause: with `min_capacity = 0`.
+    fn auto_pause(&mut self, serverless: &raw::Serverless, cluster: &raw::Cluster) -> Option<AutoPause> {
+        let pauses = serverless.min_capacity.value == 0.0;
+        let keys = [
+            serverless.seconds_until_auto_pause.as_ref().map(|it| it.span),
+            serverless.resume_time.as_ref().map(|it| it.span),
+            serverless.deep_sleep_resume_time.as_ref().map(|it| it.span),
+        ];
+        if !pauses {
+            for span in keys.into_iter().flatten() {
+                let error = Diagnostic::error(span, "only instances of 0 ACU pause", "remove it");
+                self.note(error.also(serverless.min_capacity.span, "or set this to 0"));
+            }
+            return None;
+        }
+        if let Some(proxy) = &cluster.rds_proxy {
+            let title = "instances behind an RDS Proxy do not pause: it keeps connections to them";
+            let error = Diagnostic::error(serverless.min_capacity.span, title, "at least 0.5, or remove rds_proxy");
+            self.note(error.also(proxy.span, "the proxy"));
+        }
+        let after = match &serverless.seconds_until_auto_pause {
+            Some(after) => self.time(after, "seconds_until_auto_pause", 300.0, 86_400.0, "Aurora"),
+            None => SimDuration::from_secs(300),
+        };
+        let or = |time: &Option<Sp<TimeDist>>, seconds: f64| {
+            time.as_ref().map_or(Distribution::constant(seconds).expect("a time"), |it| it.0.clone())
+        };
+        let (resume, deep) = (&serverless.resume_time, &serverless.deep_sleep_resume_time);
+        Some(AutoPause { after, resume: or(resume, 15.0), deep_resume: or(deep, 30.0) })
     }
 
     /// A serverless instance as it begins: at the least capacity, with the connections of the largest.

@@ -27,6 +27,9 @@ impl Check<'_> {
             }
             secondaries.push((n, primary, part));
         }
+        for &(_, primary, _) in &secondaries {
+            self.primary_stays_awake(primary);
+        }
         for (place, settings) in all.iter_mut().enumerate() {
             let own = place as u16;
             let of = |it: &&(u16, u16, &GlobalCluster)| it.0 == own || it.1 == own;
@@ -43,6 +46,16 @@ impl Check<'_> {
             if let Some(settings) = settings {
                 settings.global = Some(global);
             }
+        }
+    }
+
+    /// The primary cluster of a global database does not pause (Aurora guide, aurora-serverless-v2-auto-pause).
+    fn primary_stays_awake(&mut self, primary: u16) {
+        let cluster = self.doc.aurora.entries[usize::from(primary)].1.as_ref();
+        let Some(serverless) = cluster.and_then(|it| it.serverless_v2_scaling_configuration.as_ref()) else { return };
+        if serverless.min_capacity.value == 0.0 {
+            let title = "the primary cluster of a global database does not pause";
+            self.error(serverless.min_capacity.span, title, "at least 0.5");
         }
     }
 

@@ -13,6 +13,7 @@ use crate::world::bench::Bench;
 use crate::world::{Control, Event as WorldEvent, Message};
 
 mod global;
+mod pause;
 mod readers;
 
 const READ: u16 = 0;
@@ -59,6 +60,7 @@ fn pool(max_size: u32, acquire_timeout: f64) -> Pool {
         keepalive: None,
         validation_timeout: None,
         max_lifetime: None,
+        idle_timeout: None,
         dns_cache: None,
         driver: Driver::Standard,
     }
@@ -101,6 +103,7 @@ fn settings() -> Settings {
         volume: None,
         serverless: None,
         readers: None,
+        pauses: None,
         global: None,
         probes: Vec::new(),
         changes: Vec::new(),
