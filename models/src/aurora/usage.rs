@@ -46,8 +46,7 @@ impl Server {
             return;
         }
         if let Some(acu) = self.acu {
-            let awake = self.sleep == Sleep::Awake;
-            self.bill.acu_seconds += if awake { seconds * acu } else { 0.0 };
+            let acu = if self.sleep == Sleep::Awake { acu } else { 0.0 };
             self.bill.acu_seconds += seconds * acu;
             self.bill.proxy_acu_seconds += seconds * acu.max(PROXY_ACU_LEAST);
             return;

@@ -31,6 +31,7 @@ mod rules;
 pub(crate) mod run;
 mod scaling;
 mod schedule;
+mod serverless;
 mod slo;
 mod station;
 mod timeline;
