@@ -1,8 +1,8 @@
 //! Aurora clusters.
 
 use models::aurora::{
-    ACU_PER_VCPU, Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy,
-    Replication, Serverless, Settings, Statement, Wrapper,
+    Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication, Settings,
+    Statement, Wrapper,
 };
 use sim_core::SimDuration;
 
