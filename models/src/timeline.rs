@@ -21,6 +21,8 @@ pub struct Fault {
     pub name: String,
     /// As written: what it strikes.
     pub target: String,
+    /// It is part of the one before it in the list, and not told apart: what strikes a Region strikes many.
+    pub follows: bool,
 }
 
 /// What goes wrong. Named by AWS FIS action ids where there is one.
@@ -180,18 +182,27 @@ impl Timeline {
             }
             Event::Begin(number) => {
                 let fault = &self.faults[number as usize];
-                let until = Some(cx.now() + fault.duration);
-                cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Fault, &fault.target, fault.name.as_str());
-                cx.begins(IncidentKind::Fault, &fault.target, &fault.name);
-                if fault.duration.is_zero() {
-                    cx.is_over(IncidentKind::Fault, &fault.target);
+                if !fault.follows {
+                    Self::tell(fault, cx);
                 }
                 cx.control(Control::Fault(number, true));
             }
             Event::End(number) => {
-                cx.is_over(IncidentKind::Fault, &self.faults[number as usize].target);
+                let fault = &self.faults[number as usize];
+                if !fault.follows {
+                    cx.is_over(IncidentKind::Fault, &fault.target);
+                }
                 cx.control(Control::Fault(number, false));
             }
+        }
+    }
+    /// A fault begins: log and downtime ledger are told.
+    fn tell(fault: &Fault, cx: &mut Cx<'_>) {
+        let until = Some(cx.now() + fault.duration);
+        cx.shared.observer.log_span(cx.kernel.now(), until, LogKind::Fault, &fault.target, fault.name.as_str());
+        cx.begins(IncidentKind::Fault, &fault.target, &fault.name);
+        if fault.duration.is_zero() {
+            cx.is_over(IncidentKind::Fault, &fault.target);
         }
     }
     /// Deployment number n.

@@ -117,6 +117,8 @@ pub enum Control {
     Idle(ComputeId, TaskKey),
     /// A task is gone without draining: its target with it.
     TargetGone(AlbId, TargetGroupId, TaskKey),
+    /// A cluster of a global database tells another one something.
+    Global(AuroraId, aurora::News),
     /// What is scaled tells its scaler what capacity it wants at present.
     DesiredCount(Scalable, u32),
     /// What is scaled begins to launch or terminate (true), or has as many as it wants (false). Of an Aurora cluster: not all of its
@@ -496,6 +498,7 @@ impl Models {
             Control::PauseWrites(cluster, duration, blocks) => {
                 self.auroras[cluster.index()].pause_writes(duration, blocks, cx);
             }
+            Control::Global(cluster, news) => self.auroras[cluster.index()].hear(news, cx),
             Control::Drained(service, task) => match service.get() {
                 Compute::Ecs(id) => self.ecs[id.index()].drained(task, cx),
                 Compute::Ec2(id) => self.groups[id.index()].drained(task, cx),

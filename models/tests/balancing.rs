@@ -79,6 +79,7 @@ fn a_slow_target_hurts_round_robin_and_least_outstanding_requests_avoids_it() {
             action: FaultAction::CpuStress { service: EcsId(0).into(), factor: 5.0, count: Some(1) },
             name: "aws:ecs:task-cpu-stress".into(),
             target: "ecs.web".into(),
+            follows: false,
         });
         run(&a).routes[0].latency.quantile(0.99)
     };
@@ -96,6 +97,7 @@ fn tasks_that_are_gone_cost_what_they_had_and_their_replacements_serve_after_one
         action: FaultAction::StopTask { service: EcsId(0), zone: Some(0), count: None },
         name: "aws:ecs:stop-task".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     let failed = &seen.routes[0].failed;
@@ -244,6 +246,7 @@ fn a_zone_whose_packets_are_lost_times_out_until_its_targets_are_found_unhealthy
         action: FaultAction::Blackhole { service: EcsId(0).into(), zone: Some(1) },
         name: "aws:ecs:task-network-blackhole-port".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     let failed = &seen.routes[0].failed;

@@ -163,6 +163,7 @@ fn failover(resolvers: u32) -> Architecture {
         action: FaultAction::StopTask { service: EcsId(0), zone: None, count: None },
         name: "aws:ecs:stop-task".into(),
         target: "ecs.primary".into(),
+        follows: false,
     });
     a
 }

@@ -134,6 +134,7 @@ fn stopped_tasks_lose_what_they_had_and_are_replaced() {
         action: FaultAction::StopTask { service: EcsId(0), zone: Some(0), count: None },
         name: "aws:ecs:stop-task".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     let failed = &seen.routes[0].failed;
@@ -164,6 +165,7 @@ fn a_window_that_begins_in_the_warm_up_loses_what_is_counted_and_no_more() {
         action: FaultAction::ErrorRate { service: ComputeId(0), zone: None, share: 1.0 },
         name: "errors".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     let [window] = &seen.downtime[..] else { panic!("{:?}", seen.downtime) };

@@ -32,6 +32,7 @@ fn stop_one(second: u64) -> Fault {
         action: FaultAction::StopTask { service: EcsId(0), zone: None, count: Some(1) },
         name: "aws:ecs:stop-task".into(),
         target: "ecs.web".into(),
+        follows: false,
     }
 }
 
@@ -126,6 +127,7 @@ fn launches_that_fail_are_tried_again_ever_more_rarely_until_one_runs() {
         action: FaultAction::LaunchFailure { service: EcsId(0) },
         name: "stormglass:launch-failure".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     a.faults.push(stop_one(51));
     let seen = run(&a);
@@ -207,6 +209,7 @@ fn on_instances(strategies: &[Placement], fault: InstanceFault, duration: u64) -
         action: FaultAction::Instances { of: EcsId(0).into(), zone: None, count: Some(1), fault },
         name: "fault".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     run(&a)
 }
@@ -262,6 +265,7 @@ fn without_room_tasks_wait_until_an_instance_is_back() {
         action: FaultAction::Instances { of: EcsId(0).into(), zone: None, count: Some(1), fault: InstanceFault::Stop },
         name: "fault".into(),
         target: "ecs.web".into(),
+        follows: false,
     });
     let seen = run(&a);
     assert!(at(&seen, "no container instance has room").is_some());

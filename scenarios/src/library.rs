@@ -11,8 +11,10 @@ macro_rules! files {
 
 /// By name.
 const LIBRARY: &[(&str, &str)] = files!["library":
+    "aurora-auto-pause",
     "aurora-connections",
     "aurora-failover",
+    "aurora-global",
     "aurora-maintenance",
     "aurora-quorum",
     "aurora-reader-scaling",

@@ -133,7 +133,6 @@ fn serverless_instances_have_the_connections_of_their_largest_capacity() {
     }
     gives("aurora-mysql", "2", "20.5", 2000);
     gives("aurora-postgresql", "0.5", "16", 2000);
-    refused(&text("aurora-mysql", "0", "16"), &[], &["auto-pause is not modelled"]);
     refused(&text("aurora-mysql", "8", "4"), &[], &["`min_capacity` is above `max_capacity`"]);
     refused(&text("aurora-mysql", "0.7", "4"), &[], &["steps of 0.5"]);
 }

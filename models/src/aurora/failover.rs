@@ -53,6 +53,11 @@ impl Roles {
         }
     }
 
+    /// An instance sets out to be the writer.
+    pub(super) fn set_out(&mut self, after: u16) {
+        (self.after, self.promoted) = (Some(after), false);
+    }
+
     /// Whom the cluster endpoint's record named at an instant that is not long ago.
     pub(super) fn record_at(&self, asked: SimTime) -> u16 {
         if asked < self.renamed { self.record_before } else { self.record }
@@ -100,7 +105,9 @@ impl Aurora {
     /// that answer, and to readers only if they are.
     pub(super) fn next_of(&mut self, endpoint: u16, by_role: bool) -> Option<u16> {
         let count = self.servers.len() as u16;
-        let writer = if by_role { self.roles.writer } else { Some(self.roles.record) };
+        // Of a secondary cluster all instances are readers, whomever the record names.
+        let record = Some(self.roles.record).filter(|_| !self.is_secondary());
+        let writer = if by_role { self.roles.writer } else { record };
         let fits = |it: &u16| match &self.endpoints[endpoint as usize] {
             ClusterEndpoint::Cluster => Some(*it) == writer,
             ClusterEndpoint::Instance(instance) => it == instance,
@@ -134,7 +141,7 @@ impl Aurora {
             return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
         };
         let after = to.filter(|&to| to != before && self.servers[to as usize].is_up());
-        let after = after.or_else(|| self.next_writer(before));
+        let after = after.or_else(|| self.first_in_line(Some(before)));
         let others = |(number, server): (usize, &Server)| {
             number != before as usize && server.kind.is_candidate() && server.exists()
         };
@@ -167,10 +174,10 @@ impl Aurora {
     }
 
     /// Whoever is first in the order of promotion among the instances that answer.
-    fn next_writer(&self, before: u16) -> Option<u16> {
+    pub(super) fn first_in_line(&self, before: Option<u16>) -> Option<u16> {
         let fits = |&it: &u16| {
             let server = &self.servers[it as usize];
-            it != before && server.is_up() && server.kind.is_candidate()
+            Some(it) != before && server.is_up() && server.kind.is_candidate()
         };
         let readers = (0..self.servers.len() as u16).filter(fits).collect();
         promotion_order(&self.servers, readers, self.roles.tie_break).first().copied()
@@ -183,10 +190,10 @@ impl Aurora {
         // An instance that is away for a planned time, or not known to be away, is not replaced.
         let server = &self.servers[before as usize];
         let lost = server.reach == Reach::Silent && !server.listed;
-        if self.roles.writer.is_some() || self.roles.is_electing() || !lost {
+        if self.is_secondary() || self.roles.writer.is_some() || self.roles.is_electing() || !lost {
             return;
         }
-        let Some(after) = self.next_writer(before) else {
+        let Some(after) = self.first_in_line(Some(before)) else {
             let what = "no instance answers that could be promoted";
             return cx.shared.observer.log(now, LogKind::Lifecycle, &self.name, what);
         };
@@ -205,7 +212,7 @@ impl Aurora {
             takes += self.lag.backlog(now);
         }
         self.roles.failovers += 1;
-        (self.roles.after, self.roles.promoted) = (Some(after), false);
+        self.roles.set_out(after);
         cx.phase(&self.name, ledger::Phase::Recovery);
         let name = |it: u16| &self.servers[it as usize].short_name;
         let what = format!("failover: writer {} -> {}", name(before), name(after));
@@ -240,6 +247,7 @@ impl Aurora {
         let what = match step {
             Step::Promoted => {
                 self.roles.promoted = true;
+                self.region_promoted(cx);
                 let server = &mut self.servers[after as usize];
                 // Its zone may have gone meanwhile; then it is the writer when that is back.
                 if server.back_at <= now {

@@ -1,5 +1,6 @@
 //! What a cluster tells the observer: instances and pools as stations, CloudWatch metrics, totals, the audit.
 
+use super::pause::Sleep;
 use super::*;
 use crate::cloudwatch;
 use crate::observer::{Figures, Findings, Observed};
@@ -67,6 +68,9 @@ impl Observed for Aurora {
         if let Some(scaling) = &self.readers {
             scaling.publish(period_start, &readers, cx);
         }
+        if let Some(global) = &mut self.global {
+            global.publish(period_start, cx);
+        }
         self.publish_lag_and_caches(period_start, cx);
         self.close_idle(cx);
     }
@@ -88,6 +92,12 @@ impl Observed for Aurora {
         self.lag.reset();
         if let Some(readers) = &mut self.readers {
             readers.warm_up_over();
+        }
+        if let Some(global) = &mut self.global {
+            global.warm_up_over();
+        }
+        if let Some(pauses) = &mut self.pauses {
+            pauses.warm_up_over();
         }
         self.probers.iter_mut().for_each(|prober| prober.monitor.warm_up_over(now));
         let Books { offered, answered, .. } = self.books;
@@ -157,6 +167,7 @@ impl Aurora {
                 cx.shared.metrics.publish(metric, period_start, lag);
             }
             if let (Some(metric), Some(acu)) = (server.acu_metric, server.acu) {
+                let acu = if server.sleep == Sleep::Awake { acu } else { 0.0 };
                 cx.shared.metrics.publish(metric, period_start, acu);
             }
             if let (Some(metric), Some(disk)) = (server.burst_metric, &mut server.disk)
@@ -195,6 +206,12 @@ impl Aurora {
         }
         if let Some(readers) = &self.readers {
             readers.count(&self.name, findings);
+        }
+        if let Some(global) = &self.global {
+            global.count(&self.name, findings);
+        }
+        if let Some(pauses) = &self.pauses {
+            pauses.count(&self.name, findings);
         }
         for server in self.servers.iter().filter(|server| server.was_there()) {
             findings.count(&server.name, "connections opened", server.opened as f64);

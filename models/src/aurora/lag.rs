@@ -76,6 +76,11 @@ impl Lag {
         }
     }
 
+    /// A write of another Region will arrive here.
+    pub(super) fn arrives(&mut self, at: SimTime) {
+        self.visible = self.visible.max(at + self.settings.delay);
+    }
+
     /// A reader is read.
     pub(super) fn read(&mut self, now: SimTime) {
         self.reads += 1;

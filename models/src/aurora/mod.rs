@@ -8,8 +8,10 @@
 
 mod failover;
 mod figures;
+mod global;
 mod lag;
 mod outage;
+mod pause;
 mod plan;
 mod pool;
 mod probe;
@@ -35,7 +37,11 @@ use crate::world::{self, Cx};
 use failover::Roles;
 pub use failover::Step;
 use figures::Books;
+use global::Global;
+pub use global::{GlobalSettings, News};
 use lag::Lag;
+pub use pause::AutoPause;
+use pause::Pauses;
 use pool::{Caller, Connection, Phase, PoolId, Pools};
 pub use probe::Probe;
 use proxy::FrontDesk;
@@ -80,6 +86,8 @@ pub enum Event {
     Back(u16),
     /// A pause of an instance's work is over.
     Resumed(u16),
+    /// A serverless instance that was paused is awake.
+    Awake(u16),
     /// The records of the reader endpoint name a reader that was added.
     Listed(u16),
     /// A second is over: capacity of serverless instances follows their load.
@@ -112,7 +120,9 @@ pub struct Aurora {
     buffer_cache: BufferCache,
     commit: SimDuration,
     serverless: Option<Serverless>,
+    pauses: Option<Pauses>,
     readers: Option<Readers>,
+    global: Option<Global>,
     servers: Vec<Server>,
     roles: Roles,
     lag: Lag,
@@ -158,7 +168,9 @@ impl Aurora {
             buffer_cache: settings.buffer_cache.clone(),
             commit: settings.commit,
             serverless: settings.serverless,
+            pauses: settings.pauses.as_ref().map(|pauses| Pauses::new(&name, pauses, cx)),
             readers: None,
+            global: settings.global.as_ref().map(|global| Global::new(id, &name, global, cx)),
             servers: settings.instances.iter().map(|instance| Server::new(settings, instance, cx)).collect(),
             roles: Roles::new(cx.shared.streams.key(&name, "promotion order"), settings.endpoints.len()),
             lag: Lag::new(&settings.replication),
@@ -192,7 +204,11 @@ impl Aurora {
         for server in self.servers.iter().filter(|server| server.exists()) {
             cx.down(&server.name, false);
         }
-        self.set_writer(self.roles.writer, cx);
+        if self.is_secondary() {
+            self.roles.writer = None;
+        } else {
+            self.set_writer(self.roles.writer, cx);
+        }
         self.start_probes(cx);
         if self.serverless.is_some() {
             cx.kernel.schedule_in(serverless::PERIOD, self.event(Event::SecondOver));
@@ -242,7 +258,7 @@ impl Aurora {
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Connected(connection) => self.connected(connection, cx),
-            Event::ConnectTimeout(connection) => self.not_connected(connection, Cause::ConnectionLost, cx),
+            Event::ConnectTimeout(connection) => self.connect_timed_out(connection, cx),
             Event::LookAgain(connection) => self.look_for_instance(connection, cx),
             Event::Validated(connection) => self.test_failed(connection, cx),
             Event::AtProxy(connection) => self.at_proxy(connection, cx),
@@ -264,6 +280,7 @@ impl Aurora {
             Event::Detected(server) => self.detected(server, cx),
             Event::Back(server) => self.back(server, cx),
             Event::Resumed(server) => self.resume(server, cx),
+            Event::Awake(server) => self.awake(server, cx),
             Event::Listed(server) => self.list_reader(server),
             Event::SecondOver => self.follow_load(cx),
             Event::Probe(number) => self.probe(number, cx),
@@ -351,6 +368,7 @@ impl Aurora {
     fn refuse_write(&mut self, connection: Key, cx: &mut Cx<'_>) -> bool {
         let pool = self.connections[connection].pool;
         self.answer_read_only(connection, cx);
+        self.misses_primary(cx);
         if self.endpoints[pool.endpoint as usize] != ClusterEndpoint::Cluster {
             return true;
         }
@@ -431,7 +449,7 @@ impl Aurora {
     fn answered(&mut self, connection: Key, cx: &mut Cx<'_>) {
         let wire = &mut self.connections[connection];
         wire.phase = Phase::Returning;
-        let (key, partner) = (wire.query, wire.partner);
+        let (key, partner, proxys) = (wire.query, wire.partner, wire.pool.is_proxys());
         self.servers[wire.server as usize].answered += 1;
         if self.statements[cx.request(key).operation as usize].write {
             // What a promoted replica writes goes nowhere else.
@@ -439,8 +457,9 @@ impl Aurora {
                 self.lag.commit(cx.now());
             }
             self.books.writes += 1;
+            self.replicate(cx);
         }
-        if wire.pool.is_proxys() {
+        if proxys {
             return self.answered_to_proxy(connection, partner, cx);
         }
         self.count_crossing(connection, cx);

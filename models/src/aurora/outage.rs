@@ -69,7 +69,8 @@ impl Aurora {
             // It knows nothing of the connections that hang.
             self.reset_connections(number, false, cx);
         }
-        let stays_writer = self.roles.writer.is_none() && !self.roles.is_electing() && self.roles.record == number;
+        let headless = self.roles.writer.is_none() && !self.is_secondary();
+        let stays_writer = headless && !self.roles.is_electing() && self.roles.record == number;
         if stays_writer {
             self.set_writer(Some(number), cx);
         }
@@ -90,8 +91,8 @@ impl Aurora {
 
     /// There is nothing more to be done but for instances that come back by and by: the downtime ledger is told.
     pub(super) fn tell_settled(&self, cx: &mut Cx<'_>) {
-        let writable = self.roles.writer.is_some() && !self.roles.is_electing();
-        if writable && !self.plan.is_at_work() {
+        let serves = (self.roles.writer.is_some() || self.is_secondary()) && !self.roles.is_electing();
+        if serves && !self.plan.is_at_work() {
             cx.settling(&self.name);
         }
     }
@@ -200,6 +201,10 @@ impl Aurora {
                 }
             }
             &Fault::Storage { copies } => self.lose_copies(copies, true, cx),
+            Fault::Region => {
+                self.existing().for_each(|number| self.lose(number, SimTime::MAX, true, cx));
+                self.region_lost(true, cx);
+            }
         }
     }
 
@@ -207,6 +212,11 @@ impl Aurora {
     pub fn end_fault(&mut self, fault: &Fault, cx: &mut Cx<'_>) {
         if let &Fault::Storage { copies } = fault {
             return self.lose_copies(copies, false, cx);
+        }
+        if *fault == Fault::Region {
+            let back_at = cx.now() + self.failover.restart;
+            self.existing().for_each(|number| self.set_return(number, back_at, cx));
+            return self.region_lost(false, cx);
         }
         let Fault::Zone { zone, power } = fault else { return };
         if *power {
@@ -280,6 +290,7 @@ mod tests {
             keepalive: None,
             validation_timeout: None,
             max_lifetime: None,
+            idle_timeout: None,
             dns_cache: None,
             driver,
         }

@@ -54,7 +54,11 @@ impl Aurora {
     /// A planned change begins.
     pub(super) fn change(&mut self, number: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
-        cx.begins(IncidentKind::Change, &self.name, self.plan.changes[number as usize].change.name());
+        let name = self.plan.changes[number as usize].change.name();
+        // What answers a loss belongs to that.
+        if !self.reacts() {
+            cx.begins(IncidentKind::Change, &self.name, name);
+        }
         match self.plan.changes[number as usize].change.clone() {
             Change::Failover { to } => self.fail_over(to, cx),
             Change::Reboot { instance } => {
@@ -93,6 +97,8 @@ impl Aurora {
                 self.begin_promotion_of_replica(instance, takes, cx);
                 self.plan.jobs.push(Job::Promote { instance, takes_over });
             }
+            Change::GlobalSwitchover => self.switch_over(cx),
+            Change::GlobalFailover { detach } => self.fail_over_region(detach, cx),
             Change::Switchover { takes, timeout, .. } => {
                 self.announce("SwitchoverBlueGreenDeployment".to_owned(), takes.min(timeout), cx);
                 let until = now + takes.min(timeout);

@@ -368,7 +368,8 @@ impl Aurora {
         let Some(&Connection { pool, server, query, .. }) = self.connections.get(connection) else { return };
         let now = cx.now();
         if server != TO_PROXY {
-            if self.servers[server as usize].reach == Reach::Silent {
+            let silent = self.servers[server as usize].reach == Reach::Silent;
+            if silent || self.waits_for_waking(server, Some(connection), cx) {
                 let patience = self.pool.connect_timeout.min(self.pool.acquire_timeout);
                 return cx
                     .kernel
@@ -389,6 +390,13 @@ impl Aurora {
         self.station(pool).tally.start(now, now - joined);
         if self.send(connection, query, cx) {
             self.hand_on(connection, cx);
+        }
+    }
+
+    /// An attempt to open a connection has waited for long enough, unless it has come to its end.
+    pub(super) fn connect_timed_out(&mut self, connection: Key, cx: &mut Cx<'_>) {
+        if self.connections.get(connection).is_some_and(|wire| wire.phase == Phase::Connecting) {
+            self.not_connected(connection, Cause::ConnectionLost, cx);
         }
     }
 

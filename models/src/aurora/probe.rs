@@ -66,7 +66,13 @@ impl Aurora {
     pub(super) fn probe(&mut self, number: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
         let address = self.probed(number, now);
-        let answer = self.answer_to_probe(address, self.probers[number as usize].settings.write);
+        // It is a connection like others: it wakes what is paused, and keeps awake what is not.
+        self.servers[address as usize].idle_since = None;
+        let answer = if self.servers[address as usize].is_up() && self.waits_for_waking(address, None, cx) {
+            Answer::NotYet
+        } else {
+            self.answer_to_probe(address, self.probers[number as usize].settings.write)
+        };
         let prober = &mut self.probers[number as usize];
         prober.monitor.sent(now);
         cx.kernel.schedule_lane(prober.interval, world::Event::Aurora(self.id, Event::Probe(number)));
@@ -98,7 +104,7 @@ impl Aurora {
         let record = self.roles.record;
         let count = self.servers.len() as u16;
         let mut others = (1..=count).map(|step| (prober.address + step) % count);
-        let listed = |it: &u16| *it != record && self.servers[*it as usize].listed;
+        let listed = |it: &u16| (*it != record || self.is_secondary()) && self.servers[*it as usize].listed;
         let address = match &prober.settings.endpoint {
             ClusterEndpoint::Cluster => record,
             ClusterEndpoint::Instance(instance) => *instance,

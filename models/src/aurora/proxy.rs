@@ -51,7 +51,12 @@ impl Aurora {
     pub(super) fn limit_of_proxy(&self, endpoint: u16) -> u32 {
         let of = |server: &Server| f64::from(server.class.max_connections);
         let record = self.roles.record;
-        let readers = || self.servers.iter().enumerate().filter(|(n, server)| *n != record as usize && server.exists());
+        let readers = || {
+            self.servers
+                .iter()
+                .enumerate()
+                .filter(|(n, server)| (*n != record as usize || self.is_secondary()) && server.exists())
+        };
         let behind: f64 = match &self.endpoints[endpoint as usize] {
             ClusterEndpoint::Reader if readers().next().is_some() => readers().map(|(_, server)| of(server)).sum(),
             _ => of(&self.servers[record as usize]),
@@ -150,13 +155,29 @@ impl Aurora {
         }
     }
 
-    /// Once a minute: the proxy closes connections to instances that are idle beyond `MaxIdleConnectionsPercent`, and sessions
+    /// Once a minute: pools close connections that are idle beyond their timeout; the proxy closes connections to instances that are idle beyond `MaxIdleConnectionsPercent`, and sessions
     /// that are idle beyond `IdleClientTimeout`.
     pub(super) fn close_idle(&mut self, cx: &mut Cx<'_>) {
         let now = cx.now();
+        let mut close: Vec<Key> = Vec::new();
+        if let Some(timeout) = self.pool.idle_timeout {
+            let dormant = |wire: &Connection| wire.phase == Phase::Idle && !wire.pool.is_proxys();
+            let dormant = self.connections.iter().filter(|(_, wire)| dormant(wire) && now >= wire.since + timeout);
+            close.extend(dormant.map(|(key, _)| key));
+        }
+        self.close_idle_of_proxy(&mut close, now);
+        close.sort_unstable();
+        close.dedup();
+        for connection in close {
+            let id = self.connections[connection].pool;
+            self.pool(id).idle.retain(|&other| other != connection);
+            self.hang_up(connection, cx);
+        }
+    }
+
+    fn close_idle_of_proxy(&mut self, close: &mut Vec<Key>, now: SimTime) {
         let Some(proxy) = &self.proxy else { return };
         let (share, client_timeout) = (proxy.settings.max_idle_connections, proxy.settings.idle_client_timeout);
-        let mut close: Vec<Key> = Vec::new();
         for endpoint in 0..self.endpoints.len() as u16 {
             let keep = (f64::from(self.limit_of_proxy(endpoint)) * share) as usize;
             let idle = self.pool(PoolId { service: PROXY, slot: 0, endpoint }).idle.clone();
@@ -167,10 +188,5 @@ impl Aurora {
         let dormant = |wire: &Connection| wire.leads_to_proxy() && wire.phase == Phase::Idle;
         let dormant = self.connections.iter().filter(|(_, wire)| dormant(wire) && now >= wire.since + client_timeout);
         close.extend(dormant.map(|(key, _)| key));
-        for &connection in &close {
-            let id = self.connections[connection].pool;
-            self.pool(id).idle.retain(|&other| other != connection);
-            self.hang_up(connection, cx);
-        }
     }
 }

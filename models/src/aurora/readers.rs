@@ -233,7 +233,7 @@ impl Aurora {
 
     /// Tells the scaler whether all instances are available: it decides nothing while they are not.
     pub(super) fn tell_available(&mut self, cx: &mut Cx<'_>) {
-        let available = self.roles.writer.is_some()
+        let available = (self.roles.writer.is_some() || self.is_secondary())
             && !self.roles.is_electing()
             && self.servers.iter().all(|server| server.stage == Stage::Absent || server.is_up());
         let Some(readers) = &mut self.readers else { return };

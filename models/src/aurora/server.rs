@@ -6,6 +6,7 @@ use sim_core::random::Source;
 use sim_core::station::ProcessorSharing;
 use sim_core::tally::StationTally;
 
+use super::pause::Sleep;
 use super::usage::Bill;
 use super::volume::Disk;
 use super::*;
@@ -59,6 +60,9 @@ pub(super) struct Server {
     /// Capacity of a serverless instance, in ACUs.
     pub(super) acu: Option<f64>,
     at_second: (f64, f64),
+    /// Whether it is paused, and since when nobody has had a connection.
+    pub(super) sleep: Sleep,
+    pub(super) idle_since: Option<SimTime>,
     pub(super) reach: Reach,
     /// It keeps its sessions and does no work; when that was over last.
     pub(super) paused: bool,
@@ -134,6 +138,8 @@ impl Server {
                 .filter(|_| instance.class.name == SERVERLESS_CLASS)
                 .map(|_| instance.class.vcpu * ACU_PER_VCPU),
             at_second: (0.0, 0.0),
+            sleep: Sleep::Awake,
+            idle_since: None,
             reach: Reach::Up,
             listed: true,
             paused: false,
@@ -212,7 +218,8 @@ impl Server {
     /// From `now` on it answers like this. Its connections are the cluster's to break.
     pub(super) fn set_reach(&mut self, now: SimTime, reach: Reach) {
         self.reach = reach;
-        self.tally.servers(now, if self.is_up() { self.class.vcpu } else { 0.0 });
+        let works = self.is_up() && self.sleep == Sleep::Awake;
+        self.tally.servers(now, if works { self.class.vcpu } else { 0.0 });
     }
 
     /// It is back, as what it is to be.
@@ -226,6 +233,7 @@ impl Server {
             self.cold_since = Some(now);
         }
         self.listed = true;
+        self.wake_up(now);
         self.set_reach(now, Reach::Up);
     }
 

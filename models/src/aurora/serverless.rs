@@ -4,6 +4,7 @@
 //! while it is busy, by at least half an ACU and by more the larger it is, and shrinks to what it needs; work is never
 //! interrupted. Readers of tiers 0 and 1 are kept no smaller than the writer. How fast it grows is not documented: an assumption.
 
+use super::pause::Sleep;
 use super::*;
 
 /// How often capacity is looked at.
@@ -18,7 +19,7 @@ const STEP: f64 = 0.5;
 /// `ServerlessV2ScalingConfiguration`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Serverless {
-    /// `MinCapacity`, ACUs.
+    /// `MinCapacity`, ACUs; with 0 they pause, and have half an ACU at least while they do not.
     pub min_capacity: f64,
     /// `MaxCapacity`, ACUs.
     pub max_capacity: f64,
@@ -31,7 +32,7 @@ impl Serverless {
     fn next(&self, acu: f64, used: f64, least: f64) -> f64 {
         let step = (self.rate * acu).max(STEP);
         let wanted = if used > BUSY { acu + step } else { (acu * used / BUSY).max(acu - step) };
-        ((wanted / STEP).round() * STEP).clamp(self.min_capacity, self.max_capacity).max(least)
+        ((wanted / STEP).round() * STEP).clamp(self.min_capacity.max(STEP), self.max_capacity).max(least)
     }
 }
 
@@ -40,6 +41,7 @@ impl Aurora {
     pub(super) fn follow_load(&mut self, cx: &mut Cx<'_>) {
         let Some(serverless) = self.serverless else { return };
         let now = cx.now();
+        self.pause_idle(cx);
         cx.kernel.schedule_in(PERIOD, self.event(Event::SecondOver));
         let writer = self.roles.record;
         // The writer first: others may have to follow it.
@@ -49,7 +51,7 @@ impl Aurora {
             let of_writer = self.servers[writer as usize].acu.unwrap_or(0.0);
             let server = &mut self.servers[number as usize];
             let used = server.used_since_last_second(now);
-            let Some(acu) = server.acu.filter(|_| server.is_up()) else { continue };
+            let Some(acu) = server.acu.filter(|_| server.is_up() && server.sleep == Sleep::Awake) else { continue };
             let follows = number != writer && server.promotion_tier <= 1;
             let next = serverless.next(acu, used, if follows { of_writer.min(serverless.max_capacity) } else { 0.0 });
             if next != acu {

@@ -37,6 +37,10 @@ pub struct Settings {
     pub volume: Option<Volume>,
     /// `ServerlessV2ScalingConfiguration`, for the instances of class `db.serverless`.
     pub serverless: Option<Serverless>,
+    /// When serverless instances pause; none: they do not.
+    pub pauses: Option<super::AutoPause>,
+    /// Its part in a global database.
+    pub global: Option<super::GlobalSettings>,
     /// How the number of readers follows the load.
     pub readers: Option<super::ReaderScaling>,
     /// Who asks it whether it is there.
@@ -171,6 +175,8 @@ pub struct Pool {
     pub validation_timeout: Option<SimDuration>,
     /// A connection is closed when it is so old; none: never.
     pub max_lifetime: Option<SimDuration>,
+    /// A connection is closed when it has been idle for so long; none: never. Looked at once a minute.
+    pub idle_timeout: Option<SimDuration>,
     /// How long the process believes an address whatever the record's TTL says (JVM: `networkaddress.cache.ttl`).
     pub dns_cache: Option<SimDuration>,
     /// What finds instances.
@@ -343,6 +349,13 @@ pub enum Change {
         /// Whether the database's callers are sent to it then.
         takes_over: bool,
     },
+    /// `SwitchoverGlobalCluster`, to this cluster.
+    GlobalSwitchover,
+    /// `FailoverGlobalCluster` with `AllowDataLoss`, to this cluster; or `RemoveFromGlobalCluster` of it, which promotes it too.
+    GlobalFailover {
+        /// The latter: it leaves the global database.
+        detach: bool,
+    },
     /// `SwitchoverBlueGreenDeployment`.
     Switchover {
         /// How long writes are blocked before the green instances take over.
@@ -367,6 +380,9 @@ impl Change {
             Self::MinorUpgrade { .. } => "ModifyDBCluster: minor version",
             Self::MajorUpgrade { .. } => "ModifyDBCluster: major version",
             Self::SystemUpdate { .. } => "ApplyPendingMaintenanceAction: system-update",
+            Self::GlobalSwitchover => "SwitchoverGlobalCluster",
+            Self::GlobalFailover { detach: false } => "FailoverGlobalCluster",
+            Self::GlobalFailover { detach: true } => "RemoveFromGlobalCluster",
             Self::Switchover { .. } => "SwitchoverBlueGreenDeployment",
         }
     }
@@ -403,6 +419,8 @@ pub enum Fault {
         /// How many.
         copies: u8,
     },
+    /// Its Region is lost, with all instances, while it lasts.
+    Region,
     /// A zone is without power, or cut off from the network, while it lasts.
     Zone {
         /// Which.

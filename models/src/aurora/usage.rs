@@ -3,6 +3,7 @@
 
 use sim_core::observations::{Part, Usage};
 
+use super::pause::Sleep;
 use super::proxy::PROXY;
 use super::server::{Server, Stage};
 use super::*;
@@ -75,6 +76,7 @@ impl Server {
             return;
         }
         if let Some(acu) = self.acu {
+            let acu = if self.sleep == Sleep::Awake { acu } else { 0.0 };
             self.bill.acu_seconds += seconds * acu;
             self.bill.proxy_acu_seconds += seconds * acu.max(PROXY_ACU_LEAST);
             return;
@@ -205,6 +207,11 @@ impl Aurora {
         }
         if let Some((item, kind, count)) = iops {
             findings.used(Usage::new(name, item, count * counted, "IOPS-month").of_kind(kind));
+        }
+        if let (Some(global), Some(_)) = (&self.global, io) {
+            let writes = global.sent() as f64;
+            let assumed = "one for each write and each other Region";
+            findings.used(Usage::new(name, "aurora.replicated_write", writes, "request").assuming(assumed));
         }
         if let Some(io) = io {
             let requests = (self.books.pages_read + self.books.writes) as f64;

@@ -30,6 +30,8 @@ table! {
         default({}, "none") probe: Named<Probe>,
         /// An RDS Proxy that all callers go through.
         optional("callers connect to instances", "no proxy") rds_proxy: Proxy,
+        /// It is a secondary cluster of an Aurora Global Database, in another Region.
+        optional("a cluster of its own, or the primary of those that name it", "Aurora guide, aurora-global-database") global_cluster: GlobalCluster,
         /// Readers come and go with the load (Application Auto Scaling).
         optional("the readers stay as they are", "Aurora guide, Aurora.Integrating.AutoScaling") auto_scaling: ReaderScaling,
         /// How far readers are behind the writer.
@@ -45,7 +47,7 @@ table! {
         /// Capacity of its instances of class db.serverless.
         optional("none of them is serverless", "Aurora guide, aurora-serverless-v2") serverless_v2_scaling_configuration: Serverless,
     }
-    not ["global_cluster", "backtrack"]
+    not ["backtrack"]
 }
 
 choice! {
@@ -161,6 +163,8 @@ table! {
         optional("not tested", "assumption") validation_timeout: Sp<Time>,
         /// Connections are closed when they are so old.
         optional("never", "assumption; HikariCP's maxLifetime is 30 min") max_lifetime: Sp<Time>,
+        /// Connections are closed that have been idle for so long; looked at once a minute.
+        optional("never", "assumption; HikariCP's idleTimeout is 10 min, for connections beyond minimumIdle") idle_timeout: Sp<Time>,
         /// How long the process believes an address, whatever the record's TTL (JVM: networkaddress.cache.ttl).
         optional("for the record's TTL", "Aurora guide, Aurora.BestPractices: under 30 s; RDS guide: at most 60 s") dns_cache: Sp<Time>,
         /// What finds instances.
@@ -239,14 +243,32 @@ table! {
 table! {
     /// Capacity of serverless instances, in ACUs (about 2 GiB of memory and a quarter of a core each).
     Serverless as "serverless_v2_scaling_configuration" {
-        /// Least capacity, from 0.5; it is what they begin with.
+        /// Least capacity, from 0.5, with which they begin; 0: they pause where nobody has a connection, and have 0.5 at least else.
         required min_capacity: Sp<f64>,
         /// Most capacity, to 256; decides max_connections.
         required max_capacity: Sp<f64>,
         /// Largest change in a second, as a share of the capacity; at least half an ACU.
         default("10%", "assumption; not documented: larger increments at larger capacity") scaling_rate: Sp<Share>,
+        /// min_capacity = 0: an instance pauses after so long without any connection; from 300s to 86400s.
+        optional("300s", "API:rds (ServerlessV2ScalingConfiguration, SecondsUntilAutoPause)") seconds_until_auto_pause: Sp<Time>,
+        /// min_capacity = 0: how long the connection that wakes an instance waits.
+        optional("15s", "Aurora guide, aurora-serverless-v2-auto-pause: approximately 15 seconds") resume_time: Sp<TimeDist>,
+        /// The same of one that has been paused for more than 24 hours.
+        optional("30s", "Aurora guide, aurora-serverless-v2-auto-pause: 30 seconds or longer") deep_sleep_resume_time: Sp<TimeDist>,
     }
-    not ["seconds_until_auto_pause"]
+}
+
+table! {
+    /// A secondary cluster's part in a global database.
+    GlobalCluster as "global_cluster" {
+        /// The cluster that is the primary at the start: "aurora.orders".
+        required secondary_of: Sp<String>,
+        /// From a commit at the primary until it is here; and, when roles have changed, from a commit here until it is at the others.
+        default("500ms", "assumption under Aurora guide, aurora-global-database: typically under a second") replication_lag: Sp<TimeDist>,
+        /// How long it takes, or the primary if it is promoted again, from the decision until it accepts writes.
+        default("60s", "Aurora Global Database: full read and write capabilities in less than a minute (disaster-recovery.workshop.aws)") promotion: Sp<TimeDist>,
+    }
+    not ["global_cluster_identifier", "enable_global_write_forwarding", "write_forwarding", "rds_global_db_rpo"]
 }
 
 table! {
@@ -371,6 +393,12 @@ choice! {
         Failover = "FailoverDBCluster",
         /// Updates the operating system, instance by instance.
         SystemUpdate = "ApplyPendingMaintenanceAction",
+        /// The target, a secondary of a global database, takes the primary's place; nothing is lost.
+        GlobalSwitchover = "SwitchoverGlobalCluster",
+        /// The target, a secondary, is promoted whatever the primary does; what has not come there is lost (AllowDataLoss).
+        GlobalFailover = "FailoverGlobalCluster",
+        /// The target, a secondary, is detached and becomes a database of its own; what has not come there is lost.
+        GlobalDetach = "RemoveFromGlobalCluster",
         /// The green instances take over.
         Switchover = "SwitchoverBlueGreenDeployment",
         /// Makes a read replica of an RDS database a database of its own.
@@ -385,7 +413,7 @@ choice! {
         ModifyShards = "ModifyReplicationGroupShardConfiguration",
         /// Empties a cache (the command).
         Flush = "FLUSHALL",
-    } not ["FailoverGlobalCluster", "SwitchoverGlobalCluster", "SwitchoverReadReplica",
+    } not ["SwitchoverReadReplica",
            "StopDBCluster", "StartDBCluster", "DeleteDBInstance", "CreateDBInstance",
            "IncreaseReplicaCount", "DecreaseReplicaCount"]
 }

@@ -192,6 +192,7 @@ mod tests {
             aurora::ReplicaLag,
             aurora::BufferCache,
             aurora::Serverless,
+            aurora::GlobalCluster,
             aurora::ReaderScaling,
             aurora::ReaderPolicy,
             aurora::MaintenanceWindow,

@@ -16,7 +16,7 @@ table! {
         required at: Sp<Time>,
         /// What, by its AWS FIS action id.
         required action: Sp<Action>,
-        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "dax.cart", "alb.front"; "station.s3" and "dynamodb.cart" of aws:network:disrupt-connectivity.
+        /// What it happens to: "ecs.web", "ec2.web", "aurora.orders", "elasticache.sessions", "dax.cart", "alb.front"; "station.s3" and "dynamodb.cart" of aws:network:disrupt-connectivity; a Region of stormglass:region-failure.
         required target: Sp<String>,
         /// For how long, where it lasts. aws:ec2:stop-instances: after which time the instances are started again
         /// (startInstancesAfterDuration).
@@ -91,6 +91,8 @@ choice! {
         DisruptConnectivity = "aws:network:disrupt-connectivity",
         /// Holds back what is written between a replica of a global table and the others, in both directions.
         PauseReplication = "aws:dynamodb:global-table-pause-replication",
+        /// All that is in a Region is lost while it lasts: databases fall silent, everything else is cut off. `target` is the Region's code.
+        RegionFailure = "stormglass:region-failure",
         /// Answers a share of requests with an error.
         ErrorRate = "stormglass:error-rate",
     } not ["aws:ecs:task-io-stress", "aws:ecs:task-kill-process", "aws:ecs:task-network-packet-loss",

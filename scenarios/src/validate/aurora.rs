@@ -1,13 +1,14 @@
 //! Aurora clusters.
 
 use models::aurora::{
-    ACU_PER_VCPU, Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy,
-    Replication, Serverless, Settings, Statement, Wrapper,
+    Billing, BufferCache, Class, ClusterEndpoint, Driver, Failover, Instance, Kind, Pool, Proxy, Replication, Settings,
+    Statement, Wrapper,
 };
 use sim_core::SimDuration;
 
 use super::Check;
 use super::maintenance::Planning;
+use super::serverless::SERVERLESS;
 use crate::decode::{Decode, Decoder, Named, Sp};
 use crate::diagnostics::Diagnostic;
 use crate::nearest::advice;
@@ -41,20 +42,6 @@ const CLASSES: &[(&str, f64, f64, u32, u32)] = &[
     ("db.r6g.16xlarge", 64.0, 512.0, 6000, 5000),
 ];
 
-/// Class of serverless instances.
-const SERVERLESS: &str = "db.serverless";
-/// Largest capacity in ACUs, and max_connections of Aurora MySQL and Aurora PostgreSQL that follow from it; PostgreSQL has no more
-/// than 2,000 if the least is 0.5 (Aurora guide, aurora-serverless-v2.setting-capacity).
-const SERVERLESS_CONNECTIONS: &[(f64, u32, u32)] = &[
-    (1.0, 90, 189),
-    (4.0, 135, 823),
-    (8.0, 1000, 1669),
-    (16.0, 2000, 3360),
-    (32.0, 3000, 5000),
-    (64.0, 4000, 5000),
-    (128.0, 5000, 5000),
-];
-
 /// What endpoints of a database can be called.
 pub(super) struct Endpoints<'a> {
     /// Of each instance; empty where it has no name.
@@ -73,7 +60,10 @@ impl Check<'_> {
     pub(super) fn clusters(&mut self) -> Vec<Option<Settings>> {
         let doc = self.doc;
         self.part_names(&doc.aurora, "aurora");
-        doc.aurora.entries.iter().map(|(name, cluster)| Some(self.cluster(name, cluster.as_ref()?))).collect()
+        let entries = doc.aurora.entries.iter();
+        let mut all: Vec<_> = entries.map(|(name, cluster)| Some(self.cluster(name, cluster.as_ref()?))).collect();
+        self.global_databases(&mut all);
+        all
     }
 
     fn cluster(&mut self, name: &Sp<String>, cluster: &raw::Cluster) -> Settings {
@@ -125,6 +115,8 @@ impl Check<'_> {
             commit: SimDuration::ZERO,
             volume: None,
             serverless: cluster.serverless_v2_scaling_configuration.as_ref().map(|it| self.serverless(it, cluster)),
+            pauses: cluster.serverless_v2_scaling_configuration.as_ref().and_then(|it| self.auto_pause(it, cluster)),
+            global: None,
             readers: cluster.auto_scaling.as_ref().map(|it| self.readers(it, cluster)),
             probes,
             changes: self.changes_of(&Planning::of_cluster(name, cluster)),
@@ -237,6 +229,7 @@ impl Check<'_> {
             keepalive: time(&pool.keepalive, "keepalive"),
             validation_timeout: time(&pool.validation_timeout, "validation_timeout"),
             max_lifetime: time(&pool.max_lifetime, "max_lifetime"),
+            idle_timeout: time(&pool.idle_timeout, "idle_timeout"),
             dns_cache: pool.dns_cache.as_ref().map(|cache| self.delay(cache, "dns_cache")),
             max_size: self.count(&pool.max_size, "max_size", 1, 100_000),
             acquire_timeout: self.delay(&pool.acquire_timeout, "acquire_timeout"),
@@ -328,59 +321,6 @@ impl Check<'_> {
             warm_up: self.delay(&cache.warm_up, "warm_up"),
             miss_time: cache.miss_time.0.clone(),
             cold_after_promotion: !mysql && !managed.value,
-        }
-    }
-
-    fn serverless(&mut self, serverless: &raw::Serverless, cluster: &raw::Cluster) -> Serverless {
-        if !cluster.instances.iter().any(|it| it.db_instance_class.as_str() == SERVERLESS) {
-            let title = "no instance of this cluster is serverless";
-            self.error(serverless.span, title, "db_instance_class = \"db.serverless\" makes one");
-        }
-        let least = &serverless.min_capacity;
-        if least.value == 0.0 {
-            self.error(least.span, "auto-pause is not modelled", "at least 0.5");
-        }
-        let min_capacity = self.number(least, "min_capacity", 0.5, 256.0);
-        let max_capacity = self.number(&serverless.max_capacity, "max_capacity", 1.0, 256.0);
-        for capacity in [least, &serverless.max_capacity] {
-            if (capacity.value * 2.0).fract() != 0.0 {
-                self.error(capacity.span, "capacity comes in steps of 0.5", "such as 0.5, 8 or 16.5");
-            }
-        }
-        if min_capacity > max_capacity {
-            self.error(least.span, "`min_capacity` is above `max_capacity`", "no capacity fits");
-        }
-        Serverless { min_capacity, max_capacity, rate: self.share(&serverless.scaling_rate, "scaling_rate") }
-    }
-
-    /// A serverless instance as it begins: at the least capacity, with the connections of the largest.
-    fn serverless_class(&mut self, instance: &raw::Instance, cluster: &raw::Cluster) -> Class {
-        let Some(capacity) = &cluster.serverless_v2_scaling_configuration else {
-            let title = "a serverless instance needs the cluster's capacity";
-            let label = "add serverless_v2_scaling_configuration = { min_capacity = 0.5, max_capacity = 16 }";
-            self.error(instance.db_instance_class.span, title, label);
-            return Class { name: SERVERLESS.into(), vcpu: 1.0, max_connections: 1, memory_gib: 1.0 };
-        };
-        for (key, span) in
-            [("vcpu", instance.vcpu.as_ref().map(|it| it.span)), ("memory", instance.memory.as_ref().map(|it| it.span))]
-        {
-            if let Some(span) = span {
-                self.error(span, format!("`{key}` of a serverless instance follows from its capacity"), "remove it");
-            }
-        }
-        let (least, most) = (capacity.min_capacity.value, capacity.max_capacity.value);
-        let row = SERVERLESS_CONNECTIONS.iter().rev().find(|row| row.0 <= most).unwrap_or(&SERVERLESS_CONNECTIONS[0]);
-        let documented = match cluster.engine.value {
-            raw::Engine::Mysql => row.1,
-            raw::Engine::Postgresql if least <= 0.5 => row.2.min(2000),
-            raw::Engine::Postgresql => row.2,
-        };
-        let given = instance.max_connections.as_ref();
-        Class {
-            name: SERVERLESS.into(),
-            vcpu: least.max(0.5) / ACU_PER_VCPU,
-            max_connections: given.map_or(documented, |n| self.count(n, "max_connections", 1, 1_000_000)),
-            memory_gib: 2.0 * most,
         }
     }
 

@@ -115,6 +115,7 @@ impl Check<'_> {
         }
         let at = self.moment(change, planning);
         self.change_keys(change, planning);
+        self.in_a_global_database(change);
         let instance = match &change.db_instance_identifier {
             Some(name) => Some(self.instance_named(name, &planning.instances)? + planning.first_named()),
             None => None,
@@ -168,6 +169,9 @@ impl Check<'_> {
                 },
             },
             ApiAction::SystemUpdate => Change::SystemUpdate { takes: duration(self, SYSTEM_UPDATE) },
+            ApiAction::GlobalSwitchover => Change::GlobalSwitchover,
+            ApiAction::GlobalFailover => Change::GlobalFailover { detach: false },
+            ApiAction::GlobalDetach => Change::GlobalFailover { detach: true },
             ApiAction::TestFailover
             | ApiAction::ModifyReplicationGroup
             | ApiAction::ModifyShards
@@ -413,6 +417,9 @@ fn change_name(action: ApiAction) -> &'static str {
         ApiAction::SystemUpdate => "ApplyPendingMaintenanceAction",
         ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
         ApiAction::PromoteReplica => "PromoteReadReplica",
+        ApiAction::GlobalSwitchover => "SwitchoverGlobalCluster",
+        ApiAction::GlobalFailover => "FailoverGlobalCluster",
+        ApiAction::GlobalDetach => "RemoveFromGlobalCluster",
         ApiAction::TestFailover => "TestFailover",
         ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
         ApiAction::ModifyShards => "ModifyReplicationGroupShardConfiguration",

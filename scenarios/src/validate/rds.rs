@@ -134,6 +134,8 @@ impl Check<'_> {
             commit: if deployment == SingleAz { SimDuration::ZERO } else { commit },
             serverless: None,
             readers: None,
+            pauses: None,
+            global: None,
             volume: database.storage.as_ref().map(|storage| self.volume(storage, database.engine.value)),
             probes,
             changes: self.planned_of(name, database),

@@ -38,7 +38,7 @@ impl Check<'_> {
         }
         let mut deployments: Vec<Deployment> =
             doc.deploy.iter().filter_map(|it| self.deploy(it, run, behind)).collect();
-        let mut faults: Vec<Fault> = doc.fault.iter().filter_map(|it| self.fault(it, run)).collect();
+        let mut faults: Vec<Fault> = doc.fault.iter().flat_map(|it| self.faults(it, run)).collect();
         deployments.sort_by_key(|deployment| deployment.at);
         faults.sort_by_key(|fault| fault.at);
         (deployments, faults)
@@ -52,9 +52,14 @@ impl Check<'_> {
         SimTime::ZERO + at.0
     }
 
-    fn fault(&mut self, fault: &raw::Fault, run: &Run) -> Option<Fault> {
+    /// A fault, and what else it strikes.
+    fn faults(&mut self, fault: &raw::Fault, run: &Run) -> Vec<Fault> {
         let at = self.instant(&fault.at, run, "fault");
-        let action = self.fault_action(fault);
+        let actions = if fault.action.value == Action::RegionFailure {
+            self.region_failure(&fault.target)
+        } else {
+            self.fault_action(fault).into_iter().collect()
+        };
         self.fault_keys(fault);
         let lasts = lasts(fault.action.value);
         let duration = match &fault.duration {
@@ -71,13 +76,15 @@ impl Check<'_> {
                 SimDuration::ZERO
             }
         };
-        Some(Fault {
+        let one = |(n, action)| Fault {
             at,
             duration,
-            action: action?,
+            action,
             name: action_name(fault.action.value).into(),
             target: fault.target.value.clone(),
-        })
+            follows: n > 0,
+        };
+        actions.into_iter().enumerate().map(one).collect()
     }
 
     fn fault_action(&mut self, fault: &raw::Fault) -> Option<FaultAction> {
@@ -254,7 +261,8 @@ impl Check<'_> {
             | Action::LaunchFailure
             | Action::CacheNodeFailure
             | Action::PauseReplication
-            | Action::StorageFailure => false,
+            | Action::StorageFailure
+            | Action::RegionFailure => false,
             _ => !of_instances,
         };
         let keys = [
@@ -434,6 +442,7 @@ pub(super) fn action_name(action: Action) -> &'static str {
         Action::DbInstanceFailure => "stormglass:db-instance-failure",
         Action::AzPowerInterruption => "stormglass:az-power-interruption",
         Action::StorageFailure => "stormglass:storage-node-failure",
+        Action::RegionFailure => "stormglass:region-failure",
         Action::LaunchFailure => "stormglass:launch-failure",
         Action::CacheNodeFailure => "stormglass:cache-node-failure",
         Action::InterruptCachePower => "aws:elasticache:replicationgroup-interrupt-az-power",
