@@ -87,6 +87,7 @@ fn load_balancers_and_what_is_in_front_cost_what_the_sheet_says() {
     costs(VIRGINIA, "data_transfer.out", "", 0.09);
     falls_to(VIRGINIA, "data_transfer.out", "", &[0.085, 0.07, 0.05]);
     costs(VIRGINIA, "data_transfer.between_zones", "", 0.01);
+    costs(VIRGINIA, "data_transfer.between_regions", "", 0.02);
 }
 
 #[test]
@@ -110,6 +111,11 @@ fn compute_costs_what_the_sheet_says() {
         ("r7g.large", 0.1072),
     ] {
         costs(VIRGINIA, "ec2.instance", kind, usd);
+    }
+    for (item, kind, usd) in
+        [("storage", "gp2", 0.10), ("storage", "gp3", 0.08), ("iops", "gp3", 0.005), ("throughput", "gp3", 0.04)]
+    {
+        costs(VIRGINIA, &format!("ebs.{item}"), kind, usd);
     }
     // Sizes double.
     for (family, large) in
@@ -163,9 +169,8 @@ fn databases_cost_what_the_sheet_says() {
     costs(VIRGINIA, "dynamodb.wcu", "", 0.00065);
     costs(VIRGINIA, "dynamodb.rcu", "", 0.00013);
     costs(VIRGINIA, "dynamodb.storage", "", 0.25);
-    costs(VIRGINIA, "dynamodb.stream_reads", "", 0.02 / 1e5);
     for (kind, usd) in [("cache.m4.large", 0.156), ("cache.r5.4xlarge", 1.724), ("cache.m6g.12xlarge", 3.557)] {
-        costs(VIRGINIA, "elasticache.node", kind, usd);
+        costs(VIRGINIA, "elasticache.node", &format!("redis {kind}"), usd);
     }
 }
 
@@ -179,6 +184,7 @@ fn tokyo_costs_what_the_sheet_says() {
         ("aurora.acu", 0.15),
         ("data_transfer.out", 0.114),
         ("data_transfer.between_zones", 0.01),
+        ("data_transfer.between_regions", 0.09),
     ] {
         costs(TOKYO, item, "", usd);
     }
