@@ -114,7 +114,7 @@ impl Page {
         for reason in bill.without_price.iter().take(WITHOUT_MOST) {
             self.wrapped(&format!("  not in the sum - {}", tame(reason)), 4);
         }
-        self.more(bill.without_price.len(), WITHOUT_MOST, "line without a price");
+        self.more(bill.without_price.len(), WITHOUT_MOST, "unpriced line");
         if let Some(month) = bill.assumptions.iter().find(|it| it.contains("month") && it.contains("average")) {
             self.wrapped(&format!("  {}.", tame(month)), 2);
         }
