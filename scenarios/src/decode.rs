@@ -405,6 +405,13 @@ macro_rules! choice {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub(crate) enum $name { $($(#[doc = $vdoc])* $variant,)* }
+        impl $name {
+            /// As it is written in a scenario.
+            #[allow(dead_code, reason = "few choices are spoken of in messages")]
+            pub(crate) const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
         impl $crate::decode::Decode for $name {
             fn decode(node: &$crate::tree::Node, d: &mut $crate::decode::Decoder) -> Option<Self> {
                 $crate::decode::one_of(node, d, &[$(($word, Self::$variant),)*], &[$($refused),*])

@@ -11,7 +11,6 @@ use sim_core::{SimDuration, SimTime};
 
 use super::aurora::GIB;
 use super::bounds::show;
-use super::timeline::action_name;
 use super::{BROKEN, Check, Section};
 use crate::decode::{Decode, Decoder, Sp};
 use crate::diagnostics::Diagnostic;
@@ -531,7 +530,7 @@ impl Check<'_> {
             },
             Action::InterruptCachePower => {
                 let Some(zone) = &fault.availability_zone else {
-                    let title = format!("{} lacks `availability_zone`", action_name(fault.action.value));
+                    let title = format!("{} lacks `availability_zone`", fault.action.value.word());
                     self.error(fault.span, title, "add availability_zone = \"a\"");
                     return None;
                 };

@@ -6,7 +6,6 @@ use models::timeline::FaultAction;
 use sim_core::{SimDuration, SimTime};
 
 use super::elasticache::changes_caches;
-use super::timeline::action_name;
 use super::{Check, Section};
 use crate::decode::Sp;
 use crate::diagnostics::Diagnostic;
@@ -233,7 +232,7 @@ impl Check<'_> {
     fn change_keys(&mut self, change: &raw::Maintenance, planning: &Planning<'_>) {
         use ApiAction::{Failover, ModifyCluster, ModifyInstance, PromoteReplica, Reboot, Switchover, SystemUpdate};
         let action = change.action.value;
-        let name = change_name(action);
+        let name = action.word();
         let grows = change.allocated_storage.is_some();
         match planning.of {
             Of::Database(database) => self.database_change(change, database),
@@ -338,7 +337,7 @@ impl Check<'_> {
                 Planning::of_database(name, database.as_ref()?)
             }
         };
-        let name = action_name(fault.action.value);
+        let name = fault.action.value.word();
         let mut needed = |given: bool, key: &str, example: &str| {
             if !given {
                 self.error(fault.span, format!("{name} lacks `{key}`"), format!("add {key} = {example}"));
@@ -405,25 +404,5 @@ impl Check<'_> {
             let title = "a single-AZ database has no standby to fail over to";
             self.error(fault.action.span, title, "deployment = \"multi_az\" has one");
         }
-    }
-}
-
-fn change_name(action: ApiAction) -> &'static str {
-    match action {
-        ApiAction::Reboot => "RebootDBInstance",
-        ApiAction::ModifyInstance => "ModifyDBInstance",
-        ApiAction::ModifyCluster => "ModifyDBCluster",
-        ApiAction::Failover => "FailoverDBCluster",
-        ApiAction::SystemUpdate => "ApplyPendingMaintenanceAction",
-        ApiAction::Switchover => "SwitchoverBlueGreenDeployment",
-        ApiAction::PromoteReplica => "PromoteReadReplica",
-        ApiAction::GlobalSwitchover => "SwitchoverGlobalCluster",
-        ApiAction::GlobalFailover => "FailoverGlobalCluster",
-        ApiAction::GlobalDetach => "RemoveFromGlobalCluster",
-        ApiAction::TestFailover => "TestFailover",
-        ApiAction::ModifyReplicationGroup => "ModifyReplicationGroup",
-        ApiAction::ModifyShards => "ModifyReplicationGroupShardConfiguration",
-        ApiAction::RebootCacheCluster => "RebootCacheCluster",
-        ApiAction::Flush => "FLUSHALL",
     }
 }

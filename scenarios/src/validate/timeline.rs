@@ -80,7 +80,7 @@ impl Check<'_> {
             at,
             duration,
             action,
-            name: action_name(fault.action.value).into(),
+            name: fault.action.value.word().into(),
             target: fault.target.value.clone(),
             follows: n > 0,
         };
@@ -142,7 +142,7 @@ impl Check<'_> {
         let zone = fault.availability_zone.as_ref().and_then(|zone| self.zone(service?, zone));
         let mut needed = |given: bool, key: &str, example: &str| {
             if !given {
-                let title = format!("{} lacks `{key}`", action_name(fault.action.value));
+                let title = format!("{} lacks `{key}`", fault.action.value.word());
                 self.error(fault.span, title, format!("add {key} = {example}"));
             }
         };
@@ -187,7 +187,7 @@ impl Check<'_> {
             return None;
         };
         let Some(zone) = &fault.availability_zone else {
-            let title = format!("{} lacks `availability_zone`", action_name(fault.action.value));
+            let title = format!("{} lacks `availability_zone`", fault.action.value.word());
             self.error(fault.span, title, "add availability_zone = \"a\"");
             return None;
         };
@@ -279,7 +279,7 @@ impl Check<'_> {
         ];
         for (key, span, fits) in keys {
             if let (Some(span), false) = (span, fits) {
-                self.error(span, format!("{} has no parameter `{key}`", action_name(action)), "remove it");
+                self.error(span, format!("{} has no parameter `{key}`", action.word()), "remove it");
             }
         }
     }
@@ -433,33 +433,5 @@ fn instance_fault(action: Action) -> Option<InstanceFault> {
         Action::ImpairSystem => Some(InstanceFault::Impair(Impairment::System)),
         Action::ImpairInstance => Some(InstanceFault::Impair(Impairment::Instance)),
         _ => None,
-    }
-}
-
-pub(super) fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::RebootDbInstances => "aws:rds:reboot-db-instances",
-        Action::DbInstanceFailure => "stormglass:db-instance-failure",
-        Action::AzPowerInterruption => "stormglass:az-power-interruption",
-        Action::StorageFailure => "stormglass:storage-node-failure",
-        Action::RegionFailure => "stormglass:region-failure",
-        Action::LaunchFailure => "stormglass:launch-failure",
-        Action::CacheNodeFailure => "stormglass:cache-node-failure",
-        Action::InterruptCachePower => "aws:elasticache:replicationgroup-interrupt-az-power",
-        Action::DrainContainerInstances => "aws:ecs:drain-container-instances",
-        Action::StopInstances => "aws:ec2:stop-instances",
-        Action::RebootInstances => "aws:ec2:reboot-instances",
-        Action::TerminateInstances => "aws:ec2:terminate-instances",
-        Action::ImpairSystem => "stormglass:impair-system",
-        Action::ImpairInstance => "stormglass:impair-instance",
-        Action::StopTask => "aws:ecs:stop-task",
-        Action::FailoverDbCluster => "aws:rds:failover-db-cluster",
-        Action::NetworkLatency => "aws:ecs:task-network-latency",
-        Action::CpuStress => "aws:ecs:task-cpu-stress",
-        Action::Blackhole => "aws:ecs:task-network-blackhole-port",
-        Action::ZonalShift => "aws:arc:start-zonal-autoshift",
-        Action::DisruptConnectivity => "aws:network:disrupt-connectivity",
-        Action::PauseReplication => "aws:dynamodb:global-table-pause-replication",
-        Action::ErrorRate => "stormglass:error-rate",
     }
 }
