@@ -281,19 +281,7 @@ mod tests {
     }
 
     fn pool(driver: Driver) -> Pool {
-        let seconds = SimDuration::from_secs;
-        Pool {
-            max_size: 10,
-            acquire_timeout: seconds(30),
-            connect_timeout: seconds(10),
-            socket_timeout: None,
-            keepalive: None,
-            validation_timeout: None,
-            max_lifetime: None,
-            idle_timeout: None,
-            dns_cache: None,
-            driver,
-        }
+        Pool { driver, ..super::super::tests::pool(10, 30.0) }
     }
 
     /// The worked example of the fact sheet: outage 10 s into a query, defaults: 20 + 15 = 35 s.

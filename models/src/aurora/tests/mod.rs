@@ -58,7 +58,7 @@ fn statement(endpoint: u16, write: bool) -> Statement {
     Statement { endpoint, write, cpu, wait: Distribution::constant(0.006).unwrap(), pages: 0, pins: 0.0, transfer: 0 }
 }
 
-fn pool(max_size: u32, acquire_timeout: f64) -> Pool {
+pub(super) fn pool(max_size: u32, acquire_timeout: f64) -> Pool {
     Pool {
         max_size,
         acquire_timeout: seconds(acquire_timeout),
