@@ -47,6 +47,8 @@ pub struct EventList<E: Copy> {
     front: Front<E>,
     later: Radix<E>,
     lanes: Lanes<E>,
+    /// Entries that have not been put into their place yet.
+    fresh: Vec<Entry<E>>,
     /// Events ever scheduled; the next one's sequence number.
     pushed: u64,
     popped: u64,
@@ -70,6 +72,7 @@ impl<E: Copy> EventList<E> {
             front: Front::new(),
             later: Radix::new(),
             lanes: Lanes::new(),
+            fresh: Vec::with_capacity(16),
             pushed: 0,
             popped: 0,
             #[cfg(debug_assertions)]
@@ -84,15 +87,25 @@ impl<E: Copy> EventList<E> {
         debug_assert!(time.as_nanos() >= self.reached, "an event was scheduled into the past");
         let entry = Entry { time: time.as_nanos(), seq: self.pushed << lanes::FIFO_BITS, event };
         self.pushed += 1;
-        if entry.time <= self.front.until() {
-            self.front.insert(entry, &mut self.later);
-        } else {
-            self.later.push(entry);
+        self.fresh.push(entry);
+    }
+
+    /// Puts what was scheduled since the last event into its place.
+    #[inline]
+    fn settle(&mut self) {
+        for at in 0..self.fresh.len() {
+            let entry = &self.fresh[at];
+            if entry.time <= self.front.until() {
+                self.front.insert(*entry, &mut self.later);
+            } else {
+                self.later.push(*entry);
+            }
         }
+        self.fresh.clear();
     }
 
     /// The lane for events that happen `delay` after they are scheduled; the same delay gives the same lane. Any number
-    /// may be asked for; all but the first few dozen only look like lanes, at the cost of [`EventList::push`].
+    /// may be asked for; all but the first eight only look like lanes, at the cost of [`EventList::push`].
     ///
     /// # Panics
     /// If more than 65 535 distinct delays are asked for.
@@ -127,13 +140,23 @@ impl<E: Copy> EventList<E> {
     pub(crate) fn next_until(&mut self, horizon: SimTime) -> Option<Part> {
         let horizon = horizon.as_nanos();
         let lane_key = self.lanes.first();
+        // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
+        let bound = horizon.min((lane_key >> 64) as u64);
+        // Before what is new is put into its place: that waits for the samples its times are made of.
         if self.front.is_empty() {
-            // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
-            self.later.refill(&mut self.front, horizon.min((lane_key >> 64) as u64));
+            self.later.refill(&mut self.front, bound);
+        }
+        if !self.fresh.is_empty() {
+            self.settle();
+            if self.front.is_empty() {
+                self.later.refill(&mut self.front, bound);
+            }
         }
         let front_key = self.front.first();
-        let (part, key) = if front_key < lane_key { (Part::Front, front_key) } else { (Part::Lanes, lane_key) };
-        ((key >> 64) as u64 <= horizon && key != lanes::EMPTY).then_some(part)
+        if front_key < lane_key {
+            return ((front_key >> 64) as u64 <= horizon).then_some(Part::Front);
+        }
+        ((lane_key >> 64) as u64 <= horizon && lane_key != lanes::EMPTY).then_some(Part::Lanes)
     }
 
     /// Takes out the earliest event, which this part holds.
@@ -150,6 +173,12 @@ impl<E: Copy> EventList<E> {
             self.reached = entry.time;
         }
         (SimTime::from_nanos(entry.time), entry.event)
+    }
+
+    /// Events taken out so far.
+    #[must_use]
+    pub(crate) fn taken(&self) -> u64 {
+        self.popped
     }
 
     /// Number of events pending.

@@ -17,7 +17,6 @@ pub trait World {
 #[derive(Clone, Debug)]
 pub struct Kernel<E: Copy> {
     now: SimTime,
-    handled: u64,
     list: EventList<E>,
 }
 
@@ -29,7 +28,7 @@ impl<E: Copy> Kernel<E> {
     #[must_use]
     pub fn new() -> Self {
         const { Self::EVENT_IS_SMALL };
-        Self { now: SimTime::ZERO, handled: 0, list: EventList::new() }
+        Self { now: SimTime::ZERO, list: EventList::new() }
     }
 
     /// The present instant.
@@ -73,7 +72,6 @@ impl<E: Copy> Kernel<E> {
         while let Some(next) = self.list.next_until(horizon) {
             let (at, event) = self.list.take(next);
             self.now = at;
-            self.handled += 1;
             world.handle(event, self);
         }
         self.now = self.now.max(horizon);
@@ -82,7 +80,7 @@ impl<E: Copy> Kernel<E> {
     /// Events delivered so far.
     #[must_use]
     pub fn events_handled(&self) -> u64 {
-        self.handled
+        self.list.taken()
     }
 
     /// Events scheduled and not yet delivered.

@@ -5,6 +5,8 @@ use super::radix::Radix;
 
 /// Live entries above which the front gives its later part back.
 const FULL: usize = 64;
+/// How far from the end an entry's place is looked for one by one.
+const NEAR: usize = 12;
 /// What it keeps then.
 const KEPT: usize = 32;
 /// Capacity it is given, and above which an empty front is given a new array.
@@ -66,23 +68,36 @@ impl<E: Copy> Front<E> {
         }
     }
 
-    /// Sets the new entry in its place, and makes room for it on the shorter side: earlier entries move into the place of the
-    /// one popped last, or later ones move up. Equal times keep their order: the new one is youngest.
-    #[inline]
+    /// Sets the new entry in its place. Equal times keep their order: the new one is youngest. (What has been popped is no later
+    /// than it, so it need not be told from what has not.)
+    #[inline(always)]
     fn place(&mut self, entry: Entry<E>) {
-        let live = &self.entries[self.head..];
-        let before = live.partition_point(|earlier| earlier.time <= entry.time);
-        let after = live.len() - before;
-        if after == 0 {
-            self.entries.push(entry);
-        } else if before < after && self.head > 0 {
-            let head = self.head - 1;
-            self.entries.copy_within(self.head..self.head + before, head);
-            self.entries[head + before] = entry;
-            self.head = head;
-        } else {
-            self.entries.insert(self.head + before, entry);
+        self.entries.push(entry);
+        if let [.., last, _] = self.entries[..]
+            && last.time > entry.time
+        {
+            self.move_forward(entry);
         }
+    }
+
+    /// Moves the last entry to where it belongs, most often near the end.
+    #[inline(never)]
+    fn move_forward(&mut self, entry: Entry<E>) {
+        let live = &mut self.entries[self.head..];
+        let mut at = live.len() - 1;
+        let near = at.saturating_sub(NEAR);
+        while at > near {
+            let earlier = live[at - 1];
+            if earlier.time <= entry.time {
+                live[at] = entry;
+                return;
+            }
+            live[at] = earlier;
+            at -= 1;
+        }
+        let to = live[..at].partition_point(|earlier| earlier.time <= entry.time);
+        live.copy_within(to..at, to + 1);
+        live[to] = entry;
     }
 
     /// Drops what has been popped, if that is much; else the array grows.
@@ -100,9 +115,10 @@ impl<E: Copy> Front<E> {
     /// instant), which is left empty.
     pub(super) fn load(&mut self, bucket: &mut Vec<Entry<E>>, until: u64) {
         self.clear(until);
-        for entry in bucket.drain(..) {
-            self.place(entry);
+        for entry in &*bucket {
+            self.place(*entry);
         }
+        bucket.clear();
     }
 
     /// The same for entries that are in order already, however many: their array is taken over.

@@ -5,7 +5,7 @@ use crate::SimDuration;
 use std::collections::VecDeque;
 
 /// Lanes that are FIFOs, as a power of two.
-pub(super) const FIFO_BITS: u32 = 5;
+pub(super) const FIFO_BITS: u32 = 3;
 const FIFOS: usize = 1 << FIFO_BITS;
 
 /// Key of nothing: after every real key.

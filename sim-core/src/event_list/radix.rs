@@ -8,7 +8,7 @@ const WIDTH: usize = 1 << BITS;
 /// Digits of a 64-bit time.
 const LEVELS: usize = 64usize.div_ceil(BITS as usize);
 /// A bucket of at most so many entries is sorted into the front; a larger one is spread over lower levels.
-const SORTED: usize = 32;
+const SORTED: usize = 8;
 /// An emptied bucket of more than this capacity gives its memory back.
 const HOARD: usize = 64;
 
@@ -58,23 +58,30 @@ impl<E: Copy> Radix<E> {
     /// after `bound`; it gets none at all only if there are none up to `bound`.
     #[inline]
     pub(super) fn refill(&mut self, front: &mut Front<E>, bound: u64) {
+        if self.levels != 0 {
+            self.refill_from_buckets(front, bound);
+        }
+    }
+
+    fn refill_from_buckets(&mut self, front: &mut Front<E>, bound: u64) {
         while self.levels != 0 {
             let level = self.levels.trailing_zeros();
-            let digit = self.filled[level as usize].trailing_zeros();
+            let filled = &mut self.filled[level as usize];
+            let digit = filled.trailing_zeros();
             let shift = level * BITS;
             // Digits above this level are those of the reference time, digits below are zero.
-            let above = if shift + BITS < 64 { self.last >> (shift + BITS) << (shift + BITS) } else { 0 };
-            let start = above | u64::from(digit) << shift;
+            let from_here_on = u64::MAX << shift;
+            let start = (self.last & (from_here_on << BITS)) | u64::from(digit) << shift;
             if start > bound {
                 return;
             }
             self.last = start;
-            self.filled[level as usize] &= self.filled[level as usize] - 1;
-            if self.filled[level as usize] == 0 {
+            *filled &= *filled - 1;
+            if *filled == 0 {
                 self.levels &= self.levels - 1;
             }
             let at = level as usize * WIDTH + digit as usize;
-            let until = start | ((1 << shift) - 1);
+            let until = start | !from_here_on;
             if self.buckets[at].len() <= SORTED {
                 return front.load(&mut self.buckets[at], until);
             }
