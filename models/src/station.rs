@@ -381,7 +381,7 @@ impl Station {
         let now = cx.now();
         match (event, &mut self.servers) {
             (Event::Done(key), Servers::Fifo(fifo)) => {
-                if let Some(next) = fifo.complete(now) {
+                if let Some(next) = fifo.complete(now, cx.request(key).joined) {
                     cx.kernel.schedule_at(next.ends, world::Event::Station(self.id, Event::Done(next.job)));
                 }
                 self.answer(key, cx);

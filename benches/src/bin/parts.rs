@@ -9,6 +9,7 @@ use sim_core::slab::Slab;
 use sim_core::station::{Fifo, LruCache, Offered, ProcessorSharing, TokenBucket};
 use sim_core::tally::{Histogram, StationTally};
 use sim_core::{SimDuration, SimTime};
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -84,11 +85,16 @@ fn stations() -> Result<(), DistributionError> {
     let mut fifo = Fifo::new(8, None);
     let mut now = SimTime::ZERO;
     let service = SimDuration::from_millis(8);
-    (0..20u32).for_each(|job| _ = fifo.offer(SimTime::from_nanos(1_000_000 * u64::from(job.min(7))), job, service));
+    let joins = |job: usize| SimTime::from_nanos(1_000_000 * job.min(7) as u64);
+    (0..20).for_each(|job| _ = fifo.offer(joins(job), job, service));
+    let (mut joined, mut served): (Vec<SimTime>, VecDeque<usize>) = ((0..20).map(joins).collect(), (0..8).collect());
     now += service;
     measure("fifo of 8 servers: complete one, offer one", |_| {
-        if let Some(started) = fifo.complete(now) {
-            let offered = fifo.offer(now, started.job, service);
+        let Some(done) = served.pop_front() else { return };
+        if let Some(started) = fifo.complete(now, joined[done]) {
+            served.push_back(started.job);
+            joined[done] = now;
+            let offered = fifo.offer(now, done, service);
             debug_assert_eq!(offered, Offered::Waits);
         }
         now += SimDuration::from_millis(1);

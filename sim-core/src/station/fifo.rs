@@ -2,8 +2,7 @@
 
 use crate::tally::StationTally;
 use crate::{SimDuration, SimTime};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 /// What becomes of an offered job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +42,8 @@ pub struct Fifo<J: Copy> {
     servers: u32,
     room: Option<u32>,
     queue: VecDeque<Waiting<J>>,
-    /// When each job in service ends and when it joined, the first to end on top.
-    serving: BinaryHeap<Reverse<(SimTime, SimTime)>>,
+    /// Jobs in service.
+    serving: u32,
     /// Arrivals, levels, waits: the station's figures.
     pub tally: StationTally,
 }
@@ -53,16 +52,17 @@ impl<J: Copy> Fifo<J> {
     /// An idle station of `servers` servers at which at most `room` jobs may wait; `None` is any number.
     #[must_use]
     pub fn new(servers: u32, room: Option<u32>) -> Self {
-        let (queue, serving) = (VecDeque::new(), BinaryHeap::new());
-        Self { servers, room, queue, serving, tally: StationTally::new(servers) }
+        Self { servers, room, queue: VecDeque::new(), serving: 0, tally: StationTally::new(servers) }
     }
 
     /// Offers a job that needs `service` of a server's time.
     #[inline]
     pub fn offer(&mut self, now: SimTime, job: J, service: SimDuration) -> Offered {
-        if self.has_idle_server() && self.queue.is_empty() {
+        // Nobody waits where a server is idle.
+        if self.serving < self.servers {
             self.tally.join_served(now);
-            return Offered::Started { ends: self.serve(now, now, service) };
+            self.serving += 1;
+            return Offered::Started { ends: now + service };
         }
         if self.room.is_some_and(|room| self.queue.len() >= room as usize) {
             self.tally.refuse(now);
@@ -73,57 +73,24 @@ impl<J: Copy> Fifo<J> {
         Offered::Waits
     }
 
-    /// The job whose end is `now` leaves; its server takes the next, if one waits. To be called once for every end that
-    /// was announced, at that instant.
+    /// A job that joined at `joined` is served to its end; its server takes the next, if one waits. To be called once for
+    /// every end that was announced, at that instant.
     #[inline]
-    pub fn complete(&mut self, now: SimTime) -> Option<Started<J>> {
-        let done = self.serving.pop();
-        assert!(done.is_some(), "a job ends only where one is served");
-        if let Some(Reverse((ends, joined))) = done {
-            debug_assert!(ends == now, "a job ends when it was said to");
-            self.tally.leave(now, joined);
-        }
-        if self.serving.len() >= self.servers as usize {
-            // A server that was withdrawn while serving is gone now.
-            self.tally.servers(now, self.serving.len().max(self.servers as usize) as u32);
-        }
+    pub fn complete(&mut self, now: SimTime, joined: SimTime) -> Option<Started<J>> {
+        assert!(self.serving > 0, "a job ends only where one is served");
+        self.tally.leave(now, joined);
+        self.serving -= 1;
         self.start_next(now)
     }
 
-    /// Starts the job that has waited longest, if a server is idle. Needed only after [`Fifo::set_servers`].
+    /// Starts the job that has waited longest.
     #[inline]
-    pub fn start_next(&mut self, now: SimTime) -> Option<Started<J>> {
-        if !self.has_idle_server() {
-            return None;
-        }
+    fn start_next(&mut self, now: SimTime) -> Option<Started<J>> {
         let Waiting { job, joined, service } = self.queue.pop_front()?;
         let waited = now - joined;
         self.tally.start(now, waited);
-        Some(Started { job, ends: self.serve(now, joined, service), waited })
-    }
-
-    #[inline]
-    fn serve(&mut self, now: SimTime, joined: SimTime, service: SimDuration) -> SimTime {
-        let ends = now + service;
-        self.serving.push(Reverse((ends, joined)));
-        ends
-    }
-
-    #[inline]
-    fn has_idle_server(&self) -> bool {
-        self.serving.len() < self.servers as usize
-    }
-
-    /// From `now` on there are `servers` servers. Jobs in service are served to their end, whatever their server's fate; if
-    /// there are more servers than before, [`Fifo::start_next`] is to be called until it has nothing more to start.
-    pub fn set_servers(&mut self, now: SimTime, servers: u32) {
-        self.servers = servers;
-        self.tally.servers(now, servers.max(self.serving.len() as u32));
-    }
-
-    /// From now on at most `room` jobs may wait; who waits already may stay.
-    pub fn set_room(&mut self, room: Option<u32>) {
-        self.room = room;
+        self.serving += 1;
+        Some(Started { job, ends: now + service, waited })
     }
 
     /// Takes the first waiting job that `is_it` says yes to out of the queue, and counts it lost: it gave up. Takes time
@@ -135,19 +102,6 @@ impl<J: Copy> Fifo<J> {
         Some(lost.job)
     }
 
-    /// Loses every job, waiting or in service, as when the machine goes down; returns those that waited, in order. Ends
-    /// announced before must not be reported any more.
-    pub fn lose_all(&mut self, now: SimTime) -> impl Iterator<Item = J> {
-        for Reverse((_, joined)) in self.serving.drain() {
-            self.tally.lose_served(now, joined);
-        }
-        for waiting in &self.queue {
-            self.tally.lose(now, waiting.joined);
-        }
-        self.tally.servers(now, self.servers);
-        self.queue.drain(..).map(|waiting| waiting.job)
-    }
-
     /// Number of servers.
     #[must_use]
     pub fn servers(&self) -> u32 {
@@ -157,7 +111,7 @@ impl<J: Copy> Fifo<J> {
     /// Jobs being served.
     #[must_use]
     pub fn busy(&self) -> usize {
-        self.serving.len()
+        self.serving as usize
     }
 
     /// Jobs waiting.
@@ -169,7 +123,7 @@ impl<J: Copy> Fifo<J> {
     /// Jobs present.
     #[must_use]
     pub fn in_system(&self) -> usize {
-        self.serving.len() + self.queue.len()
+        self.serving as usize + self.queue.len()
     }
 }
 

@@ -9,7 +9,7 @@ pub struct Level {
     level: i64,
     max: i64,
     /// Level times nanoseconds, up to `changed`.
-    area: i128,
+    area: u128,
     changed: SimTime,
     since: SimTime,
 }
@@ -23,7 +23,7 @@ impl Level {
 
     #[inline]
     fn advance(&mut self, now: SimTime) {
-        self.area += i128::from(self.level) * i128::from((now - self.changed).as_nanos());
+        self.area += u128::from(self.level.unsigned_abs()) * u128::from((now - self.changed).as_nanos());
         self.changed = now;
     }
 
@@ -59,7 +59,7 @@ impl Level {
     pub fn integral(&self, now: SimTime) -> u128 {
         let mut copy = *self;
         copy.advance(now);
-        copy.area.unsigned_abs()
+        copy.area
     }
 
     /// The time-weighted mean since the start or the last reset; the present level if no time has passed.

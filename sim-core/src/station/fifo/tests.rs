@@ -4,27 +4,31 @@ use super::*;
 use crate::distribution::Distribution;
 use crate::random::{Draws, Streams};
 use proptest::prelude::*;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Runs a station over given arrivals and services; the wait of each job, `None` if it was refused.
 fn run(servers: u32, room: Option<u32>, jobs: &[(u64, u64)]) -> (Vec<Option<u64>>, Fifo<usize>) {
     let mut fifo = Fifo::new(servers, room);
     let mut waits = vec![None; jobs.len()];
-    let mut ends: BinaryHeap<Reverse<SimTime>> = BinaryHeap::new();
-    let complete = |fifo: &mut Fifo<usize>, waits: &mut Vec<Option<u64>>, ends: &mut BinaryHeap<Reverse<SimTime>>| {
-        let Some(Reverse(at)) = ends.pop() else { return };
-        if let Some(started) = fifo.complete(at) {
-            waits[started.job] = Some(started.waited.as_nanos());
-            ends.push(Reverse(started.ends));
-        }
-    };
+    let mut ends: BinaryHeap<Reverse<(SimTime, usize)>> = BinaryHeap::new();
+    let joined = |job: usize| SimTime::from_nanos(jobs[job].0);
+    let complete =
+        |fifo: &mut Fifo<usize>, waits: &mut Vec<Option<u64>>, ends: &mut BinaryHeap<Reverse<(SimTime, usize)>>| {
+            let Some(Reverse((at, job))) = ends.pop() else { return };
+            if let Some(started) = fifo.complete(at, joined(job)) {
+                waits[started.job] = Some(started.waited.as_nanos());
+                ends.push(Reverse((started.ends, started.job)));
+            }
+        };
     for (job, &(arrives, service)) in jobs.iter().enumerate() {
-        while ends.peek().is_some_and(|&Reverse(at)| at.as_nanos() <= arrives) {
+        while ends.peek().is_some_and(|&Reverse((at, _))| at.as_nanos() <= arrives) {
             complete(&mut fifo, &mut waits, &mut ends);
         }
         match fifo.offer(SimTime::from_nanos(arrives), job, SimDuration::from_nanos(service)) {
             Offered::Started { ends: at } => {
                 waits[job] = Some(0);
-                ends.push(Reverse(at));
+                ends.push(Reverse((at, job)));
             }
             Offered::Waits | Offered::Refused => {}
         }
@@ -114,34 +118,29 @@ fn means_are_those_of_theory() {
 }
 
 #[test]
-fn servers_come_and_go() {
+fn who_gives_up_leaves_the_queue_and_the_books_close() {
     let (at, ms) = (|n: u64| SimTime::from_nanos(n * 1_000_000), SimDuration::from_millis);
-    let mut fifo = Fifo::new(1, None);
+    let mut fifo = Fifo::new(2, None);
     assert_eq!(fifo.offer(at(0), 'a', ms(10)), Offered::Started { ends: at(10) });
-    for job in ['b', 'c', 'd', 'e'] {
-        assert_eq!(fifo.offer(at(1), job, ms(10)), Offered::Waits);
+    assert_eq!(fifo.offer(at(1), 'b', ms(10)), Offered::Started { ends: at(11) });
+    for job in ['c', 'd', 'e'] {
+        assert_eq!(fifo.offer(at(2), job, ms(10)), Offered::Waits);
     }
-    fifo.set_servers(at(2), 3);
-    assert_eq!(fifo.start_next(at(2)), Some(Started { job: 'b', ends: at(12), waited: ms(1) }));
-    assert_eq!(fifo.start_next(at(2)).map(|started| started.job), Some('c'));
-    assert_eq!(fifo.start_next(at(2)), None);
-    fifo.set_servers(at(3), 1);
-    // Two servers are to go; those that finish first do.
-    assert_eq!(fifo.complete(at(10)), None);
-    assert_eq!(fifo.complete(at(12)), None);
-    assert_eq!(fifo.renege(at(12), |&job| job == 'd'), Some('d'));
-    assert_eq!(fifo.complete(at(12)).map(|started| (started.job, started.ends)), Some(('e', at(22))));
-    assert_eq!(fifo.offer(at(13), 'f', ms(1)), Offered::Waits);
-    assert!(fifo.tally.check(at(14)).iter().all(|check| check.holds), "{:?}", fifo.tally.check(at(14)));
-    // One server for 2 ms, three until 10, two until 12, then one: 4.2 of them a 14 ms on average.
-    let observed = fifo.tally.observe("f", "server", at(14));
-    assert!((observed.servers - (2.0 + 24.0 + 4.0 + 2.0) / 14.0).abs() < 1e-12);
-    assert!((observed.utilisation - (2.0 + 24.0 + 4.0 + 2.0) / 32.0).abs() < 1e-12);
-    assert_eq!(fifo.lose_all(at(15)).collect::<Vec<_>>(), ['f']);
-    assert_eq!((fifo.in_system(), fifo.busy()), (0, 0));
-    assert_eq!(fifo.offer(at(16), 'g', ms(1)), Offered::Started { ends: at(17) });
-    assert_eq!(fifo.complete(at(17)), None);
-    assert!(fifo.tally.check(at(20)).iter().all(|check| check.holds), "{:?}", fifo.tally.check(at(20)));
-    let observed = fifo.tally.observe("f", "server", at(20));
-    assert_eq!((observed.arrivals, observed.completions, observed.lost), (7, 4, 3));
+    assert_eq!((fifo.busy(), fifo.waiting(), fifo.in_system()), (2, 3, 5));
+    assert_eq!(fifo.complete(at(10), at(0)), Some(Started { job: 'c', ends: at(20), waited: ms(8) }));
+    assert_eq!(fifo.renege(at(10), |&job| job == 'd'), Some('d'));
+    assert_eq!(fifo.renege(at(10), |&job| job == 'd'), None);
+    assert_eq!(fifo.complete(at(11), at(1)).map(|started| (started.job, started.ends)), Some(('e', at(21))));
+    assert_eq!(fifo.complete(at(20), at(2)), None);
+    assert_eq!(fifo.complete(at(21), at(2)), None);
+    assert!(fifo.tally.check(at(25)).iter().all(|check| check.holds), "{:?}", fifo.tally.check(at(25)));
+    let observed = fifo.tally.observe("f", "server", at(25));
+    assert_eq!((observed.arrivals, observed.completions, observed.lost), (5, 4, 1));
+    assert!((observed.utilisation - 40.0 / 50.0).abs() < 1e-12);
+}
+
+#[test]
+#[should_panic(expected = "a job ends only where one is served")]
+fn nothing_ends_where_nothing_is_served() {
+    Fifo::<u8>::new(1, None).complete(SimTime::ZERO, SimTime::ZERO);
 }
