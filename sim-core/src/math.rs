@@ -6,6 +6,7 @@
 mod elementary;
 mod special;
 
+pub(crate) use elementary::ln_of_share;
 pub use elementary::{exp, ln};
 pub use special::{
     gamma, incomplete_beta, ln_gamma, normal_cdf, normal_density, normal_quantile, student_t_cdf, student_t_quantile,

@@ -4,7 +4,7 @@
 //! object, size, service demand) is drawn from [`Draws`] keyed by the request's own number instead: two variants of an
 //! architecture then see the same customers however differently they route them.
 
-use crate::math::{GOLDEN, avalanche, hash_str, mix};
+use crate::math::{GOLDEN, avalanche, hash_str, ln_of_share, mix};
 use rand::{SeedableRng, TryRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::convert::Infallible;
@@ -25,6 +25,12 @@ pub trait Source {
     #[inline]
     fn open01(&mut self) -> f64 {
         ((self.next_u64() >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+    }
+
+    /// Exponential with mean 1.
+    #[inline]
+    fn exponential(&mut self) -> f64 {
+        -ln_of_share(self.open01())
     }
 
     /// Uniform on 0..n, by multiplication and shift: the bias is below n / 2^64. Zero if `n` is zero.

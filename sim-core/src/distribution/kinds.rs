@@ -2,7 +2,7 @@
 
 use super::error::{finite, not_negative};
 use super::{Distribution, DistributionError, Weighted};
-use crate::math::{exp, gamma, ln, normal_cdf, normal_density, normal_quantile, pow, sqrt};
+use crate::math::{exp, gamma, ln, ln_of_share, normal_cdf, normal_density, normal_quantile, pow, sqrt};
 use crate::random::{Draws, Source};
 
 /// A source of the one draw it is given.
@@ -25,7 +25,7 @@ impl Exponential {
     /// Long for a `u` near 1, as with every kind here; the complement of a number from `open01` is exact.
     #[inline]
     pub(super) fn at(&self, u: f64) -> f64 {
-        -self.mean * ln(1.0 - u)
+        -self.mean * ln_of_share(1.0 - u)
     }
     pub(super) fn moments(&self) -> (f64, f64) {
         (self.mean, 2.0 * self.mean * self.mean)

@@ -164,6 +164,21 @@ pub fn ln(x: f64) -> f64 {
     high + (r2 * series + (rest + (coarse_rest + (exponent * LOW + log_rest))))
 }
 
+/// Natural logarithm of a number between 2^-64 and 1, for samples: within 10^-15 of the true value, and never above 0. It takes half
+/// the time of [`ln`], which is exact to the last place also where the logarithm is small.
+#[inline]
+#[must_use]
+pub(crate) fn ln_of_share(x: f64) -> f64 {
+    let above = x.to_bits().wrapping_sub(FIRST_FRACTION);
+    let exponent = (above as i64 >> 52) as f64;
+    let fraction = f64::from_bits(x.to_bits().wrapping_sub(above & (0xFFF << 52)));
+    let (reciprocal, log, _) = RECIPROCALS[(above >> 45) as usize % ENTRIES];
+    let r = fraction * reciprocal - 1.0;
+    let r2 = r * r;
+    let series = (-0.5 + r * (1.0 / 3.0)) + r2 * ((-0.25 + r * 0.2) - r2 * (1.0 / 6.0));
+    (exponent * LN_2.0 + log) + (r + r2 * series)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +211,25 @@ mod tests {
                 assert!(units_apart(ln(x), libm::log(x)) <= 1, "ln {x:e}: {:e} {:e}", ln(x), libm::log(x));
             }
         }
+    }
+
+    #[test]
+    fn logarithms_of_shares_are_near_enough_and_never_above_zero() {
+        let mut stream = Stream::from_key(2);
+        let near = |x: f64| {
+            let found = ln_of_share(x);
+            assert!((found - ln(x)).abs() <= 1e-15 * (1.0 - ln(x)) && found <= 0.0, "{x:e}: {found:e} {:e}", ln(x));
+        };
+        for _ in 0..500_000 {
+            let u = stream.open01();
+            [u, 1.0 - u, 1.0 - u * 0.01, 1.0 - u * 1e-9, u * 1e-3].into_iter().for_each(near);
+        }
+        // Ends of the intervals, and the least and the greatest that `open01` gives.
+        for i in 0..=ENTRIES as u64 {
+            let end = FIRST_FRACTION + (i << 45);
+            [end - 1, end, end + 1].map(f64::from_bits).into_iter().filter(|&x| x < 1.0).for_each(near);
+        }
+        [1.0, 1.0 - f64::EPSILON / 2.0, f64::EPSILON / 2.0].into_iter().for_each(near);
     }
 
     #[test]
