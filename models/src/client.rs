@@ -20,7 +20,7 @@ use std::sync::Arc;
 use sim_core::distribution::Distribution;
 use sim_core::distribution::alias::Weighted;
 use sim_core::distribution::zipf::Zipf;
-use sim_core::math::{ln, mix};
+use sim_core::math::mix;
 use sim_core::random::{Draws, Source, Stream};
 use sim_core::{SimDuration, SimTime};
 
@@ -339,11 +339,12 @@ impl Client {
         world::Event::Client(self.id, event)
     }
 
+    #[inline(always)]
     fn schedule_arrival(&mut self, cx: &mut Cx<'_>) {
         let next = match &self.settings.arrivals {
             Arrivals::Open { process, .. } => {
                 let gap = match process {
-                    Process::Poisson | Process::Modulated(_) => -ln(self.gaps.open01()),
+                    Process::Poisson | Process::Modulated(_) => self.gaps.exponential(),
                     Process::Deterministic => 1.0,
                 };
                 let (now, expected) = (cx.kernel.now(), gap * self.batch.mean());
@@ -418,6 +419,7 @@ impl Client {
         self.begin(key, cx);
     }
 
+    #[inline(always)]
     fn operation<'a>(&mut self, stream: u64, cx: &'a mut Cx<'_>) -> (RequestKey, &'a mut Request) {
         self.operations += 1;
         let now = cx.now();
@@ -427,6 +429,7 @@ impl Client {
         (key, request)
     }
 
+    #[inline(always)]
     fn begin(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         match self.settings.canary {
             Some(canary) => cx.control(Control::ProbeSent(canary)),
@@ -436,7 +439,7 @@ impl Client {
     }
 
     /// An attempt is due: made, unless the client itself holds it back.
-    #[inline]
+    #[inline(always)]
     fn attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         if !self.circuits.is_empty() || !self.limiters.is_empty() {
             return self.admit(key, cx);
@@ -461,6 +464,7 @@ impl Client {
         cx.kernel.schedule_in(wait, self.event(Event::Admitted(key)));
     }
 
+    #[inline(always)]
     fn start_attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -486,6 +490,7 @@ impl Client {
 
     /// Asks for what the request names: at first, and again where an answer has sent the client to another path, which then goes over
     /// the same connection.
+    #[inline(always)]
     fn ask(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let connection = cx.request(key).connection;
         match &self.pool {
@@ -520,6 +525,7 @@ impl Client {
         }
     }
 
+    #[inline(always)]
     fn resolve(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         match self.settings.to {
             record @ Endpoint::Record(_) => cx.offer(record, key, Hop::NONE),
@@ -528,6 +534,7 @@ impl Client {
     }
 
     /// It is known whom to ask: over a new connection if there are any.
+    #[inline(always)]
     fn found(&mut self, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
         let request = &cx.shared.requests[key];
         let (connection, client) = (request.connection, request.client);
@@ -580,6 +587,7 @@ impl Client {
         }
     }
 
+    #[inline(always)]
     fn send(&mut self, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
         let hop = self.hop_to(to);
         cx.request(key).set_bottom_hop(hop);
@@ -601,6 +609,7 @@ impl Client {
     }
 
     /// Route 53's answer: what the name resolves to, if anything.
+    #[inline(never)]
     pub fn resolved(&mut self, key: RequestKey, answer: Option<Endpoint>, cx: &mut Cx<'_>) {
         if cx.request(key).abandoned {
             cx.shared.requests.remove(key);

@@ -29,7 +29,7 @@ impl Deadlines {
     }
 
     /// Watches a request that is sent now.
-    #[inline]
+    #[inline(always)]
     pub fn watch(&mut self, key: RequestKey, wake: Event, waits: impl Fn(&Request, SimTime) -> bool, cx: &mut Cx<'_>) {
         // Two leave where one comes: so the queue is about as long as what is in flight.
         for _ in 0..2 {

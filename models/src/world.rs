@@ -398,48 +398,53 @@ impl Models {
     /// Everything that happens in this instant still.
     fn drain(&mut self, kernel: &mut Kernel<Event>) {
         while let Some(note) = self.shared.outbox.pop_front() {
+            if let Note::Offer(to, key) = note
+                && (!self.web_acls.is_empty() || !self.shared.unreachable.is_empty())
+                && self.is_stopped(to, key, kernel)
+            {
+                continue;
+            }
+            let cx = &mut Cx { kernel, shared: &mut self.shared };
+            // One match of all, since it is one jump.
             match note {
-                Note::Offer(to, key) => self.offer(to, key, kernel),
+                Note::Offer(Endpoint::Record(id), key) => self.route53.on_offer(id, key, cx),
+                Note::Offer(Endpoint::CloudFront(id), key) => self.cloudfronts[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::GlobalAccelerator(id), key) => self.accelerators[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Alb(id), key) => self.albs[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Ecs(id), key) => self.ecs[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Ec2(id), key) => self.groups[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Aurora(id), key) => self.auroras[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::DynamoDb(id), key) => self.tables[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Station(id), key) => self.stations[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::ElastiCache(id), key) => self.caches[id.index()].on_offer(key, cx),
+                Note::Offer(Endpoint::Dax(id), key) => self.daxes[id.index()].on_offer(key, cx),
                 Note::Reply(key) => self.reply(key, kernel),
                 Note::Resolved(key) => {
-                    let answer = self.shared.outbox.answer();
-                    let mut cx = Cx { kernel, shared: &mut self.shared };
+                    let answer = cx.shared.outbox.answer();
                     let traffic = cx.request(key).traffic;
-                    self.clients[traffic.index()].resolved(key, answer, &mut cx);
+                    self.clients[traffic.index()].resolved(key, answer, cx);
                 }
                 Note::Control => self.control(kernel),
             }
         }
     }
 
-    #[inline(always)]
-    fn offer(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) {
-        if !self.web_acls.is_empty() && self.is_blocked(to, key, kernel) {
-            return;
+    /// Whether a request does not come to whom it is offered to: a web ACL blocks it, or no packet gets there.
+    #[inline(never)]
+    fn is_stopped(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
+        if self.is_blocked(to, key, kernel) {
+            return true;
         }
-        let cx = &mut Cx { kernel, shared: &mut self.shared };
-        if !cx.shared.unreachable.is_empty() && cx.shared.unreachable.contains(&to) {
-            cx.request(key).outcome = Outcome::failed(0, Cause::Unreachable);
-            return cx.kernel.schedule_in(CONNECTION_GIVEN_UP, Event::Reply(key));
+        let cut = self.shared.unreachable.contains(&to);
+        if cut {
+            self.shared.requests[key].outcome = Outcome::failed(0, Cause::Unreachable);
+            kernel.schedule_in(CONNECTION_GIVEN_UP, Event::Reply(key));
         }
-        match to {
-            Endpoint::Record(id) => self.route53.on_offer(id, key, cx),
-            Endpoint::CloudFront(id) => self.cloudfronts[id.index()].on_offer(key, cx),
-            Endpoint::GlobalAccelerator(id) => self.accelerators[id.index()].on_offer(key, cx),
-            Endpoint::Alb(id) => self.albs[id.index()].on_offer(key, cx),
-            Endpoint::Ecs(id) => self.ecs[id.index()].on_offer(key, cx),
-            Endpoint::Ec2(id) => self.groups[id.index()].on_offer(key, cx),
-            Endpoint::Aurora(id) => self.auroras[id.index()].on_offer(key, cx),
-            Endpoint::DynamoDb(id) => self.tables[id.index()].on_offer(key, cx),
-            Endpoint::Station(id) => self.stations[id.index()].on_offer(key, cx),
-            Endpoint::ElastiCache(id) => self.caches[id.index()].on_offer(key, cx),
-            Endpoint::Dax(id) => self.daxes[id.index()].on_offer(key, cx),
-        }
+        cut
     }
 
     /// A web ACL, where there is one, looks at a request before whoever it is offered to; what it blocks is answered in that
     /// one's name.
-    #[inline(never)]
     fn is_blocked(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
         let Some(&(_, waf)) = self.web_acls.iter().find(|(of, _)| *of == to) else { return false };
         let cx = &mut Cx { kernel, shared: &mut self.shared };
@@ -623,6 +628,7 @@ impl Models {
     }
 
     /// Alarms look at what was published, and deployments and scaling at the alarms.
+    #[inline(never)]
     fn evaluate_alarms(&mut self, fine: bool, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
         self.alarms.evaluate(fine, cx);
@@ -631,6 +637,7 @@ impl Models {
         self.autoscaling.act(&self.alarms, cx);
     }
 
+    #[inline(never)]
     fn end_bin(&mut self, kernel: &mut Kernel<Event>) {
         let now = kernel.now();
         self.each_observed(kernel, |it, cx| it.sample(now, &mut cx.shared.observer.figures));
@@ -638,6 +645,7 @@ impl Models {
     }
 
     /// What the services have to say of the time since the warm-up.
+    #[inline(never)]
     fn findings(&mut self, kernel: &mut Kernel<Event>) -> Findings {
         let now = kernel.now();
         let mut findings = Findings::default();
@@ -645,6 +653,7 @@ impl Models {
         findings
     }
 
+    #[inline(never)]
     fn end_batch(&mut self, kernel: &mut Kernel<Event>) {
         let findings = self.findings(kernel);
         if let Some(batches) = &mut self.batches

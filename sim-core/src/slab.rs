@@ -76,13 +76,18 @@ impl<T> Slab<T> {
     ///
     /// # Panics
     /// If there are already 2^32 - 2 slots.
-    #[inline]
+    #[inline(always)]
     pub fn reuse(&mut self, first: impl FnOnce() -> T) -> (Key, &mut T) {
         if self.vacant == NO_SLOT {
-            let key = self.grow(first());
-            return (key, &mut self.slots[key.slot as usize].value);
+            return self.first_use(first);
         }
         self.occupy()
+    }
+
+    #[cold]
+    fn first_use(&mut self, first: impl FnOnce() -> T) -> (Key, &mut T) {
+        let key = self.grow(first());
+        (key, &mut self.slots[key.slot as usize].value)
     }
 
     /// Takes the slot vacated last, which must exist.

@@ -227,14 +227,17 @@ impl Group {
     /// The seat with the fewest outstanding requests; of several, the first in turn, so that an idle group is not served by
     /// its first target alone.
     fn least_loaded(&self) -> usize {
-        // Two passes without a branch on the loads are faster than one with.
-        let least = self.loads.iter().copied().min().unwrap_or(0);
+        // Both are selected, not branched upon: which seat is the least is anybody's guess, the branch predictor's too.
+        let (mut least, mut at) = (u32::MAX, 0);
         let (before, from_turn) = self.loads.split_at(self.turn);
-        let is_least = |&load: &u32| load == least;
-        match from_turn.iter().position(is_least) {
-            Some(at) => self.turn + at,
-            None => before.iter().position(is_least).unwrap_or(0),
+        for (loads, first) in [(from_turn, self.turn), (before, 0)] {
+            for (seat, &load) in loads.iter().enumerate() {
+                let is_less = load < least;
+                at = if is_less { first + seat } else { at };
+                least = if is_less { load } else { least };
+            }
         }
+        at
     }
 
     /// Of two different seats drawn at random the one with fewer outstanding requests, the first drawn if they have as many.

@@ -283,7 +283,7 @@ impl Alb {
     }
 
     /// Hands a request to a target.
-    #[inline]
+    #[inline(always)]
     fn forward(&mut self, key: RequestKey, seat: group::Seat, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);

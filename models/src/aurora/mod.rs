@@ -223,6 +223,7 @@ impl Aurora {
     }
 
     /// A query arrives. `request.bottom()` is the calling task's frame, `request.target` the task.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.books.offered += 1;
@@ -255,6 +256,7 @@ impl Aurora {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Connected(connection) => self.connected(connection, cx),

@@ -164,7 +164,17 @@ impl RateClock {
     /// rate. With exponential `expected` the arrivals are a Poisson process of exactly this rate (time change of a unit
     /// Poisson process; Devroye 1986, VI.1.3), with `expected` = 1 they are evenly spaced. One number per arrival, unlike
     /// thinning, so that a change of rate elsewhere shifts nothing.
-    pub(super) fn advance(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
+    #[inline(always)]
+    pub(super) fn advance(&mut self, from: SimTime, expected: f64) -> Option<SimTime> {
+        let (_, rate) = self.points[self.segment];
+        if self.segment + 1 == self.points.len() && rate > 0.0 {
+            return Some(from + SimDuration::from_secs_f64(expected / rate));
+        }
+        self.advance_over(from, expected)
+    }
+
+    /// The same where the rate changes still, or nothing comes any more.
+    fn advance_over(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
         let mut at = from;
         loop {
             let (start, rate_from) = self.points[self.segment];

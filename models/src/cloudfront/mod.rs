@@ -201,7 +201,7 @@ impl CloudFront {
     }
 
     /// A request arrives at its edge.
-    #[inline]
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         self.books.requests += 1;
         let request = cx.request(key);
@@ -221,6 +221,7 @@ impl CloudFront {
     }
 
     /// A request comes back to a cache that sent it on; its frame has been taken off.
+    #[inline(never)]
     pub fn on_reply(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
         // The original of a request whose timeout was answered for it ends here.
         if cx.request(key).depth() == 0 && !trip.background {
@@ -233,6 +234,7 @@ impl CloudFront {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::AtEdge(key) => {

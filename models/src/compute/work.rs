@@ -42,6 +42,7 @@ impl Engine {
         }
     }
 
+    #[inline(always)]
     fn arrive<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let id = self.id.0;
@@ -85,17 +86,33 @@ impl Engine {
     }
 
     /// Gives free workers of a process to those who wait.
+    #[inline(always)]
     fn dispatch<H: Host>(&mut self, hosts: &mut Slab<H>, host_key: TaskKey, cx: &mut Cx<'_>) {
+        let Some(host) = hosts.get(host_key) else { return };
+        let process = host.process();
+        if process.waiting.is_empty() || process.busy >= self.capacity.workers {
+            self.tell_if_idle(host, host_key, cx);
+        } else {
+            self.serve_waiting(hosts, host_key, cx);
+        }
+    }
+
+    fn serve_waiting<H: Host>(&mut self, hosts: &mut Slab<H>, host_key: TaskKey, cx: &mut Cx<'_>) {
         while let Some(host) = hosts.get_mut(host_key) {
             let process = host.process_mut();
             if process.busy >= self.capacity.workers {
-                break;
+                return;
             }
-            let Some(key) = process.waiting.pop_front() else { break };
+            let Some(key) = process.waiting.pop_front() else { return self.tell_if_idle(host, host_key, cx) };
             process.busy += 1;
             self.go_on(hosts, key, cx);
         }
-        if hosts.get(host_key).is_some_and(|host| host.leaves() && host.process().idle()) {
+    }
+
+    /// A process that is to leave may do so when nobody is on it any more.
+    #[inline(always)]
+    fn tell_if_idle<H: Host>(&self, host: &H, host_key: TaskKey, cx: &mut Cx<'_>) {
+        if host.leaves() && host.process().idle() {
             cx.control(Control::Idle(self.id, host_key));
         }
     }
@@ -171,6 +188,7 @@ impl Engine {
         }
     }
 
+    #[inline(always)]
     fn run_on_cpu<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, demand: SimDuration, cx: &mut Cx<'_>) {
         let now = cx.now();
         let host_key = cx.request(key).target;
@@ -230,12 +248,14 @@ impl Engine {
     }
 
     /// The request waits for something that is no CPU: an event loop serves others meanwhile.
+    #[inline(always)]
     fn wait_without_cpu<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         if self.capacity.concurrency == Concurrency::EventLoop {
             self.release_worker(hosts, key, cx);
         }
     }
 
+    #[inline(always)]
     fn release_worker<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -257,6 +277,7 @@ impl Engine {
     }
 
     /// What the request waited for is there.
+    #[inline(always)]
     fn resume<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -284,15 +305,15 @@ impl Engine {
     fn finish_request<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         self.release_worker(hosts, key, cx);
         let host_key = cx.request(key).target;
+        let (mut program, mut zone) = (None, 0);
         if let Some(host) = hosts.get_mut(host_key) {
             self.lets_go(host, host_key, cx);
+            (program, zone) = (Some(host.process().program), host.zone());
         }
         let request = cx.request(key);
         request.server = Request::NO_SERVER;
         let mut outcome = request.outcome;
         if request.purpose == Purpose::Work {
-            let host = hosts.get(host_key);
-            let (program, zone) = host.map_or((None, 0), |host| (Some(host.process().program), host.zone()));
             let own = program.map_or(0.0, |program| program.error_rate);
             let books = &mut self.answered[program.map_or(0, |program| usize::from(program.number))];
             books.served += 1;
@@ -311,6 +332,7 @@ impl Engine {
     }
 
     /// Makes the calls of a step, each by its probability, all at once. Returns how many.
+    #[inline(always)]
     fn make_calls(&mut self, parent: RequestKey, calls: std::ops::Range<u16>, cx: &mut Cx<'_>) -> usize {
         let mut made = 0;
         for number in calls {
@@ -329,6 +351,7 @@ impl Engine {
         made
     }
 
+    #[inline(always)]
     fn call_request(
         &mut self,
         parent: RequestKey,
@@ -358,6 +381,7 @@ impl Engine {
         key
     }
 
+    #[inline(always)]
     pub(super) fn send_call(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let number = cx.request(key).call;
         let wake = self.event(Event::CallTimeout(number));
@@ -409,16 +433,13 @@ impl Engine {
         cx: &mut Cx<'_>,
     ) {
         // The caller may have been lost with its task.
-        if cx.shared.requests.get(parent).is_none_or(|caller| caller.server != self.id.0) {
-            return;
-        }
-        let task = cx.shared.requests[parent].target;
+        let caller = cx.shared.requests.get(parent).filter(|caller| caller.server == self.id.0);
+        let Some(task) = caller.map(|caller| caller.target) else { return };
         let call = &cx.shared.requests[key];
         let settings = &self.calls[call.call as usize].call;
         if settings.retry.again(call.attempt, outcome)
             && let Some(price) = self.pay_retry(hosts, task, call.call, outcome)
         {
-            let settings = &self.calls[call.call as usize].call;
             let delay = settings.retry.delay(call.attempt, outcome, call.draws(purpose::BACKOFF).uniform());
             let stream = mix(call.stream, u64::from(call.attempt));
             let (number, attempt) = (call.call, call.attempt + 1);
@@ -427,10 +448,9 @@ impl Engine {
             cx.kernel.schedule_in(delay, self.event(Event::CallRetry(again)));
             return;
         }
-        if outcome.is_ok() {
+        if outcome.is_ok() && settings.retry.quota.is_some() {
             self.refund(hosts, task, call.call, call.retry_cost);
         }
-        let settings = &self.calls[call.call as usize].call;
         let required = settings.required;
         let caller = cx.request(parent);
         if !outcome.is_ok() && required && caller.outcome.is_ok() {

@@ -156,6 +156,7 @@ impl Dax {
     }
 
     /// A request arrives at the cluster.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -184,6 +185,7 @@ impl Dax {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Looked(key) if cx.request(key).step == HIT => cx.reply(key, Outcome::OK),
@@ -269,6 +271,7 @@ impl Dax {
     }
 
     /// The table has answered.
+    #[inline(never)]
     pub fn on_reply(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);

@@ -312,6 +312,7 @@ impl Table {
     }
 
     /// An operation arrives.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         self.tally.join_served(now);
@@ -469,6 +470,7 @@ impl Table {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Done(key) => self.done(key, cx),

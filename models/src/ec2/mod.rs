@@ -476,6 +476,7 @@ impl Group {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Running(epoch, key) => self.running(epoch, key, cx),
@@ -513,6 +514,7 @@ impl Group {
     }
 
     /// A request arrives for an instance: the one it names, or any in turn.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         if cx.request(key).target == TaskKey::NONE {
             match self.next_in_turn() {
@@ -537,11 +539,13 @@ impl Group {
     }
 
     /// Something happens to a request on one of its instances.
+    #[inline(never)]
     pub fn on_work(&mut self, event: compute::Event, cx: &mut Cx<'_>) {
         self.engine.on(&mut self.instances, event, cx);
     }
 
     /// A call comes back to the request that made it.
+    #[inline(never)]
     pub fn on_call_reply(&mut self, key: RequestKey, parent: RequestKey, cx: &mut Cx<'_>) {
         self.engine.on_call_reply(&mut self.instances, key, parent, cx);
     }

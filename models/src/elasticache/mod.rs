@@ -214,6 +214,7 @@ impl Cache {
     }
 
     /// A command arrives at the cache.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -254,6 +255,7 @@ impl Cache {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Connected(key) => self.on_offer(key, cx),

@@ -195,6 +195,7 @@ impl GlobalAccelerator {
     }
 
     /// A flow arrives at the edge of AWS's network.
+    #[inline(never)]
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let request = cx.request(key);
         let mut draws = match self.settings.source_ip_affinity {
@@ -216,6 +217,7 @@ impl GlobalAccelerator {
     }
 
     /// An endpoint's answer is back at the edge of AWS's network; its frame has been taken off.
+    #[inline(never)]
     pub fn on_reply(&mut self, key: RequestKey, endpoint: u16, cx: &mut Cx<'_>) {
         let request = cx.request(key);
         let (outcome, place, bytes) = (request.outcome, self.place(request.place), u64::from(request.bytes));
@@ -278,6 +280,7 @@ impl GlobalAccelerator {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::Check(number) => self.check(number, cx),
@@ -323,6 +326,7 @@ impl GlobalAccelerator {
     }
 
     /// A check is answered, perhaps too late.
+    #[inline(never)]
     pub fn on_probe_reply(&mut self, key: RequestKey, number: u16, cx: &mut Cx<'_>) {
         let Some(request) = cx.shared.requests.remove(key) else { return };
         if self.endpoints[usize::from(number)].check == Some(request.stream) {

@@ -350,7 +350,7 @@ impl Route53 {
 
     /// A client asks what `record` resolves to. It is told by the outbox: in the same instant if its own cache
     /// holds the answer, otherwise when the resolver has it. A request whose client gives up meanwhile is still answered.
-    #[inline]
+    #[inline(never)]
     pub fn on_offer(&mut self, record: RecordId, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -364,6 +364,7 @@ impl Route53 {
     }
 
     /// Handles one of its events.
+    #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
             Event::AtResolver(record, key) => self.at_resolver(record, key, cx),
@@ -402,6 +403,7 @@ impl Route53 {
     }
 
     /// A probe is answered; its frame has been taken off. Route 53 removes the request.
+    #[inline(never)]
     pub fn on_probe_reply(&mut self, key: RequestKey, check: u16, checker: u16, cx: &mut Cx<'_>) {
         self.checks.answered(key, check, checker, cx);
     }
