@@ -1,5 +1,5 @@
 //! How many requests a second the simulator serves: library scenarios against a loop written by hand for the same model, in
-//! turn in one run, on one core. `cargo run --release -p stormglass-benches --bin throughput`.
+//! turn in one run, on one core; the last column is the median of the rounds' ratios. `cargo run --release -p stormglass-benches --bin throughput`.
 //!
 //! Last comes a day of twenty services that scale (`benches/scenarios/fleet.toml`), once and only where it is asked for by its name, as it
 //! takes minutes: `... --bin throughput fleet`. Its requests are operations and calls between services together.
@@ -11,7 +11,7 @@ use models::Architecture;
 use scenarios::{Override, Source};
 use sim_core::SimDuration;
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 fn load(name: &str, overrides: &[&str]) -> Architecture {
     let text = scenarios::library::get(name).unwrap_or_else(|| panic!("no library scenario {name}"));
@@ -23,17 +23,29 @@ fn load(name: &str, overrides: &[&str]) -> Architecture {
     }
 }
 
-/// Requests a second, best and median of the rounds.
-fn rates(mut round: impl FnMut(u32) -> u64) -> (f64, f64) {
-    let mut rates: Vec<f64> = (0..ROUNDS as u32)
-        .map(|number| {
-            let begin = Instant::now();
-            let requests = round(number);
-            requests as f64 / begin.elapsed().as_secs_f64()
-        })
-        .collect();
-    rates.sort_by(f64::total_cmp);
-    (rates[ROUNDS - 1], rates[ROUNDS / 2])
+/// What is measured: its name, and a round of it that tells how many requests it served.
+struct Case {
+    title: &'static str,
+    round: Box<dyn Fn(u32) -> u64>,
+    /// Requests a second, by round.
+    rates: Vec<f64>,
+}
+
+impl Case {
+    fn new(title: &'static str, round: impl Fn(u32) -> u64 + 'static) -> Self {
+        Self { title, round: Box::new(round), rates: Vec::new() }
+    }
+
+    fn run(&mut self, number: u32) {
+        let begin = Instant::now();
+        let requests = (self.round)(number);
+        self.rates.push(requests as f64 / begin.elapsed().as_secs_f64());
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn simulate(architecture: &Architecture, replication: u32) -> u64 {
@@ -109,10 +121,9 @@ fn main() {
     if filter == "fleet" {
         return fleet(std::env::args().nth(2).and_then(|hours| hours.parse().ok()).unwrap_or(24));
     }
-    println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
-    let (loop_best, loop_median) =
-        rates(|round| stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed);
-    println!("{:<42} {loop_best:>14.0} {loop_median:>14.0} {:>8}", "three-tier, loop by hand", "1");
+    let mut cases = vec![Case::new("three-tier, loop by hand", |round| {
+        stormglass_benches::bare_metal::three_tier(1_000_000, round.into()).completed
+    })];
     for (title, name, overrides) in [
         ("three-tier", "three-tier", &["run.duration=10m"][..]),
         ("three-tier-threaded", "three-tier-threaded", &["run.duration=10m"][..]),
@@ -120,18 +131,21 @@ fn main() {
         ("three-tier, processor sharing", "three-tier", &["run.duration=10m", "ecs.web.workers=64"][..]),
         ("web-shop", "web-shop", &["run.duration=2h"][..]),
     ] {
-        if !title.contains(&filter) {
-            continue;
-        }
         let architecture = load(name, overrides);
-        let (best, median) = rates(|round| simulate(&architecture, round));
-        println!("{title:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
+        cases.push(Case::new(title, move |round| simulate(&architecture, round)));
     }
-    let name = "table-of-a-million-keys (operations)";
-    if name.contains(&filter) {
-        let architecture = table();
-        let (best, median) = rates(|round| table_operations(&architecture, round));
-        println!("{name:<42} {best:>14.0} {median:>14.0} {:>8.2}", median / loop_median);
+    let table = table();
+    cases.push(Case::new("table-of-a-million-keys (operations)", move |round| table_operations(&table, round)));
+    cases.retain(|case| case.title.ends_with("by hand") || case.title.contains(&filter));
+    // One after the other in each round, so that what slows the machine for a while slows all of them.
+    for round in 0..ROUNDS as u32 {
+        cases.iter_mut().for_each(|case| case.run(round));
+    }
+    println!("{:<42} {:>14} {:>14} {:>8}", "", "best, req/s", "median, req/s", "/ loop");
+    for case in &cases {
+        let best = case.rates.iter().copied().fold(0.0, f64::max);
+        let ratios = case.rates.iter().zip(&cases[0].rates).map(|(rate, of_loop)| rate / of_loop).collect();
+        println!("{:<42} {best:>14.0} {:>14.0} {:>8.2}", case.title, median(case.rates.clone()), median(ratios));
     }
     let found = stormglass_benches::bare_metal::three_tier(1_000_000, 1);
     println!(
