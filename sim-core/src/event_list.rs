@@ -142,9 +142,10 @@ impl<E: Copy> EventList<E> {
         let lane_key = self.lanes.first();
         // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
         let bound = horizon.min((lane_key >> 64) as u64);
-        // Before what is new is put into its place: that waits for the samples its times are made of.
+        // Before what is new is put into its place, which waits for the samples its times are made of.
         if self.front.is_empty() {
-            self.later.refill(&mut self.front, bound);
+            let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
+            self.later.refill(&mut self.front, bound.min(soonest));
         }
         if !self.fresh.is_empty() {
             self.settle();

@@ -261,6 +261,25 @@ fn mass_ties_take_no_time() {
     pair.drain();
 }
 
+/// An event far away does not make the front, which is sorted, responsible for the crowd that comes before it.
+#[test]
+fn a_crowd_before_a_far_event_is_not_all_sorted() {
+    let mut pair = Pair::new(&[]);
+    let mut stream = Stream::from_key(6);
+    pair.push(60_000_000_000);
+    pair.push(1);
+    for _ in 0..3 {
+        assert!(pair.pop(u64::MAX));
+        pair.push(5);
+    }
+    for _ in 0..300_000 {
+        pair.push(stream.below(1_000_000_000));
+    }
+    assert!(pair.pop(u64::MAX));
+    assert!(pair.list.front.capacity() < 1_000, "{} entries in the front", pair.list.front.capacity());
+    pair.drain();
+}
+
 #[test]
 fn memory_follows_what_is_pending() {
     let entry = size_of::<Entry<(u64, u64)>>();
