@@ -166,20 +166,26 @@ impl RateClock {
     /// thinning, so that a change of rate elsewhere shifts nothing.
     #[inline(always)]
     pub(super) fn advance(&mut self, from: SimTime, expected: f64) -> Option<SimTime> {
-        let (_, rate) = self.points[self.segment];
-        if self.segment + 1 == self.points.len() && rate > 0.0 {
-            return Some(from + SimDuration::from_secs_f64(expected / rate));
+        if self.segment + 1 == self.points.len() {
+            return self.at_last_rate(from, expected);
         }
         self.advance_over(from, expected)
     }
 
-    /// The same where the rate changes still, or nothing comes any more.
+    /// The same after the last point, where the rate stays; `None` if it is 0 and nothing comes any more.
+    #[inline]
+    fn at_last_rate(&self, from: SimTime, expected: f64) -> Option<SimTime> {
+        let (_, rate) = self.points[self.segment];
+        (rate > 0.0).then(|| from + SimDuration::from_secs_f64(expected / rate))
+    }
+
+    /// The same where the rate changes still.
     fn advance_over(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
         let mut at = from;
         loop {
             let (start, rate_from) = self.points[self.segment];
             let Some(&(end, rate_to)) = self.points.get(self.segment + 1) else {
-                return (rate_from > 0.0).then(|| at + SimDuration::from_secs_f64(expected / rate_from));
+                return self.at_last_rate(at, expected);
             };
             if at < start {
                 // Before the first point the rate is the first point's.
@@ -261,7 +267,7 @@ impl Modulation {
 
     fn lasts(&mut self) -> SimDuration {
         let mean = self.phases[self.phase].lasts;
-        mean.scale(-ln(self.stream.open01()))
+        mean.scale(self.stream.exponential())
     }
 
     /// The next arrival after `from` if `expected` more are due, phase by phase.

@@ -448,7 +448,7 @@ impl Engine {
             cx.kernel.schedule_in(delay, self.event(Event::CallRetry(again)));
             return;
         }
-        if outcome.is_ok() && settings.retry.quota.is_some() {
+        if outcome.is_ok() {
             self.refund(hosts, task, call.call, call.retry_cost);
         }
         let required = settings.required;
@@ -473,7 +473,8 @@ impl Engine {
     /// A call went well: its process gets tokens back.
     fn refund<H: Host>(&self, hosts: &mut Slab<H>, host: TaskKey, call: u16, price: u8) {
         let prepared = &self.calls[call as usize];
-        if let (Some(quota), Some(host)) = (prepared.call.retry.quota, hosts.get_mut(host)) {
+        let Some(quota) = prepared.call.retry.quota else { return };
+        if let Some(host) = hosts.get_mut(host) {
             quota.release(&mut host.process_mut().tokens[prepared.bucket], price);
         }
     }

@@ -35,7 +35,8 @@ pub(crate) fn architecture() -> Architecture {
     }
 }
 
-fn run() -> crate::architecture::Run {
+/// A run of an hour that counts from the start.
+pub(crate) fn run() -> crate::architecture::Run {
     crate::architecture::Run {
         duration: SimDuration::from_secs(3600),
         warm_up: SimDuration::ZERO,

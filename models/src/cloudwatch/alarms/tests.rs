@@ -3,20 +3,8 @@
 use super::*;
 use crate::cloudwatch::{Comparison, FINE_PERIOD, Kind, MissingData};
 use crate::observer::Observer;
-use crate::world::bench::Bench;
+use crate::world::bench::{Bench, run};
 use sim_core::tally::Histogram;
-
-fn run() -> Run {
-    Run {
-        duration: SimDuration::from_secs(3600),
-        warm_up: SimDuration::ZERO,
-        downtime_error_rate: 0.5,
-        metric_delay: SimDuration::from_secs(60),
-        high_resolution_metric_delay: SimDuration::from_secs(10),
-        spans: crate::architecture::Spans::default(),
-        objective: None,
-    }
-}
 
 fn above(threshold: f64, least: u32, periods: u32) -> Condition {
     Condition {
