@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn messages_keep_their_order_also_between_requests_and_controls() {
         let mut outbox = Outbox::default();
-        let key = |slot| Key { slot, generation: 0 };
+        let key = |slot| Key::new(slot, 0);
         let wanted = |count| Control::SetDesiredCount(Scalable::Ecs(EcsId(0)), count);
         outbox.reply(key(1));
         outbox.control(wanted(1));

@@ -379,7 +379,9 @@ pub struct Request {
     pub visits: u32,
     /// Number of this attempt, from 1.
     pub attempt: u16,
-    /// The next step of the handler that works on it; the task's own use.
+    /// The handler that works on it (index into the service's table), or why there is none; the task's own use.
+    pub handler: u16,
+    /// The next step of that handler; the task's own use.
     pub step: u8,
     /// Parallel calls still out; the task's own use.
     pub pending: u8,
@@ -433,6 +435,7 @@ impl Request {
         connection: crate::client::connections::NO_CONNECTION,
         visits: 0,
         attempt: 1,
+        handler: 0,
         step: 0,
         pending: 0,
         retry_cost: 0,

@@ -23,7 +23,7 @@ impl Whereabouts {
 
     /// A task of a service is in a zone.
     pub fn put(&mut self, service: ComputeId, task: TaskKey, zone: u16) {
-        let (service, slot) = (usize::from(service.0), task.slot as usize);
+        let (service, slot) = (usize::from(service.0), task.slot() as usize);
         if self.tasks.len() <= service {
             self.tasks.resize_with(service + 1, Vec::new);
         }
@@ -50,7 +50,7 @@ mod tests {
         let mut all = Whereabouts::default();
         let (a, b) = (all.zone("a"), all.zone("b"));
         assert_eq!((all.zone("a"), a == b), (a, false));
-        let task = |slot, generation| TaskKey { slot, generation };
+        let task = |slot, generation| TaskKey::new(slot, generation);
         all.put(ComputeId(3), task(2, 0), a);
         all.put(ComputeId(3), task(2, 1), b);
         assert_eq!(all.of(ComputeId(3), 2), Some(b));

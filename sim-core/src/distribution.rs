@@ -8,6 +8,7 @@
 pub mod alias;
 mod error;
 mod kinds;
+mod table;
 #[cfg(test)]
 mod tests;
 pub mod zipf;
@@ -92,14 +93,14 @@ impl Distribution {
             return Err(DistributionError::Descending { lower: "median", low: median, upper: "p99", high: p99 });
         }
         let sigma = ln(p99 / median) / normal_quantile(0.99);
-        Ok(if sigma == 0.0 { Self::Constant(median) } else { Self::Lognormal(Lognormal { mu: ln(median), sigma }) })
+        Ok(if sigma == 0.0 { Self::Constant(median) } else { Self::Lognormal(Lognormal::new(ln(median), sigma)) })
     }
 
     /// Lognormal with the given mean (above 0) whose logarithm has standard deviation `sigma` (not negative).
     pub fn lognormal_mean_sigma(mean: f64, sigma: f64) -> Made {
         let (mean, sigma) = (positive("mean", mean)?, not_negative("sigma", sigma)?);
         let mu = finite("sigma", ln(mean) - 0.5 * sigma * sigma)?;
-        Ok(if sigma == 0.0 { Self::Constant(mean) } else { Self::Lognormal(Lognormal { mu, sigma }) })
+        Ok(if sigma == 0.0 { Self::Constant(mean) } else { Self::Lognormal(Lognormal::new(mu, sigma)) })
     }
 
     /// Gamma with the given shape and scale, both above 0; the mean is their product.
@@ -184,7 +185,7 @@ impl Distribution {
         match self {
             Self::Constant(value) => *value,
             Self::Exponential(it) => it.at(source.open01()),
-            Self::Lognormal(it) => it.at(source.open01()),
+            Self::Lognormal(it) => it.sample(source),
             Self::Uniform(it) => it.at(source.open01()),
             other => other.sample_rare(source.next_u64()),
         }

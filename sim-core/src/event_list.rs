@@ -47,8 +47,10 @@ pub struct EventList<E: Copy> {
     front: Front<E>,
     later: Radix<E>,
     lanes: Lanes<E>,
-    /// Entries that have not been put into their place yet.
+    /// Entries that have not been put into their place yet: the front's range ends before them, but for those from `looked_at` on,
+    /// of which that is not known.
     fresh: Vec<Entry<E>>,
+    looked_at: usize,
     /// Events ever scheduled; the next one's sequence number.
     pushed: u64,
     popped: u64,
@@ -73,6 +75,7 @@ impl<E: Copy> EventList<E> {
             later: Radix::new(),
             lanes: Lanes::new(),
             fresh: Vec::with_capacity(16),
+            looked_at: 0,
             pushed: 0,
             popped: 0,
             #[cfg(debug_assertions)]
@@ -90,8 +93,22 @@ impl<E: Copy> EventList<E> {
         self.fresh.push(entry);
     }
 
-    /// Puts what was scheduled since the last event into its place.
+    /// Puts into the front what belongs there of what was scheduled since the last event. The rest can wait until the front is empty.
+    ///
+    /// An entry that is copied right after it was written makes the processor wait until all its parts are in memory.
     #[inline]
+    fn look_at_new(&mut self) {
+        while let Some(entry) = self.fresh.get(self.looked_at) {
+            if entry.time <= self.front.until() {
+                let entry = self.fresh.remove(self.looked_at);
+                self.front.insert(entry, &mut self.later);
+            } else {
+                self.looked_at += 1;
+            }
+        }
+    }
+
+    /// Puts everything into its place.
     fn settle(&mut self) {
         for at in 0..self.fresh.len() {
             let entry = &self.fresh[at];
@@ -102,6 +119,7 @@ impl<E: Copy> EventList<E> {
             }
         }
         self.fresh.clear();
+        self.looked_at = 0;
     }
 
     /// The lane for events that happen `delay` after they are scheduled; the same delay gives the same lane. Any number
@@ -142,16 +160,16 @@ impl<E: Copy> EventList<E> {
         let lane_key = self.lanes.first();
         // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
         let bound = horizon.min((lane_key >> 64) as u64);
-        // Before what is new is put into its place, which waits for the samples its times are made of.
         if self.front.is_empty() {
+            // Before what is new is put into its place, which waits for the samples its times are made of.
             let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
             self.later.refill(&mut self.front, bound.min(soonest));
-        }
-        if !self.fresh.is_empty() {
             self.settle();
             if self.front.is_empty() {
                 self.later.refill(&mut self.front, bound);
             }
+        } else {
+            self.look_at_new();
         }
         let front_key = self.front.first();
         if front_key < lane_key {

@@ -5,22 +5,40 @@ use std::ops::{Index, IndexMut};
 
 /// Names a value in a [`Slab`]. A key never names another value than the one it was given for, however often its slot is
 /// used again. Ordered by slot, then by age.
+///
+/// One number, so that it is written and read in one piece: a key that was written in halves must be in memory before the processor
+/// can read it as a whole. Packed, so that events and frames have room for a tag beside it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
-    /// Place in the slab.
-    pub slot: u32,
-    /// How many values that place had held before.
-    pub generation: u32,
-}
+#[repr(C, packed(4))]
+pub struct Key(u64);
 
 impl Key {
     /// A key that never names anything.
-    pub const NONE: Self = Self { slot: u32::MAX, generation: u32::MAX };
+    pub const NONE: Self = Self::new(u32::MAX, u32::MAX);
+
+    /// The key of a place in a slab and of how many values that place had held before.
+    #[inline]
+    #[must_use]
+    pub const fn new(slot: u32, generation: u32) -> Self {
+        Self((slot as u64) << 32 | generation as u64)
+    }
+    /// Place in the slab.
+    #[inline]
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+    /// How many values that place had held before.
+    #[inline]
+    #[must_use]
+    pub const fn generation(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == Self::NONE { f.write_str("none") } else { write!(f, "{}v{}", self.slot, self.generation) }
+        if *self == Self::NONE { f.write_str("none") } else { write!(f, "{}v{}", self.slot(), self.generation()) }
     }
 }
 
@@ -87,7 +105,7 @@ impl<T> Slab<T> {
     #[cold]
     fn first_use(&mut self, first: impl FnOnce() -> T) -> (Key, &mut T) {
         let key = self.grow(first());
-        (key, &mut self.slots[key.slot as usize].value)
+        (key, &mut self.slots[key.slot() as usize].value)
     }
 
     /// Takes the slot vacated last, which must exist.
@@ -97,7 +115,7 @@ impl<T> Slab<T> {
         let slot = self.vacant;
         let place = &mut self.slots[slot as usize];
         self.vacant = std::mem::replace(&mut place.next, OCCUPIED);
-        (Key { slot, generation: place.generation }, &mut place.value)
+        (Key::new(slot, place.generation), &mut place.value)
     }
 
     #[cold]
@@ -106,18 +124,18 @@ impl<T> Slab<T> {
         let slot = self.slots.len() as u32;
         assert!(self.slots.len() < OCCUPIED as usize, "a slab has fewer than 2^32 - 1 slots");
         self.slots.push(Slot { generation: 0, next: OCCUPIED, value });
-        Key { slot, generation: 0 }
+        Key::new(slot, 0)
     }
 
     /// Removes a value and shows it for the last time; `None` if the key has lapsed.
     #[inline]
     pub fn remove(&mut self, key: Key) -> Option<&mut T> {
-        let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.generation == key.generation)?;
+        let slot = self.slots.get_mut(key.slot() as usize).filter(|slot| slot.generation == key.generation())?;
         slot.generation += 1;
         // A slot whose generations are used up is not filled again, so that no old key can come back to life.
         slot.next = NO_SLOT;
         if slot.generation < u32::MAX {
-            slot.next = std::mem::replace(&mut self.vacant, key.slot);
+            slot.next = std::mem::replace(&mut self.vacant, key.slot());
         }
         self.len -= 1;
         Some(&mut slot.value)
@@ -127,16 +145,16 @@ impl<T> Slab<T> {
     #[inline]
     #[must_use]
     pub fn get(&self, key: Key) -> Option<&T> {
-        let slot = self.slots.get(key.slot as usize)?;
-        (slot.generation == key.generation).then_some(&slot.value)
+        let slot = self.slots.get(key.slot() as usize)?;
+        (slot.generation == key.generation()).then_some(&slot.value)
     }
 
     /// The value of a key, to change; `None` if the key has lapsed.
     #[inline]
     #[must_use]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let slot = self.slots.get_mut(key.slot as usize)?;
-        (slot.generation == key.generation).then_some(&mut slot.value)
+        let slot = self.slots.get_mut(key.slot() as usize)?;
+        (slot.generation == key.generation()).then_some(&mut slot.value)
     }
 
     /// Whether the key's value is still there.
@@ -161,7 +179,7 @@ impl<T> Slab<T> {
     /// All values with their keys, in order of slot.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let occupied = self.slots.iter().enumerate().filter(|(_, slot)| slot.next == OCCUPIED);
-        occupied.map(|(at, slot)| (Key { slot: at as u32, generation: slot.generation }, &slot.value))
+        occupied.map(|(at, slot)| (Key::new(at as u32, slot.generation), &slot.value))
     }
 }
 
@@ -212,7 +230,7 @@ mod tests {
         assert_eq!(slab.remove(a), Some(&mut 'a'));
         assert_eq!(slab.remove(a), None);
         let c = slab.insert('c');
-        assert_eq!((c.slot, c.generation), (a.slot, 1));
+        assert_eq!((c.slot(), c.generation()), (a.slot(), 1));
         assert_eq!((slab.get(a), slab[b], slab[c]), (None, 'b', 'c'));
         assert!(!slab.contains(Key::NONE));
         assert_eq!(slab.remove(Key::NONE), None);
@@ -224,7 +242,7 @@ mod tests {
         let keys: Vec<Key> = (0..4).map(|i| slab.insert(i)).collect();
         slab.remove(keys[1]);
         slab.remove(keys[3]);
-        assert_eq!((slab.insert(9).slot, slab.insert(9).slot, slab.insert(9).slot), (3, 1, 4));
+        assert_eq!((slab.insert(9).slot(), slab.insert(9).slot(), slab.insert(9).slot()), (3, 1, 4));
     }
 
     #[test]
@@ -232,11 +250,11 @@ mod tests {
         let mut slab = Slab::new();
         let first = slab.insert(0);
         slab.slots[0].generation = u32::MAX - 1;
-        let last = Key { slot: 0, generation: u32::MAX - 1 };
+        let last = Key::new(0, u32::MAX - 1);
         assert_eq!(slab.remove(last), Some(&mut 0));
         assert!(!slab.contains(last) && !slab.contains(first));
         assert_eq!(slab.remove(last), None);
-        assert_eq!(slab.insert(1), Key { slot: 1, generation: 0 });
+        assert_eq!(slab.insert(1), Key::new(1, 0));
         assert_eq!(slab.len(), 1);
     }
 
@@ -256,7 +274,7 @@ mod tests {
         assert_eq!(*value, 1);
         slab.remove(first);
         let (second, value) = slab.reuse(|| 2);
-        assert_eq!((second.slot, second.generation, *value), (first.slot, first.generation + 1, 1));
+        assert_eq!((second.slot(), second.generation(), *value), (first.slot(), first.generation() + 1, 1));
         *value = 3;
         assert_eq!((slab.len(), slab.get(first), slab[second]), (1, None, 3));
     }

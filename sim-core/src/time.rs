@@ -81,8 +81,7 @@ impl SimDuration {
     /// `seconds` rounded to the nearest nanosecond, clamped to the range of the type; NaN is zero.
     #[must_use]
     pub fn from_secs_f64(seconds: f64) -> Self {
-        // A float-to-integer cast saturates and maps NaN to 0; adding one half rounds to nearest on any target.
-        Self((seconds * NANOS_PER_SECOND as f64 + 0.5) as u64)
+        Self(nearest(seconds * NANOS_PER_SECOND as f64))
     }
     /// Nanoseconds.
     #[must_use]
@@ -166,6 +165,15 @@ impl fmt::Display for SimTime {
     }
 }
 
+/// A number rounded to the nearest whole one (of two as near, to the even one), clamped to the range of the type; NaN is zero.
+#[inline]
+fn nearest(x: f64) -> u64 {
+    /// From here on numbers have no bits behind their point: a smaller one added to it loses them, to the nearest.
+    const WHOLE: f64 = (1u64 << 52) as f64;
+    // Between 0 and that, an addition does it. A cast, which saturates and knows what is no number, takes many instructions.
+    if x.to_bits() < WHOLE.to_bits() { (x + WHOLE).to_bits() - WHOLE.to_bits() } else { (x + 0.5) as u64 }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +182,12 @@ mod tests {
     fn seconds_round_to_the_nearest_nanosecond_and_saturate() {
         assert_eq!(SimDuration::from_secs_f64(1.5e-9).as_nanos(), 2);
         assert_eq!(SimDuration::from_secs_f64(0.02).as_nanos(), 20_000_000);
+        for (x, whole) in [(0.49, 0), (0.51, 1), (2.0, 2), (3.51, 4), (4_503_599_627_370_495.0, 4_503_599_627_370_495)]
+        {
+            assert_eq!(nearest(x), whole);
+        }
+        assert_eq!((nearest(4_503_599_627_370_496.0), nearest(1e18)), (1 << 52, 1_000_000_000_000_000_000));
+        assert_eq!(SimDuration::from_secs_f64(-0.0), SimDuration::ZERO);
         assert_eq!(SimDuration::from_secs_f64(-1.0), SimDuration::ZERO);
         assert_eq!(SimDuration::from_secs_f64(f64::NAN), SimDuration::ZERO);
         assert_eq!(SimDuration::from_secs_f64(1e30), SimDuration::MAX);

@@ -227,17 +227,16 @@ impl Group {
     /// The seat with the fewest outstanding requests; of several, the first in turn, so that an idle group is not served by
     /// its first target alone.
     fn least_loaded(&self) -> usize {
-        // Both are selected, not branched upon: which seat is the least is anybody's guess, the branch predictor's too.
-        let (mut least, mut at) = (u32::MAX, 0);
-        let (before, from_turn) = self.loads.split_at(self.turn);
-        for (loads, first) in [(from_turn, self.turn), (before, 0)] {
-            for (seat, &load) in loads.iter().enumerate() {
-                let is_less = load < least;
-                at = if is_less { first + seat } else { at };
-                least = if is_less { load } else { least };
-            }
+        // One number of load and place in turn for each seat, of which the least is selected: which that is, is anybody's guess, also the
+        // branch predictor's, and one loop over all of them always has the same length.
+        let count = self.loads.len();
+        let (mut least, mut place) = (u64::MAX, if self.turn == 0 { 0 } else { count - self.turn });
+        for &load in &self.loads {
+            least = least.min(u64::from(load) << 32 | place as u64);
+            place = if place + 1 == count { 0 } else { place + 1 };
         }
-        at
+        let at = least as u32 as usize + self.turn;
+        if at < count { at } else { at - count }
     }
 
     /// Of two different seats drawn at random the one with fewer outstanding requests, the first drawn if they have as many.

@@ -23,7 +23,7 @@ fn at(seconds: f64) -> SimTime {
 }
 
 fn task(slot: u32) -> TaskKey {
-    TaskKey { slot, generation: 0 }
+    TaskKey::new(slot, 0)
 }
 
 fn health_check(enabled: bool) -> HealthCheck {
@@ -140,7 +140,7 @@ impl Stage {
         let rig = self.rig.borrow();
         let changes = rig.controls.iter().filter_map(|&(at, control)| match control {
             Control::TargetHealth(_, task, healthy) if at > SimTime::ZERO => {
-                Some((at.as_secs_f64(), task.slot, healthy))
+                Some((at.as_secs_f64(), task.slot(), healthy))
             }
             _ => None,
         });
@@ -149,7 +149,7 @@ impl Stage {
     fn drained(&self) -> Vec<(f64, u32)> {
         let rig = self.rig.borrow();
         let drained = rig.controls.iter().filter_map(|&(at, control)| match control {
-            Control::Drained(_, task) => Some((at.as_secs_f64(), task.slot)),
+            Control::Drained(_, task) => Some((at.as_secs_f64(), task.slot())),
             _ => None,
         });
         drained.collect()
@@ -172,7 +172,7 @@ impl Stage {
 impl Rig {
     fn offered(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let request = cx.request(key);
-        let slot = request.target.slot;
+        let slot = request.target.slot();
         match request.purpose {
             Purpose::Work => *self.work.entry(slot).or_default() += 1,
             Purpose::HealthCheck => self.checks.push((cx.kernel.now(), slot)),
@@ -560,7 +560,7 @@ fn targets_of_time_zero_and_of_groups_without_checks_are_healthy_at_once_and_the
         .controls
         .iter()
         .filter_map(|&(_, control)| match control {
-            Control::TargetHealth(_, task, healthy) => Some((task.slot, healthy)),
+            Control::TargetHealth(_, task, healthy) => Some((task.slot(), healthy)),
             _ => None,
         })
         .collect();
@@ -665,7 +665,7 @@ fn a_station_is_one_target_registered_for_good() {
     stage.ask();
     stage.run(at(1.0));
     assert_eq!(stage.shares(u32::MAX - 1..u32::MAX), [0]);
-    assert_eq!(stage.rig.borrow().work.get(&TaskKey::NONE.slot), Some(&1));
+    assert_eq!(stage.rig.borrow().work.get(&TaskKey::NONE.slot()), Some(&1));
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(super) fn endpoint_name<'a>(endpoint: &'a ClusterEndpoint, instances: &'a [I
 pub(super) fn caller_of(request: &Request) -> (u16, TaskKey) {
     match request.bottom() {
         Holder::Call(caller, _) => (number_of(caller), request.target),
-        _ => (0, TaskKey { slot: 0, generation: 0 }),
+        _ => (0, TaskKey::new(0, 0)),
     }
 }
 
@@ -197,14 +197,14 @@ impl Aurora {
 
     /// The pool a call belongs to; `None` if its task is gone.
     pub(super) fn enlist(&mut self, service: u16, task: TaskKey, endpoint: u16, cx: &mut Cx<'_>) -> Option<PoolId> {
-        let id = PoolId { service, slot: task.slot, endpoint };
-        match self.place(service, task.slot) {
+        let id = PoolId { service, slot: task.slot(), endpoint };
+        match self.place(service, task.slot()) {
             Some(caller) if caller.task == task => return (!caller.gone).then_some(id),
-            Some(caller) if caller.task.generation > task.generation => return None,
+            Some(caller) if caller.task.generation() > task.generation() => return None,
             _ => self.make_room(service, task, cx),
         }
         let pools = self.empty_pools();
-        *self.place(service, task.slot) = Some(Caller { task, gone: false, pools });
+        *self.place(service, task.slot()) = Some(Caller { task, gone: false, pools });
         self.count_members(service, 1, cx.now());
         Some(id)
     }
@@ -451,7 +451,7 @@ impl Aurora {
             PoolId { service: PROXY, slot: 0, endpoint }
         } else {
             let (service, task) = caller_of(request);
-            PoolId { service, slot: task.slot, endpoint }
+            PoolId { service, slot: task.slot(), endpoint }
         };
         // All wait equally long, so whose time is over is at the front, behind whoever came there late.
         while let Some(first) = self.dequeue(id, cx) {
@@ -640,9 +640,9 @@ impl Aurora {
 
     /// Who had a task's slot before is gone, even if nobody said so.
     fn make_room(&mut self, service: u16, task: TaskKey, cx: &mut Cx<'_>) {
-        if let Some(caller) = self.place(service, task.slot) {
+        if let Some(caller) = self.place(service, task.slot()) {
             let before = caller.task;
-            if before.generation < task.generation && !caller.gone {
+            if before.generation() < task.generation() && !caller.gone {
                 self.dismiss(service, before, cx);
             }
         }
@@ -650,13 +650,13 @@ impl Aurora {
 
     fn dismiss(&mut self, service: u16, task: TaskKey, cx: &mut Cx<'_>) {
         self.make_room(service, task, cx);
-        match self.place(service, task.slot) {
+        match self.place(service, task.slot()) {
             Some(caller) if caller.task == task => {
                 if std::mem::replace(&mut caller.gone, true) {
                     return;
                 }
             }
-            Some(caller) if caller.task.generation > task.generation => return,
+            Some(caller) if caller.task.generation() > task.generation() => return,
             place => {
                 // It never called, but its first call may be on the way.
                 *place = Some(Caller { task, gone: true, pools: Box::default() });
@@ -665,7 +665,7 @@ impl Aurora {
         }
         let now = cx.now();
         for endpoint in 0..self.endpoints.len() as u16 {
-            let id = PoolId { service, slot: task.slot, endpoint };
+            let id = PoolId { service, slot: task.slot(), endpoint };
             while let Some(key) = self.dequeue(id, cx) {
                 let joined = cx.request(key).joined;
                 self.station(id).tally.lose(now, joined);

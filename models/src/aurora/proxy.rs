@@ -43,7 +43,7 @@ impl FrontDesk {
 impl Aurora {
     /// The proxy is a caller like others.
     pub(super) fn open_proxy(&mut self, cx: &mut Cx<'_>) {
-        let nobody = TaskKey { slot: 0, generation: 0 };
+        let nobody = TaskKey::new(0, 0);
         self.enlist(PROXY, nobody, 0, cx);
     }
 

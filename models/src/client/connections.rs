@@ -246,7 +246,7 @@ mod tests {
     }
 
     fn key(slot: u32) -> RequestKey {
-        RequestKey { slot, generation: 0 }
+        RequestKey::new(slot, 0)
     }
 
     fn http1() -> Connections {

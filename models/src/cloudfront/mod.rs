@@ -328,7 +328,7 @@ impl CloudFront {
         // "Dynamic requests, and the methods PUT, POST, PATCH, OPTIONS and DELETE, go directly to the origin" (CloudFront developer
         // guide, "How CloudFront delivers content").
         let now = cx.now();
-        self.came.put(key.slot, cx.request(key), now);
+        self.came.put(key.slot(), cx.request(key), now);
         self.books.beyond_edge += 1;
         self.ask_origin(key, edge, Trip::default(), cx);
     }
@@ -384,7 +384,7 @@ impl CloudFront {
             layer.flights.open(cache_key);
         }
         if self.is_edge(cache) {
-            self.came.put(key.slot, cx.request(key), now);
+            self.came.put(key.slot(), cx.request(key), now);
             self.books.beyond_edge += 1;
         }
         self.pass_on(key, cache, Trip { leads: !alone, ..Trip::default() }, cx);
@@ -458,7 +458,7 @@ impl CloudFront {
         }
         let request = cx.request(key);
         let behavior = self.behavior_of(request);
-        let came = if edge { self.came.get(key.slot, request) } else { None };
+        let came = if edge { self.came.get(key.slot(), request) } else { None };
         let Some(cache_key) = self.cache_key(behavior, request) else {
             self.books.served_by_origin(came, now);
             return self.answer(key, behavior, answer, Source::Uncached, cx);
@@ -495,7 +495,7 @@ impl CloudFront {
         if self.is_edge(cache) {
             let request = cx.request(key);
             let came = request.joined;
-            self.came.put(key.slot, request, came);
+            self.came.put(key.slot(), request, came);
             self.books.beyond_edge += 1;
         }
         self.pass_on(key, cache, Trip::default(), cx);

@@ -146,10 +146,10 @@ impl CloudFront {
         let Some(place) = request.place_of(this).filter(|&place| place > 0) else { return };
         let Holder::Cache(_, cache, trip) = request.holder_at(place) else { return };
         let copy = request.detach_at(place);
-        let came = self.came.get(key.slot, &copy);
+        let came = self.came.get(key.slot(), &copy);
         let key = cx.shared.requests.insert(copy);
         if let Some(came) = came {
-            self.came.put(key.slot, &cx.shared.requests[key], came);
+            self.came.put(key.slot(), &cx.shared.requests[key], came);
         }
         self.books.timed_out += 1;
         self.attempt_failed(key, cache, trip, cx.shared.requests[key].method.is_cacheable(), cx);
@@ -181,10 +181,10 @@ impl CloudFront {
     fn ask_again(&mut self, key: RequestKey, cache: u16, trip: Trip, cx: &mut Cx<'_>) {
         let serial = trip.serial.wrapping_add(1);
         let request = cx.request(key);
-        let came = self.came.get(key.slot, request);
+        let came = self.came.get(key.slot(), request);
         request.stream = mix(request.stream, purpose::AGAIN);
         if let Some(came) = came {
-            self.came.put(key.slot, request, came);
+            self.came.put(key.slot(), request, came);
         }
         self.try_origin(key, cache, Trip { serial, ..trip }, SimDuration::ZERO, cx);
     }

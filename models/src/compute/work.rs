@@ -6,6 +6,13 @@ use sim_core::random::Source;
 use super::*;
 use crate::timeline::FaultAction;
 
+/// [`Request::handler`] where the service has none for the path (404): what [`Work::handler_of_path`] says.
+const NO_HANDLER: u16 = u16::MAX;
+/// The same of a health check.
+const HEALTH_CHECK: u16 = u16::MAX - 1;
+/// The same where there is nothing to do for a path.
+const NO_STEPS: u16 = u16::MAX - 2;
+
 impl Engine {
     /// Handles one of its events.
     pub(crate) fn on<H: Host>(&mut self, hosts: &mut Slab<H>, event: Event, cx: &mut Cx<'_>) {
@@ -53,6 +60,10 @@ impl Engine {
         };
         let process = host.process_mut();
         request.joined = now;
+        request.handler = match request.purpose {
+            Purpose::Work => self.handler_of_path.get(request.path.index()).copied().unwrap_or(NO_STEPS),
+            Purpose::HealthCheck => HEALTH_CHECK,
+        };
         request.step = 0;
         request.outcome = Outcome::OK;
         request.server = id;
@@ -129,23 +140,14 @@ impl Engine {
 
     /// Runs the handler from the request's next step until it has to wait for something.
     fn advance<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
-        let request = cx.request(key);
-        if request.purpose == Purpose::HealthCheck {
-            return self.answer_health_check(hosts, key, cx);
-        }
-        let Some(&handler) = self.handler_of_path.get(request.path.index()) else {
-            return self.finish_request(hosts, key, cx);
-        };
-        if handler == u16::MAX {
-            request.outcome = Outcome { status: 404, cause: Cause::None };
-            return self.finish_request(hosts, key, cx);
-        }
         loop {
             let request = cx.request(key);
+            let Some(handler) = self.handlers.get(request.handler as usize) else {
+                return self.advance_without_handler(hosts, key, cx);
+            };
             let number = u64::from(request.step);
-            let steps = &self.handlers[handler as usize].steps;
             // A failed call ends the handler: what is left is not done.
-            let Some(step) = steps.get(number as usize).filter(|_| request.outcome.is_ok()) else {
+            let Some(step) = handler.steps.get(number as usize).filter(|_| request.outcome.is_ok()) else {
                 return self.finish_request(hosts, key, cx);
             };
             request.step += 1;
@@ -177,15 +179,17 @@ impl Engine {
     }
 
     /// A health check takes a worker like any request, but only shows that the task answers.
-    fn answer_health_check<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
+    #[inline(never)]
+    fn advance_without_handler<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let request = cx.request(key);
-        let first = request.step == 0;
-        request.step = 1;
-        if first && !self.health_check_cpu.is_zero() {
-            self.run_on_cpu(hosts, key, self.health_check_cpu, cx);
-        } else {
-            self.finish_request(hosts, key, cx);
+        if request.handler == HEALTH_CHECK && request.step == 0 && !self.health_check_cpu.is_zero() {
+            request.step = 1;
+            return self.run_on_cpu(hosts, key, self.health_check_cpu, cx);
         }
+        if request.handler == NO_HANDLER {
+            request.outcome = Outcome { status: 404, cause: Cause::None };
+        }
+        self.finish_request(hosts, key, cx);
     }
 
     #[inline(always)]
@@ -282,8 +286,8 @@ impl Engine {
         let now = cx.now();
         let request = cx.request(key);
         let host_key = request.target;
-        let handler = self.handler_of_path[request.path.index()];
-        let at_end = !request.outcome.is_ok() || request.step as usize >= self.handlers[handler as usize].steps.len();
+        let steps = self.handlers[request.handler as usize].steps.len();
+        let at_end = !request.outcome.is_ok() || request.step as usize >= steps;
         if request.holds_worker || at_end {
             self.advance(hosts, key, cx);
         } else {
@@ -324,8 +328,7 @@ impl Engine {
                 books.errors += 1;
                 outcome = Outcome::failed(500, Cause::TargetError);
             } else if request.bytes == 0 {
-                let handler = self.handler_of_path.get(request.path.index()).copied().unwrap_or(u16::MAX);
-                request.bytes = self.handlers.get(handler as usize).map_or(0, |h| h.response_bytes);
+                request.bytes = self.handlers.get(request.handler as usize).map_or(0, |h| h.response_bytes);
             }
         }
         cx.reply(key, outcome);
@@ -363,7 +366,7 @@ impl Engine {
         let now = cx.now();
         let PreparedCall { call, hop, .. } = &self.calls[number as usize];
         let caller = cx.request(parent);
-        let (task, client) = (caller.target, caller.target.slot);
+        let (task, client) = (caller.target, caller.target.slot());
         let (route, traffic, place) = (caller.route, caller.traffic, caller.place);
         let (catalog, object) = (caller.catalog, caller.object);
         let (key, child) = cx.shared.new_request(stream, now, Holder::Call(self.id, parent), *hop);

@@ -49,7 +49,7 @@ impl Clients {
 
     /// Connects a task to a node, unless it is.
     pub(super) fn link(&mut self, of: ComputeId, task: TaskKey, number: usize, nodes: &mut [Node]) -> Link {
-        let (service, slot) = (of.0 as usize, task.slot as usize);
+        let (service, slot) = (of.0 as usize, task.slot() as usize);
         if self.by_service.len() <= service {
             self.by_service.resize_with(service + 1, Vec::new);
         }
@@ -91,7 +91,7 @@ impl Clients {
 
     /// A task is gone.
     pub(super) fn task_gone(&mut self, of: ComputeId, task: TaskKey, nodes: &mut [Node]) {
-        let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot as usize));
+        let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot() as usize));
         if let Some(caller) = place.and_then(|place| place.take_if(|caller| caller.task == task)) {
             drop_links(caller.links, self.each, nodes);
         }
@@ -105,7 +105,7 @@ impl Clients {
 
     /// Whether a task asks the former owner of a slot that has moved. That one tells it of all moves so far.
     pub(super) fn is_redirected(&mut self, of: ComputeId, task: TaskKey, moved: u32) -> bool {
-        let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot as usize));
+        let place = self.by_service.get_mut(of.0 as usize).and_then(|tasks| tasks.get_mut(task.slot() as usize));
         let caller = place.and_then(Option::as_mut).filter(|caller| caller.task == task && caller.moves < moved);
         caller.is_some_and(|caller| {
             caller.moves = self.moves;

@@ -30,7 +30,7 @@ impl Cache {
             return cx.reply(key, Outcome::failed(0, Cause::ConnectionLost));
         };
         let of_task =
-            mix(u64::from(caller.service.0) << 32 | u64::from(caller.task.slot), caller.task.generation.into());
+            mix(u64::from(caller.service.0) << 32 | u64::from(caller.task.slot()), caller.task.generation().into());
         let flight = match self.settings.items[item as usize].collapsing {
             Collapsing::None => None,
             Collapsing::Process => Some(mix(caller.key, of_task)),

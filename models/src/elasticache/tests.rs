@@ -216,7 +216,7 @@ impl Stage {
         let now = self.bench.kernel.now();
         let cx = &mut self.bench.cx();
         let hop = self.cache.uses[number as usize].hop;
-        (cx.request(parent).client, cx.request(parent).target) = (client, TaskKey { slot: task, generation: 0 });
+        (cx.request(parent).client, cx.request(parent).target) = (client, TaskKey::new(task, 0));
         let (key, call) = cx.shared.new_request(u64::from(client), now, Holder::Call(ComputeId(0), parent), hop);
         call.operation = number;
         cx.offer(Endpoint::ElastiCache(ElastiCacheId(0)), key, hop);
@@ -396,7 +396,7 @@ fn a_node_takes_so_many_connections_and_a_stopped_task_gives_its_own_back() {
     (0..3).for_each(|task| stage.call(task, 1, SET));
     let causes: Vec<Cause> = stage.pass(100).into_iter().map(|(_, _, cause)| cause).collect();
     assert_eq!(causes, [Cause::TooManyConnections, Cause::None, Cause::None]);
-    stage.cache.task_gone(ComputeId(0), TaskKey { slot: 0, generation: 0 });
+    stage.cache.task_gone(ComputeId(0), TaskKey::new(0, 0));
     stage.call(2, 1, SET);
     assert_eq!(stage.pass(100), [(1, 6, Cause::None)]);
 }

@@ -11,7 +11,7 @@ use crate::world::Cx;
 impl Cache {
     /// A node has found or kept an item. Bytes between zones are charged on the caller's side only, each way (ElastiCache pricing).
     pub(super) fn count_crossing(&mut self, node: usize, caller: &Caller, key: RequestKey, found: u8, cx: &Cx<'_>) {
-        let zone = cx.shared.whereabouts.of(caller.service, caller.task.slot);
+        let zone = cx.shared.whereabouts.of(caller.service, caller.task.slot());
         let there = self.zones.get(self.nodes[node].zone);
         if zone.is_none_or(|zone| there.is_none_or(|&there| there == zone)) {
             return;

@@ -1,9 +1,11 @@
 //! The kinds of distribution, each with its quantile function or sampler and its first two moments.
 
 use super::error::{finite, not_negative};
+use super::table::QuantileTable;
 use super::{Distribution, DistributionError, Weighted};
 use crate::math::{exp, gamma, ln, ln_of_share, normal_cdf, normal_density, normal_quantile, pow, sqrt};
 use crate::random::{Draws, Source};
+use std::sync::Arc;
 
 /// A source of the one draw it is given.
 pub(super) struct Once(pub(super) u64);
@@ -77,21 +79,38 @@ impl TruncatedNormal {
 }
 
 /// Lognormal: its logarithm is normal with mean mu and standard deviation sigma.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Lognormal {
-    pub(super) mu: f64,
-    pub(super) sigma: f64,
+    mu: f64,
+    sigma: f64,
+    /// Of the quantile function, where that is not too steep for polynomials.
+    pub(super) table: Option<Arc<QuantileTable>>,
 }
 
 impl Lognormal {
+    pub(super) fn new(mu: f64, sigma: f64) -> Self {
+        let is_gentle = sigma <= 3.0 && mu.abs() < 500.0;
+        let table = is_gentle.then(|| Arc::new(QuantileTable::new(|u| quantile_of_lognormal(mu, sigma, u))));
+        Self { mu, sigma, table }
+    }
     #[inline]
+    pub(super) fn sample(&self, source: &mut impl Source) -> f64 {
+        let draw = source.next_u64();
+        let tabled = self.table.as_ref().and_then(|table| table.value(draw));
+        tabled.unwrap_or_else(|| self.at(Once(draw).open01()))
+    }
+    #[cold]
     pub(super) fn at(&self, u: f64) -> f64 {
-        exp(self.mu + self.sigma * normal_quantile(u)).min(f64::MAX)
+        quantile_of_lognormal(self.mu, self.sigma, u)
     }
     pub(super) fn moments(&self) -> (f64, f64) {
         let square = self.sigma * self.sigma;
         (exp(self.mu + 0.5 * square), exp(2.0 * self.mu + 2.0 * square))
     }
+}
+
+fn quantile_of_lognormal(mu: f64, sigma: f64, u: f64) -> f64 {
+    exp(mu + sigma * normal_quantile(u)).min(f64::MAX)
 }
 
 /// Gamma, by Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables" (2000), doi:10.1145/358407.358414.

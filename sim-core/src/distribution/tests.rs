@@ -88,7 +88,7 @@ fn laws_agree_with_rand_distr() {
     same_law("exp", &Distribution::exponential(0.5).unwrap(), rand_distr::Exp::new(2.0).unwrap());
     same_law(
         "lognormal",
-        &Distribution::Lognormal(Lognormal { mu: 0.3, sigma: 0.7 }),
+        &Distribution::Lognormal(Lognormal::new(0.3, 0.7)),
         rand_distr::LogNormal::new(0.3, 0.7).unwrap(),
     );
     same_law("gamma", &Distribution::gamma_shape_scale(0.3, 2.0).unwrap(), rand_distr::Gamma::new(0.3, 2.0).unwrap());

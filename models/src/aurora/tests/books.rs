@@ -80,7 +80,7 @@ fn the_books_balance_in_a_long_random_run() {
                 bed.aurora.warm_up_over(now);
             }
             let slot = stream.below(5) as u32;
-            let task = |generation| TaskKey { slot, generation };
+            let task = |generation| TaskKey::new(slot, generation);
             let generation = &mut generations[slot as usize];
             match stream.below(200) {
                 0 => bed.fail_over(),

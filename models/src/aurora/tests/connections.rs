@@ -88,7 +88,7 @@ fn a_task_that_goes_takes_its_connections_with_it() {
     assert_eq!(answers, [(0, 15, Cause::None), lost(1), lost(2), lost(3), lost(4)]);
     assert!(bed.aurora.connections.is_empty() && bed.aurora.servers[0].connections == 0);
     // Another in the same slot begins anew; a straggler of the first does not disturb it.
-    let next = TaskKey { slot: 0, generation: 1 };
+    let next = TaskKey::new(0, 1);
     bed.ask(READ, next);
     bed.ask(READ, task(0));
     bed.run_until(at(1.0));

@@ -37,7 +37,7 @@ fn at(seconds: f64) -> SimTime {
 }
 
 fn task(slot: u32) -> TaskKey {
-    TaskKey { slot, generation: 0 }
+    TaskKey::new(slot, 0)
 }
 
 fn instance(name: &str, promotion_tier: u8, memory_gib: f64) -> Instance {
@@ -150,7 +150,7 @@ impl Bed {
         let now = self.now();
         let mut request =
             Request::new(mix(self.seed, number as u64), now, Holder::Call(ComputeId(0), Key::NONE), self.hop);
-        (request.operation, request.target, request.client) = (operation, task, task.slot);
+        (request.operation, request.target, request.client) = (operation, task, task.slot());
         let key = self.bench.shared.requests.insert(request);
         self.asked.push(key);
         self.aurora.on_offer(key, &mut self.bench.cx());
