@@ -348,6 +348,7 @@ impl AutoScaling {
     }
 
     /// Handles one of its events.
+    #[cold]
     #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {

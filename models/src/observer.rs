@@ -338,6 +338,7 @@ impl Observer {
     }
 
     /// Seconds before `until` take no more answers: bad ones become windows of downtime.
+    #[cold]
     fn close_seconds(&mut self, until: u64) {
         for second in self.open_from..until.min(self.open_from + OPEN_SECONDS as u64) {
             let place = second as usize % OPEN_SECONDS;

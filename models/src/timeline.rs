@@ -175,6 +175,7 @@ impl Timeline {
         }
     }
     /// Handles one of its events.
+    #[cold]
     #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {

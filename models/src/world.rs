@@ -208,6 +208,7 @@ impl Cx<'_> {
         }
     }
     /// Sends a control message, to be handled in this instant after what is already on its way.
+    #[cold]
     pub fn control(&mut self, control: Control) {
         self.shared.outbox.control(control);
     }
@@ -430,6 +431,7 @@ impl Models {
     }
 
     /// Whether a request does not come to whom it is offered to: a web ACL blocks it, or no packet gets there.
+    #[cold]
     #[inline(never)]
     fn is_stopped(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
         if self.is_blocked(to, key, kernel) {
@@ -628,6 +630,7 @@ impl Models {
     }
 
     /// Alarms look at what was published, and deployments and scaling at the alarms.
+    #[cold]
     #[inline(never)]
     fn evaluate_alarms(&mut self, fine: bool, kernel: &mut Kernel<Event>) {
         let cx = &mut Cx { kernel, shared: &mut self.shared };
@@ -637,6 +640,7 @@ impl Models {
         self.autoscaling.act(&self.alarms, cx);
     }
 
+    #[cold]
     #[inline(never)]
     fn end_bin(&mut self, kernel: &mut Kernel<Event>) {
         let now = kernel.now();
@@ -645,6 +649,7 @@ impl Models {
     }
 
     /// What the services have to say of the time since the warm-up.
+    #[cold]
     #[inline(never)]
     fn findings(&mut self, kernel: &mut Kernel<Event>) -> Findings {
         let now = kernel.now();
@@ -653,6 +658,7 @@ impl Models {
         findings
     }
 
+    #[cold]
     #[inline(never)]
     fn end_batch(&mut self, kernel: &mut Kernel<Event>) {
         let findings = self.findings(kernel);

@@ -37,6 +37,7 @@ impl Engine {
     }
 
     /// Faults make the request late, or lose it on its way. A host that is gone refuses as ever.
+    #[cold]
     fn find_a_way<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let host = hosts.get(cx.request(key).target);
         let injected = host.map_or(Injected::default(), |host| self.injected[host.zone() as usize]);
@@ -179,6 +180,7 @@ impl Engine {
     }
 
     /// A health check takes a worker like any request, but only shows that the task answers.
+    #[cold]
     #[inline(never)]
     fn advance_without_handler<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let request = cx.request(key);
@@ -412,6 +414,7 @@ impl Engine {
     }
 
     /// Some of the calls of this number may have had their time.
+    #[cold]
     fn calls_timed_out<H: Host>(&mut self, hosts: &mut Slab<H>, number: u16, cx: &mut Cx<'_>) {
         let wake = self.event(Event::CallTimeout(number));
         let next_due = |engine: &mut Self, cx: &mut Cx<'_>| {

@@ -476,6 +476,7 @@ impl Group {
     }
 
     /// Handles one of its events.
+    #[cold]
     #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {

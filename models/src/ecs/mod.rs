@@ -359,6 +359,7 @@ impl Ecs {
     }
 
     /// Handles one of its events.
+    #[cold]
     #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {

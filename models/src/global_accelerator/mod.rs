@@ -280,6 +280,7 @@ impl GlobalAccelerator {
     }
 
     /// Handles one of its events.
+    #[cold]
     #[inline(never)]
     pub fn on(&mut self, event: Event, cx: &mut Cx<'_>) {
         match event {
