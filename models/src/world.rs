@@ -431,7 +431,6 @@ impl Models {
     }
 
     /// Whether a request does not come to whom it is offered to: a web ACL blocks it, or no packet gets there.
-    #[cold]
     #[inline(never)]
     fn is_stopped(&mut self, to: Endpoint, key: RequestKey, kernel: &mut Kernel<Event>) -> bool {
         if self.is_blocked(to, key, kernel) {

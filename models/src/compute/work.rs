@@ -179,7 +179,7 @@ impl Engine {
         }
     }
 
-    /// A health check takes a worker like any request, but only shows that the task answers.
+    /// A health check takes a worker like any request, but only shows that the task answers. A path without a handler is not found.
     #[cold]
     #[inline(never)]
     fn advance_without_handler<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
