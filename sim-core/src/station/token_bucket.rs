@@ -78,7 +78,7 @@ impl TokenBucket {
     }
 
     /// Takes `n` tokens if there are as many; else takes none.
-    #[inline]
+    #[inline(never)]
     pub fn take(&mut self, now: SimTime, n: f64) -> bool {
         self.settle(now);
         let units = self.units(n);

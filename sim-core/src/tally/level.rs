@@ -8,9 +8,9 @@ use crate::SimTime;
 pub struct Level {
     level: i64,
     max: i64,
-    /// Level times nanoseconds, up to `changed`.
-    area: u128,
-    changed: SimTime,
+    /// What the integral would be at time zero, had the level always been what it is now: a change moves it by the difference times
+    /// the instant, whatever the time since the change before.
+    at_zero: i128,
     since: SimTime,
 }
 
@@ -18,20 +18,14 @@ impl Level {
     /// Level 0 from the start of the run.
     #[must_use]
     pub const fn new() -> Self {
-        Self { level: 0, max: 0, area: 0, changed: SimTime::ZERO, since: SimTime::ZERO }
-    }
-
-    #[inline]
-    fn advance(&mut self, now: SimTime) {
-        self.area += u128::from(self.level.unsigned_abs()) * u128::from((now - self.changed).as_nanos());
-        self.changed = now;
+        Self { level: 0, max: 0, at_zero: 0, since: SimTime::ZERO }
     }
 
     /// From `now` on the level is `level`.
     #[inline]
     pub fn set(&mut self, now: SimTime, level: i64) {
         debug_assert!(level >= 0, "a level is not negative");
-        self.advance(now);
+        self.at_zero -= i128::from(level - self.level) * i128::from(now.as_nanos());
         self.level = level;
         self.max = self.max.max(level);
     }
@@ -54,12 +48,11 @@ impl Level {
         self.max
     }
 
-    /// The integral over time since the start or the last reset, in units of level times nanoseconds.
+    /// The integral over time since the start or the last reset, in units of level times nanoseconds. `now` is no earlier than the last
+    /// change.
     #[must_use]
     pub fn integral(&self, now: SimTime) -> u128 {
-        let mut copy = *self;
-        copy.advance(now);
-        copy.area
+        (self.at_zero + i128::from(self.level) * i128::from(now.as_nanos())).unsigned_abs()
     }
 
     /// The time-weighted mean since the start or the last reset; the present level if no time has passed.
@@ -71,7 +64,8 @@ impl Level {
 
     /// Begins anew at `now` with the present level, as at the end of the warm-up.
     pub fn reset(&mut self, now: SimTime) {
-        *self = Self { level: self.level, max: self.level, area: 0, changed: now, since: now };
+        let at_zero = -i128::from(self.level) * i128::from(now.as_nanos());
+        *self = Self { level: self.level, max: self.level, at_zero, since: now };
     }
 }
 

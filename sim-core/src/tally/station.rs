@@ -1,5 +1,6 @@
 //! What a station's figures are made of, and its audit.
 
+use super::Level;
 use crate::observations::{AuditCheck, StationObservations};
 use crate::{SimDuration, SimTime};
 
@@ -9,8 +10,8 @@ const WINDOW: u64 = 60_000_000_000;
 const UNIT: f64 = 1_048_576.0;
 
 /// Servers in whole units; a negative number or NaN is none.
-fn units(servers: f64) -> u64 {
-    (servers * UNIT + 0.5) as u64
+fn units(servers: f64) -> i64 {
+    (servers * UNIT + 0.5).max(0.0) as i64
 }
 
 /// Figures of a place where requests wait and are served. A request joins; then starts to be served, or not; then leaves
@@ -22,21 +23,12 @@ fn units(servers: f64) -> u64 {
 pub struct StationTally {
     /// Whether servers are shared: as many as there are serve whoever is in service, at reduced speed if there are more.
     shared: bool,
-    waiting: u64,
-    serving: u64,
-    /// Servers there are, and (where they are shared) servers busy, in 1 / `UNIT`.
-    servers: u64,
-    busy: u64,
-    max_waiting: u64,
-    /// Levels times nanoseconds since the reset, up to `advanced`.
-    waiting_area: u128,
-    serving_area: u128,
-    /// Kept where servers are shared; elsewhere it follows from `serving_area`.
-    shared_busy_area: u128,
-    advanced: u64,
-    /// The same of the servers there are, up to `servers_advanced`: they seldom change.
-    servers_area: u128,
-    servers_advanced: u64,
+    waiting: Level,
+    serving: Level,
+    /// Servers there are, in 1 / `UNIT`.
+    servers: Level,
+    /// Servers busy, in 1 / `UNIT`. Kept where they are shared; elsewhere it follows from `serving`.
+    busy: Level,
     since: u64,
     window: Window,
     counts: Counts,
@@ -119,22 +111,16 @@ impl StationTally {
     }
 
     fn of(shared: bool, servers: f64) -> Self {
-        let window = Window { begin: 0, end: WINDOW, busy_area: 0, servers_area: 0, peak: f64::NAN, peak_at: 0 };
+        let mut there = Level::new();
+        there.set(SimTime::ZERO, units(servers));
         Self {
             shared,
-            waiting: 0,
-            serving: 0,
-            servers: units(servers),
-            busy: 0,
-            max_waiting: 0,
-            waiting_area: 0,
-            serving_area: 0,
-            shared_busy_area: 0,
-            advanced: 0,
-            servers_area: 0,
-            servers_advanced: 0,
+            waiting: Level::new(),
+            serving: Level::new(),
+            servers: there,
+            busy: Level::new(),
             since: 0,
-            window,
+            window: Window { begin: 0, end: WINDOW, busy_area: 0, servers_area: 0, peak: f64::NAN, peak_at: 0 },
             counts: Counts::default(),
             presence: Presence::default(),
         }
@@ -144,8 +130,7 @@ impl StationTally {
     #[inline]
     pub fn join(&mut self, now: SimTime) {
         self.advance(now);
-        self.waiting += 1;
-        self.max_waiting = self.max_waiting.max(self.waiting);
+        self.waiting.add(now, 1);
         self.counts.arrivals += 1;
         self.presence.arrive(now.as_nanos());
     }
@@ -154,7 +139,7 @@ impl StationTally {
     #[inline]
     pub fn join_served(&mut self, now: SimTime) {
         self.advance(now);
-        self.set_serving(self.serving + 1);
+        self.serve(now, 1);
         self.counts.arrivals += 1;
         self.counts.started += 1;
         self.presence.arrive(now.as_nanos());
@@ -172,9 +157,8 @@ impl StationTally {
     #[inline]
     pub fn start(&mut self, now: SimTime, waited: SimDuration) {
         self.advance(now);
-        debug_assert!(self.waiting > 0, "who starts was waiting");
-        self.waiting -= 1;
-        self.set_serving(self.serving + 1);
+        self.waiting.add(now, -1);
+        self.serve(now, 1);
         if now.as_nanos().saturating_sub(waited.as_nanos()) >= self.since {
             self.counts.started += 1;
             self.counts.wait_sum += u128::from(waited.as_nanos());
@@ -185,8 +169,7 @@ impl StationTally {
     #[inline]
     pub fn leave(&mut self, now: SimTime, joined: SimTime) {
         self.advance(now);
-        debug_assert!(self.serving > 0, "who leaves was served");
-        self.set_serving(self.serving - 1);
+        self.serve(now, -1);
         let counted = self.depart(now, joined);
         self.counts.completions += u64::from(counted);
     }
@@ -195,8 +178,7 @@ impl StationTally {
     #[inline]
     pub fn lose(&mut self, now: SimTime, joined: SimTime) {
         self.advance(now);
-        debug_assert!(self.waiting > 0, "who is lost was waiting");
-        self.waiting -= 1;
+        self.waiting.add(now, -1);
         let counted = self.depart(now, joined);
         self.counts.lost += u64::from(counted);
     }
@@ -205,8 +187,7 @@ impl StationTally {
     #[inline]
     pub fn lose_served(&mut self, now: SimTime, joined: SimTime) {
         self.advance(now);
-        debug_assert!(self.serving > 0, "who is lost was being served");
-        self.set_serving(self.serving - 1);
+        self.serve(now, -1);
         let counted = self.depart(now, joined);
         self.counts.lost += u64::from(counted);
     }
@@ -214,16 +195,16 @@ impl StationTally {
     /// From `now` on there are `servers` servers. A server that is to go but still serves counts until it is done.
     pub fn servers(&mut self, now: SimTime, servers: impl Into<f64>) {
         self.advance(now);
-        self.accrue_servers();
-        self.servers = units(servers.into());
-        self.set_serving(self.serving);
+        self.servers.set(now, units(servers.into()));
+        self.serve(now, 0);
     }
 
+    /// From `now` on so many more are in service.
     #[inline]
-    fn set_serving(&mut self, serving: u64) {
-        self.serving = serving;
+    fn serve(&mut self, now: SimTime, more: i64) {
+        self.serving.add(now, more);
         if self.shared {
-            self.busy = (serving * UNIT as u64).min(self.servers);
+            self.busy.set(now, (self.serving.get() * UNIT as i64).min(self.servers.get()));
         }
     }
 
@@ -242,55 +223,35 @@ impl StationTally {
         counted
     }
 
+    /// Time has passed: no level has changed since it was last told of.
     #[inline]
     fn advance(&mut self, now: SimTime) {
-        let now = now.as_nanos();
-        debug_assert!(now >= self.advanced, "time runs forward");
-        if now >= self.window.end {
-            self.close_windows(now);
+        debug_assert!(now.as_nanos() >= self.window.begin, "time runs forward");
+        if now.as_nanos() >= self.window.end {
+            self.close_windows(now.as_nanos());
         }
-        self.accrue(now);
     }
 
-    #[inline]
-    fn accrue(&mut self, now: u64) {
-        let span = u128::from(now - self.advanced);
-        self.waiting_area += span * u128::from(self.waiting);
-        self.serving_area += span * u128::from(self.serving);
-        if self.shared {
-            self.shared_busy_area += span * u128::from(self.busy);
-        }
-        self.advanced = now;
-    }
-
-    fn accrue_servers(&mut self) {
-        self.servers_area += u128::from(self.advanced - self.servers_advanced) * u128::from(self.servers);
-        self.servers_advanced = self.advanced;
-    }
-
-    /// Busy server-time up to `advanced`.
-    fn busy_area(&self) -> u128 {
-        if self.shared { self.shared_busy_area } else { self.serving_area * UNIT as u128 }
+    /// Busy server-time since the reset.
+    fn busy_area(&self, now: SimTime) -> u128 {
+        if self.shared { self.busy.integral(now) } else { self.serving.integral(now) * UNIT as u128 }
     }
 
     /// Closes the minute under way and those that have gone by since. All of the latter are alike, so one is looked at.
     #[cold]
     fn close_windows(&mut self, now: u64) {
-        self.accrue(self.window.end);
         self.close_window();
         if now >= self.window.end {
-            self.accrue(self.window.end);
             self.close_window();
             let skipped = (now - self.window.begin) / WINDOW;
-            self.accrue(self.window.begin + skipped * WINDOW);
-            self.open_window(self.advanced);
+            self.open_window(self.window.begin + skipped * WINDOW);
         }
     }
 
     fn close_window(&mut self) {
-        self.accrue_servers();
-        let busy = (self.busy_area() - self.window.busy_area) as f64;
-        let utilisation = utilisation(busy, (self.servers_area - self.window.servers_area) as f64);
+        let end = SimTime::from_nanos(self.window.end);
+        let busy = (self.busy_area(end) - self.window.busy_area) as f64;
+        let utilisation = utilisation(busy, (self.servers.integral(end) - self.window.servers_area) as f64);
         // Not `<=`, so that the first window replaces NaN, and a window without servers replaces nothing.
         if utilisation > self.window.peak || (self.window.peak.is_nan() && !utilisation.is_nan()) {
             self.window.peak = utilisation;
@@ -302,37 +263,33 @@ impl StationTally {
     fn open_window(&mut self, begin: u64) {
         self.window.begin = begin;
         self.window.end = begin.saturating_add(WINDOW);
-        self.accrue_servers();
-        self.window.busy_area = self.busy_area();
-        self.window.servers_area = self.servers_area;
+        self.window.busy_area = self.busy_area(SimTime::from_nanos(begin));
+        self.window.servers_area = self.servers.integral(SimTime::from_nanos(begin));
     }
 
     /// Requests waiting now.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.waiting
+        self.waiting.get().unsigned_abs()
     }
 
     /// Requests in service now.
     #[must_use]
     pub fn serving(&self) -> u64 {
-        self.serving
+        self.serving.get().unsigned_abs()
     }
 
     /// Requests present now.
     #[must_use]
     pub fn in_system(&self) -> u64 {
-        self.waiting + self.serving
+        self.waiting() + self.serving()
     }
 
     /// Server-time busy and server-time there was since the reset, in server-seconds.
     #[must_use]
     pub fn busy_and_server_time(&self, now: SimTime) -> (f64, f64) {
-        let mut at = self.clone();
-        at.advance(now);
-        at.accrue_servers();
         let seconds = |area: u128| area as f64 / UNIT / 1e9;
-        (seconds(at.busy_area()), seconds(at.servers_area))
+        (seconds(self.busy_area(now)), seconds(self.servers.integral(now)))
     }
 
     /// Begins anew at `now`, the end of the warm-up, with the requests and servers there are.
@@ -340,9 +297,12 @@ impl StationTally {
         self.advance(now);
         let present = self.in_system();
         let mut fresh = Self::of(self.shared, 0.0);
-        (fresh.waiting, fresh.servers, fresh.max_waiting) = (self.waiting, self.servers, self.waiting);
-        fresh.set_serving(self.serving);
-        (fresh.advanced, fresh.servers_advanced, fresh.since) = (now.as_nanos(), now.as_nanos(), now.as_nanos());
+        (fresh.waiting, fresh.serving) = (self.waiting, self.serving);
+        (fresh.servers, fresh.busy) = (self.servers, self.busy);
+        for level in [&mut fresh.waiting, &mut fresh.serving, &mut fresh.servers, &mut fresh.busy] {
+            level.reset(now);
+        }
+        fresh.since = now.as_nanos();
         fresh.open_window(now.as_nanos());
         // Who joined in this very instant belongs to what follows.
         let just_joined = if self.presence.latest == now.as_nanos() { self.presence.at_latest } else { 0 };
@@ -359,9 +319,10 @@ impl StationTally {
     pub fn observe(&self, name: &str, resource: &str, now: SimTime) -> StationObservations {
         let mut at = self.clone();
         at.advance(now);
-        at.accrue_servers();
+        let (waiting, serving, servers) =
+            (at.waiting.integral(now), at.serving.integral(now), at.servers.integral(now));
         let span = (now.as_nanos() - at.since) as f64;
-        let utilisation = utilisation(at.busy_area() as f64, at.servers_area as f64);
+        let utilisation = utilisation(at.busy_area(now) as f64, servers as f64);
         // Shorter than a minute: the whole of it is the peak.
         let (peak, peak_at) =
             if at.window.peak.is_nan() { (utilisation, at.since) } else { (at.window.peak, at.window.peak_at) };
@@ -369,13 +330,13 @@ impl StationTally {
         StationObservations {
             name: name.to_owned(),
             resource: resource.to_owned(),
-            servers: at.servers_area as f64 / UNIT / span,
+            servers: servers as f64 / UNIT / span,
             utilisation,
             utilisation_peak: peak,
             utilisation_peak_at: SimTime::from_nanos(peak_at),
-            mean_in_system: (at.waiting_area + at.serving_area) as f64 / span,
-            mean_waiting: at.waiting_area as f64 / span,
-            max_waiting: at.max_waiting,
+            mean_in_system: (waiting + serving) as f64 / span,
+            mean_waiting: waiting as f64 / span,
+            max_waiting: at.waiting.max().unsigned_abs(),
             mean_wait: mean(at.counts.wait_sum, at.counts.started),
             mean_sojourn: mean(at.counts.sojourn_sum, at.counts.left),
             arrivals: at.counts.arrivals,
@@ -391,15 +352,13 @@ impl StationTally {
     /// - no more servers were busy than there were.
     #[must_use]
     pub fn check(&self, now: SimTime) -> Vec<AuditCheck> {
-        let mut at = self.clone();
-        at.advance(now);
-        at.accrue_servers();
-        let area = at.waiting_area + at.serving_area;
-        let present = u128::from(at.in_system()) * u128::from(now.as_nanos());
-        let spent = (at.presence.spent + present).checked_sub(at.presence.joined);
-        let little = spent == Some(area) && !at.presence.torn;
-        let counts = at.counts;
-        let here = at.in_system().checked_sub(counts.older);
+        let area = self.waiting.integral(now) + self.serving.integral(now);
+        let (busy, servers) = (self.busy_area(now), self.servers.integral(now));
+        let present = u128::from(self.in_system()) * u128::from(now.as_nanos());
+        let spent = (self.presence.spent + present).checked_sub(self.presence.joined);
+        let little = spent == Some(area) && !self.presence.torn;
+        let counts = self.counts;
+        let here = self.in_system().checked_sub(counts.older);
         let flow = here.map(|here| counts.completions + counts.lost + here) == Some(counts.arrivals);
         vec![
             AuditCheck {
@@ -407,7 +366,7 @@ impl StationTally {
                 found: format!(
                     "{area} ns = {} ns{}",
                     spent.map_or("?".to_owned(), |spent| spent.to_string()),
-                    if at.presence.torn { ", but a request left that had not joined when it said" } else { "" }
+                    if self.presence.torn { ", but a request left that had not joined when it said" } else { "" }
                 ),
                 holds: little,
             },
@@ -424,8 +383,8 @@ impl StationTally {
             },
             AuditCheck {
                 law: "utilisation <= 1".to_owned(),
-                found: format!("{:.6}", at.busy_area() as f64 / at.servers_area as f64),
-                holds: at.busy_area() <= at.servers_area,
+                found: format!("{:.6}", busy as f64 / servers as f64),
+                holds: busy <= servers,
             },
         ]
     }
