@@ -100,8 +100,9 @@ impl<E: Copy> EventList<E> {
     fn look_at_new(&mut self) {
         while let Some(entry) = self.fresh.get(self.looked_at) {
             if entry.time <= self.front.until() {
-                let entry = self.fresh.remove(self.looked_at);
-                self.front.insert(entry, &mut self.later);
+                self.front.insert(*entry, &mut self.later);
+                self.fresh.copy_within(self.looked_at + 1.., self.looked_at);
+                self.fresh.truncate(self.fresh.len() - 1);
             } else {
                 self.looked_at += 1;
             }
@@ -122,6 +123,20 @@ impl<E: Copy> EventList<E> {
         self.looked_at = 0;
     }
 
+    /// Moves what comes next into the empty front, unless it comes after `bound`.
+    #[inline(always)]
+    fn refill(&mut self, bound: u64) {
+        // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
+        let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
+        for bound in [bound.min(soonest), bound] {
+            self.later.refill(&mut self.front, bound);
+            self.settle();
+            if !self.front.is_empty() {
+                return;
+            }
+        }
+    }
+
     /// The lane for events that happen `delay` after they are scheduled; the same delay gives the same lane. Any number
     /// may be asked for; all but the first eight only look like lanes, at the cost of [`EventList::push`].
     ///
@@ -132,7 +147,9 @@ impl<E: Copy> EventList<E> {
     }
 
     /// Schedules `event` at `now` plus the lane's delay. `now` must not run backwards between calls.
-    #[inline]
+    ///
+    /// Always inlined: an event that is handed over whole is written and read in different pieces, for which processors wait.
+    #[inline(always)]
     pub fn push_lane(&mut self, now: SimTime, lane: LaneId, event: E) {
         let time = now + self.lanes.delay(lane);
         if !self.lanes.is_fifo(lane) {
@@ -161,13 +178,7 @@ impl<E: Copy> EventList<E> {
         // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
         let bound = horizon.min((lane_key >> 64) as u64);
         if self.front.is_empty() {
-            // Before what is new is put into its place, which waits for the samples its times are made of.
-            let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
-            self.later.refill(&mut self.front, bound.min(soonest));
-            self.settle();
-            if self.front.is_empty() {
-                self.later.refill(&mut self.front, bound);
-            }
+            self.refill(bound);
         } else {
             self.look_at_new();
         }

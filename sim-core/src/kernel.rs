@@ -62,7 +62,7 @@ impl<E: Copy> Kernel<E> {
     }
 
     /// Schedules `event` for the lane's delay from now.
-    #[inline]
+    #[inline(always)]
     pub fn schedule_lane(&mut self, lane: LaneId, event: E) {
         self.list.push_lane(self.now, lane, event);
     }

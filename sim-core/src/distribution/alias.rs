@@ -42,7 +42,7 @@ impl Weighted {
     }
 
     /// Draws an index. One of weight 0 is never drawn.
-    #[inline]
+    #[inline(never)]
     pub fn sample(&self, source: &mut impl Source) -> usize {
         let draw = source.next_u64();
         if self.bounds.len() <= 16 {

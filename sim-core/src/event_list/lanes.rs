@@ -93,7 +93,7 @@ impl<E: Copy> Lanes<E> {
     }
 
     /// Plays the head of a lane up the tree. The opponents are known beforehand, so only the comparisons wait for each other.
-    #[inline]
+    #[inline(never)]
     fn renew(&mut self, lane: usize) {
         let mut winner = self.fifos[lane].front().map_or(EMPTY, |head| head.key() | lane as u128);
         let mut node = self.leaves + lane;

@@ -56,14 +56,8 @@ impl<E: Copy> Radix<E> {
 
     /// Moves the earliest entries into the empty front, unless their range begins after `bound`. The front may get entries
     /// after `bound`; it gets none at all only if there are none up to `bound`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn refill(&mut self, front: &mut Front<E>, bound: u64) {
-        if self.levels != 0 {
-            self.refill_from_buckets(front, bound);
-        }
-    }
-
-    fn refill_from_buckets(&mut self, front: &mut Front<E>, bound: u64) {
         while self.levels != 0 {
             let level = self.levels.trailing_zeros();
             let filled = &mut self.filled[level as usize];
@@ -95,6 +89,7 @@ impl<E: Copy> Radix<E> {
     }
 
     /// Distributes a bucket over lower levels, now that `last` is the start of its range.
+    #[inline(never)]
     fn spread(&mut self, at: usize) {
         let mut bucket = std::mem::take(&mut self.buckets[at]);
         for &entry in &bucket {
