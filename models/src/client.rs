@@ -165,6 +165,7 @@ impl Objects {
     }
 
     /// An object and its size, bytes.
+    #[inline(never)]
     fn draw(&self, draws: &mut Draws) -> (u32, u32) {
         match &self.law {
             ObjectLaw::Zipf { popularity, size, size_key } => {
@@ -210,6 +211,8 @@ pub struct Client {
     clock: Option<RateClock>,
     modulation: Option<Modulation>,
     batch: Batch,
+    /// Whether clients learn from the end of an attempt ([`Client::learn`]).
+    learns: bool,
     operations: u64,
     routes: Option<Weighted>,
     /// By route.
@@ -280,6 +283,7 @@ impl Client {
             clock,
             modulation,
             batch,
+            learns: settings.retry.quota.is_some() || settings.retry.adaptive || settings.circuit_breaker.is_some(),
             operations: 0,
             routes: (weights.len() > 1).then(|| Weighted::new(&weights).expect("validated")),
             objects,
@@ -326,9 +330,12 @@ impl Client {
                 self.arrive(cx);
                 self.schedule_arrival(cx);
             }
-            Event::Thought(user) => self.operate(Some(user), cx),
-            Event::Retry(key) => self.attempt(key, cx),
-            Event::Admitted(key) => self.start_attempt(key, cx),
+            Event::Thought(user) => {
+                let stream = self.stream_of_next(user);
+                self.operate(stream, Some(user), cx);
+            }
+            Event::Retry(key) => self.retry(key, cx),
+            Event::Admitted(key) => self.admitted(key, cx),
             Event::Connected(key) => self.connected(key, cx),
             Event::Hedge(key) => self.hedge(key, cx),
             Event::Timeout => self.time_out(cx),
@@ -363,12 +370,18 @@ impl Client {
     }
 
     fn arrive(&mut self, cx: &mut Cx<'_>) {
-        let Arrivals::Replay(records) = &self.settings.arrivals else {
-            for _ in 0..self.batch.sample(&mut self.gaps) {
-                self.operate(None, cx);
-            }
-            return;
-        };
+        if let Arrivals::Replay(_) = &self.settings.arrivals {
+            return self.replay(cx);
+        }
+        for _ in 0..self.batch.sample(&mut self.gaps) {
+            self.operate(mix(self.stream, self.operations), None, cx);
+        }
+    }
+
+    /// The next operation of a log.
+    #[inline(never)]
+    fn replay(&mut self, cx: &mut Cx<'_>) {
+        let Arrivals::Replay(records) = &self.settings.arrivals else { return };
         let record = records[self.next_record];
         self.next_record += 1;
         let (key, request) = self.operation(mix(self.stream, self.operations), cx);
@@ -381,16 +394,16 @@ impl Client {
         self.begin(key, cx);
     }
 
+    /// The stream of the next operation of a user of a closed source.
+    #[inline(never)]
+    fn stream_of_next(&mut self, user: u32) -> u64 {
+        let number = &mut self.of_user[user as usize];
+        *number += 1;
+        mix(mix(self.stream, u64::from(user)), *number)
+    }
+
     /// A new operation, of a user of a closed source or of anyone.
-    fn operate(&mut self, user: Option<u32>, cx: &mut Cx<'_>) {
-        let stream = match user {
-            None => mix(self.stream, self.operations),
-            Some(user) => {
-                let number = &mut self.of_user[user as usize];
-                *number += 1;
-                mix(mix(self.stream, u64::from(user)), *number)
-            }
-        };
+    fn operate(&mut self, stream: u64, user: Option<u32>, cx: &mut Cx<'_>) {
         let (key, request) = self.operation(stream, cx);
         // One stream in a fixed order; the object comes last because its sampler may reject.
         let mut draws = request.draws(purpose::ASKED);
@@ -403,14 +416,8 @@ impl Client {
         request.route = route.id;
         request.path = route.path;
         request.method = route.method;
-        if route.query_strings > 1 {
-            request.query_variant = draws.below(u64::from(route.query_strings)) as u32;
-        }
-        if route.headers > 1 {
-            request.header_variant = draws.below(u64::from(route.headers)) as u16;
-        }
-        if route.cookies > 1 {
-            request.cookie_variant = request.client % route.cookies;
+        if route.query_strings > 1 || route.headers > 1 || route.cookies > 1 {
+            vary(request, route, &mut draws);
         }
         if let Some(objects) = &self.objects[index] {
             request.catalog = objects.number;
@@ -438,6 +445,16 @@ impl Client {
         self.attempt(key, cx);
     }
 
+    #[inline(never)]
+    fn retry(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        self.attempt(key, cx);
+    }
+
+    #[inline(never)]
+    fn admitted(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        self.start_attempt(key, cx);
+    }
+
     /// An attempt is due: made, unless the client itself holds it back.
     #[inline(always)]
     fn attempt(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
@@ -447,6 +464,7 @@ impl Client {
         self.start_attempt(key, cx);
     }
 
+    #[inline(never)]
     fn admit(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let client = cx.request(key).client as usize;
@@ -478,14 +496,22 @@ impl Client {
         if self.settings.canary.is_none() {
             cx.shared.observer.attempt(route, started);
         }
-        let wake = self.event(Event::Timeout);
-        if let Some(timeout) = &mut self.timeout {
-            timeout.watch(key, wake, waits, cx);
+        if self.timeout.is_some() {
+            self.watch(key, cx);
         }
         if let (Some(lane), false) = (self.hedge.lane(), self.twins.contains_key(&key)) {
             cx.kernel.schedule_lane(lane, self.event(Event::Hedge(key)));
         }
         self.ask(key, cx);
+    }
+
+    /// The attempt has its timeout from now on.
+    #[inline(never)]
+    fn watch(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let wake = self.event(Event::Timeout);
+        if let Some(timeout) = &mut self.timeout {
+            timeout.watch(key, wake, waits, cx);
+        }
     }
 
     /// Asks for what the request names: at first, and again where an answer has sent the client to another path, which then goes over
@@ -504,6 +530,7 @@ impl Client {
     }
 
     /// An attempt takes a connection, opens one, or waits for one.
+    #[inline(never)]
     fn connect(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -541,6 +568,12 @@ impl Client {
         if connection == NO_CONNECTION {
             return self.send(key, to, cx);
         }
+        self.open(connection, client, key, to, cx);
+    }
+
+    /// A new connection is opened to whom the request goes.
+    #[inline(never)]
+    fn open(&mut self, connection: u32, client: u32, key: RequestKey, to: Endpoint, cx: &mut Cx<'_>) {
         let now = cx.now();
         let rtt = self.rtt_to(to);
         let pool = self.pool.as_mut().expect("a connection is of a pool");
@@ -564,6 +597,7 @@ impl Client {
         }
     }
 
+    #[inline(never)]
     fn connected(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let request = &cx.shared.requests[key];
         if request.abandoned {
@@ -575,7 +609,15 @@ impl Client {
     }
 
     /// A request is over: its connection is free for another, or closed.
+    #[inline(always)]
     fn leave_connection(&mut self, key: RequestKey, keep: bool, cx: &mut Cx<'_>) {
+        if self.pool.is_some() {
+            self.release_connection(key, keep, cx);
+        }
+    }
+
+    #[inline(never)]
+    fn release_connection(&mut self, key: RequestKey, keep: bool, cx: &mut Cx<'_>) {
         let Some(pool) = &mut self.pool else { return };
         let now = cx.kernel.now();
         let request = &mut cx.shared.requests[key];
@@ -601,11 +643,18 @@ impl Client {
         }
     }
 
+    #[inline(always)]
     fn hop_to(&self, to: Endpoint) -> Hop {
         match to {
             Endpoint::CloudFront(distribution) => self.edge_hops[distribution.index()],
-            _ => self.far_hops.iter().find(|(far, _)| *far == to).map_or(self.hop, |(_, hop)| *hop),
+            _ if self.far_hops.is_empty() => self.hop,
+            _ => self.hop_to_far(to),
         }
+    }
+
+    #[inline(never)]
+    fn hop_to_far(&self, to: Endpoint) -> Hop {
+        self.far_hops.iter().find(|(far, _)| *far == to).map_or(self.hop, |(_, hop)| *hop)
     }
 
     /// Route 53's answer: what the name resolves to, if anything.
@@ -630,12 +679,19 @@ impl Client {
         }
         let outcome = request.outcome;
         if outcome.is_redirect() {
-            request.push(Holder::Client(self.id), Hop::NONE);
-            return self.ask(key, cx);
+            return self.follow(key, cx);
         }
         self.end_attempt(key, outcome, cx);
     }
 
+    /// The client is sent to another path.
+    #[inline(never)]
+    fn follow(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        cx.request(key).push(Holder::Client(self.id), Hop::NONE);
+        self.ask(key, cx);
+    }
+
+    #[inline(never)]
     fn time_out(&mut self, cx: &mut Cx<'_>) {
         let wake = self.event(Event::Timeout);
         while let Some(key) = self.timeout.as_mut().and_then(|timeout| timeout.next_due(wake, waits, cx)) {
@@ -652,17 +708,39 @@ impl Client {
         self.leave_connection(key, keep, cx);
     }
 
+    #[inline(always)]
     fn end_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         self.leave_connection(key, outcome.status != 0, cx);
         self.after_attempt(key, outcome, cx);
         cx.shared.requests.remove(key);
     }
 
+    #[inline(always)]
     fn after_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
-        self.learn(key, outcome, cx);
+        if self.learns {
+            self.learn(key, outcome, cx);
+        }
         if !self.twins.is_empty() && !self.decides(key, outcome, cx) {
             return;
         }
+        if !outcome.is_ok() && self.retried(key, outcome, cx) {
+            return;
+        }
+        if let Arrivals::Closed { .. } = &self.settings.arrivals {
+            self.think(key, cx);
+        }
+        let request = &cx.shared.requests[key];
+        let (route, started) = (request.route, request.started);
+        match self.settings.canary {
+            Some(canary) => cx.control(Control::ProbeEnded(canary, started, outcome)),
+            None => cx.shared.observer.operation_ends(route, started, cx.kernel.now(), outcome),
+        }
+    }
+
+    /// An attempt has failed: whether another will follow.
+    #[cold]
+    #[inline(never)]
+    fn retried(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) -> bool {
         let retry = &self.settings.retry;
         let request = &cx.shared.requests[key];
         if retry.again(request.attempt, outcome)
@@ -675,20 +753,22 @@ impl Client {
             next.retry_cost = price;
             let key = cx.shared.requests.insert(next);
             cx.kernel.schedule_in(delay, self.event(Event::Retry(key)));
-            return;
+            return true;
         }
-        if let Arrivals::Closed { think_time, .. } = &self.settings.arrivals {
-            let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
-            cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));
-        }
-        let (route, started) = (request.route, request.started);
-        match self.settings.canary {
-            Some(canary) => cx.control(Control::ProbeEnded(canary, started, outcome)),
-            None => cx.shared.observer.operation_ends(route, started, cx.kernel.now(), outcome),
-        }
+        false
+    }
+
+    /// A user of a closed source thinks until the next operation.
+    #[inline(never)]
+    fn think(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let Arrivals::Closed { think_time, .. } = &self.settings.arrivals else { return };
+        let request = &cx.shared.requests[key];
+        let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
+        cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));
     }
 
     /// What a client learns from the end of an attempt: tokens, its circuit, its rate.
+    #[inline(never)]
     fn learn(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
         if outcome.cause == Cause::CircuitOpen {
             return;
@@ -722,6 +802,7 @@ impl Client {
     }
 
     /// Sends an attempt that is still unanswered a second time.
+    #[inline(never)]
     fn hedge(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let Some(request) = cx.shared.requests.get(key).filter(|request| !request.abandoned) else { return };
         let second = self.operation_again(request, purpose::HEDGE);
@@ -734,6 +815,7 @@ impl Client {
 
     /// Whether the end of an attempt decides its operation's: not if it failed while its twin is still out. Of two, a good
     /// answer makes the other one void.
+    #[inline(never)]
     fn decides(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) -> bool {
         let Some(Twin { other, second }) = self.twins.remove(&key) else { return true };
         self.twins.remove(&other);
@@ -768,6 +850,20 @@ impl Client {
         again.cookie_variant = request.cookie_variant;
         again.attempt = request.attempt;
         again
+    }
+}
+
+/// What else makes answers to the same path differ.
+#[inline(never)]
+fn vary(request: &mut Request, route: &Route, draws: &mut Draws) {
+    if route.query_strings > 1 {
+        request.query_variant = draws.below(u64::from(route.query_strings)) as u32;
+    }
+    if route.headers > 1 {
+        request.header_variant = draws.below(u64::from(route.headers)) as u16;
+    }
+    if route.cookies > 1 {
+        request.cookie_variant = request.client % route.cookies;
     }
 }
 

@@ -8,8 +8,8 @@ use crate::request::*;
 use crate::world::{Cx, Event};
 
 /// Requests that must be answered within the same time, in the order in which they were sent. Those that have been answered
-/// leave from the front as others come, so that a request costs no event of its own for a timeout that never fires, and
-/// memory is about that of what is in flight.
+/// leave from the front from time to time, so that a request costs no event of its own for a timeout that never fires, and
+/// memory is about twice that of what is in flight.
 ///
 /// Whoever asks says each time which event is to wake it, and how to tell whether a request still waits.
 #[derive(Debug)]
@@ -17,32 +17,49 @@ pub struct Deadlines {
     within: SimDuration,
     /// When sent, and what.
     sent: VecDeque<(SimTime, RequestKey)>,
+    /// At so many of them, those that have been answered leave.
+    many: usize,
     /// Whether the waking event is scheduled, no later than the first of `sent` has had its time.
     awake: bool,
 }
+
+/// Requests that are held before any leaves.
+const FEW: usize = 64;
 
 impl Deadlines {
     /// Nothing is watched yet.
     #[must_use]
     pub fn new(within: SimDuration) -> Self {
-        Self { within, sent: VecDeque::new(), awake: false }
+        Self { within, sent: VecDeque::with_capacity(FEW), many: FEW, awake: false }
     }
 
     /// Watches a request that is sent now.
     #[inline(always)]
     pub fn watch(&mut self, key: RequestKey, wake: Event, waits: impl Fn(&Request, SimTime) -> bool, cx: &mut Cx<'_>) {
-        // Two leave where one comes: so the queue is about as long as what is in flight.
-        for _ in 0..2 {
-            match self.sent.front() {
-                Some(&(since, key)) if !still(key, since, &waits, cx) => self.sent.pop_front(),
-                _ => break,
-            };
+        if self.sent.len() >= self.many {
+            self.forget_answered(waits, cx);
         }
         self.sent.push_back((cx.now(), key));
         if !self.awake {
-            self.awake = true;
-            cx.kernel.schedule_in(self.within, wake);
+            self.stay_awake(wake, cx);
         }
+    }
+
+    #[inline(never)]
+    fn forget_answered(&mut self, waits: impl Fn(&Request, SimTime) -> bool, cx: &Cx<'_>) {
+        while let Some(&(since, key)) = self.sent.front()
+            && !still(key, since, &waits, cx)
+        {
+            self.sent.pop_front();
+        }
+        self.many = (2 * self.sent.len()).max(FEW);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn stay_awake(&mut self, wake: Event, cx: &mut Cx<'_>) {
+        self.awake = true;
+        cx.kernel.schedule_in(self.within, wake);
     }
 
     /// Requests held, answered or not.

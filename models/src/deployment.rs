@@ -122,6 +122,7 @@ pub struct WarmUp {
 
 impl WarmUp {
     /// The factor at an age since the task became RUNNING.
+    #[inline(never)]
     #[must_use]
     pub fn factor_at(&self, age: SimDuration) -> f64 {
         1.0 + (self.factor - 1.0) * sim_core::math::exp(-(age.as_secs_f64() / self.time.as_secs_f64()))

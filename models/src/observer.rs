@@ -202,6 +202,16 @@ struct Deploying {
 }
 
 impl Deploying {
+    #[inline(never)]
+    fn operation_ends(&mut self, started: SimTime, latency: SimDuration, outcome: Outcome) {
+        if self.was_under_way(started) {
+            match outcome.cause {
+                Cause::None => self.latency.record(latency),
+                _ => self.failed += 1,
+            }
+        }
+    }
+
     fn was_under_way(&self, at: SimTime) -> bool {
         // Operations end soon after they start: the latest spans are looked at first.
         let spans = self.spans.iter().rev();
@@ -272,13 +282,19 @@ impl Observer {
         }
         write(&mut self.routes[route.index()].fates);
         if !self.batches.is_empty() {
-            let since = started.as_nanos() - self.run.warm_up.as_nanos();
-            let batch = ((since / self.batch.as_nanos()) as usize).min(self.batches.len() - 1);
-            write(&mut self.batches[batch][route.index()]);
+            write(self.book_of_batch(route, started));
         }
     }
 
+    #[inline(never)]
+    fn book_of_batch(&mut self, route: RouteId, started: SimTime) -> &mut Fates {
+        let since = started.as_nanos() - self.run.warm_up.as_nanos();
+        let batch = ((since / self.batch.as_nanos()) as usize).min(self.batches.len() - 1);
+        &mut self.batches[batch][route.index()]
+    }
+
     /// An operation starts.
+    #[inline(always)]
     pub fn operation_starts(&mut self, request: &Request) {
         self.started_in_all += 1;
         let asked =
@@ -292,6 +308,7 @@ impl Observer {
         self.book(route, started, |fates| fates.attempts += 1);
     }
     /// An operation ends for good.
+    #[inline(always)]
     pub fn operation_ends(&mut self, route: RouteId, started: SimTime, now: SimTime, outcome: Outcome) {
         self.ended_in_all += 1;
         let cause = outcome.cause as usize;
@@ -304,11 +321,8 @@ impl Observer {
             self.close_seconds(now.as_nanos() / 1_000_000_000 + 1 - OPEN_SECONDS as u64);
         }
         let second = second.max(self.open_from) as usize % OPEN_SECONDS;
-        if !self.deploying.spans.is_empty() && self.deploying.was_under_way(started) {
-            match cause {
-                0 => self.deploying.latency.record(latency),
-                _ => self.deploying.failed += 1,
-            }
+        if !self.deploying.spans.is_empty() {
+            self.deploying.operation_ends(started, latency, outcome);
         }
         let open = &mut self.routes[route.index()].seconds[second];
         open.ended += 1;
@@ -316,9 +330,7 @@ impl Observer {
             open.latency_nanos += latency.as_nanos();
             self.bin_latency.record(latency);
             if !self.windows.is_empty() {
-                let at = ((started.as_nanos() / self.window.as_nanos()) as usize).min(self.windows.len() - 1);
-                self.windows[at].count += 1;
-                self.windows[at].latency_sum_nanos += u128::from(latency.as_nanos());
+                self.record_by_arrival(started, latency);
             }
             self.book(route, started, |fates| {
                 fates.succeeded += 1;
@@ -327,14 +339,27 @@ impl Observer {
         } else {
             open.failed += 1;
             open.causes[cause] = open.causes[cause].saturating_add(1);
-            self.book(route, started, |fates| {
-                fates.failed[cause] += 1;
-                fates.latency_failed.record(latency);
-            });
-            if self.counts(started) {
-                self.ledger.operation_lost(route, outcome.cause, started, now);
-            }
+            self.operation_failed(route, started, now, outcome.cause);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn operation_failed(&mut self, route: RouteId, started: SimTime, now: SimTime, cause: Cause) {
+        self.book(route, started, |fates| {
+            fates.failed[cause as usize] += 1;
+            fates.latency_failed.record(now - started);
+        });
+        if self.counts(started) {
+            self.ledger.operation_lost(route, cause, started, now);
+        }
+    }
+
+    #[inline(never)]
+    fn record_by_arrival(&mut self, started: SimTime, latency: SimDuration) {
+        let at = ((started.as_nanos() / self.window.as_nanos()) as usize).min(self.windows.len() - 1);
+        self.windows[at].count += 1;
+        self.windows[at].latency_sum_nanos += u128::from(latency.as_nanos());
     }
 
     /// Seconds before `until` take no more answers: bad ones become windows of downtime.

@@ -409,7 +409,7 @@ impl Request {
     /// [`Request::catalog`] of a request for no catalogue's object.
     pub const NO_CATALOG: u16 = u16::MAX;
 
-    const BLANK: Self = Self {
+    pub(crate) const BLANK: Self = Self {
         stream: 0,
         started: SimTime::ZERO,
         attempted: SimTime::ZERO,
@@ -445,7 +445,7 @@ impl Request {
         method: Method::Get,
         state: 0,
         outcome: Outcome { status: 0, cause: Cause::None },
-        depth: 1,
+        depth: 0,
         frames: [Frame { holder: Holder::Client(TrafficId(0)), back: Hop::NONE }; MAX_FRAMES],
     };
 
@@ -453,15 +453,15 @@ impl Request {
     #[must_use]
     pub fn new(stream: u64, now: SimTime, holder: Holder, back: Hop) -> Self {
         let mut request = Self::BLANK;
-        request.renew(stream, now, holder, back);
+        request.renew(stream, now);
+        request.push(holder, back);
         request
     }
 
-    /// Makes a new request of one that is over, in its place.
-    #[inline]
-    pub(crate) fn renew(&mut self, stream: u64, now: SimTime, holder: Holder, back: Hop) {
-        // Frames above the bottom are written before they are read.
-        self.frames[0] = Frame { holder, back };
+    /// Makes a new request with an empty stack of one that is over, in its place.
+    #[inline(always)]
+    pub(crate) fn renew(&mut self, stream: u64, now: SimTime) {
+        // Frames are written before they are read.
         let frames = self.frames;
         *self = Self { stream, started: now, attempted: now, joined: now, forwarded: now, frames, ..Self::BLANK };
     }
@@ -479,9 +479,12 @@ impl Request {
     }
 
     /// Puts a holder on top: the reply will come to it.
+    #[inline(always)]
     pub fn push(&mut self, holder: Holder, back: Hop) {
         assert!((self.depth as usize) < MAX_FRAMES, "validation bounds the depth of a request's way");
-        self.frames[self.depth as usize] = Frame { holder, back };
+        let frame = &mut self.frames[self.depth as usize];
+        frame.holder = holder;
+        frame.back = back;
         self.depth += 1;
     }
     /// The holder the reply will come to.

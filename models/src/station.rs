@@ -208,6 +208,17 @@ impl Then {
         let stations = then.iter().map(|(station, _)| Some(*station)).chain([None]).collect();
         (!then.is_empty()).then(|| Self { choice: Weighted::new(&weights).expect("validated"), stations })
     }
+
+    /// Where a request goes next, if anywhere.
+    #[inline(never)]
+    fn next(&self, request: &mut Request) -> Option<StationId> {
+        let next = self.stations[self.choice.sample(&mut request.draws_of_visit(purpose::ROUTING))];
+        if next.is_some() {
+            request.visits = request.visits.wrapping_add(1);
+            request.operation = 0;
+        }
+        next
+    }
 }
 
 impl Station {
@@ -277,13 +288,13 @@ impl Station {
         let now = cx.now();
         let request = cx.request(key);
         if request.purpose == Purpose::HealthCheck {
-            return cx.reply(key, self.health());
+            return self.answer_check(key, cx);
         }
         if let Some(limiter) = &mut self.limiter
             && !limiter.take(now, 1.0)
         {
             self.tally().refuse(now);
-            return cx.reply(key, Outcome::failed(429, Cause::Throttled));
+            return cx.fail(key, 429, Cause::Throttled);
         }
         let class = self.classes.get(request.operation as usize).unwrap_or(&self.classes[0]);
         let service = class.sample_duration(&mut request.draws_of_visit(purpose::SERVICE));
@@ -292,43 +303,55 @@ impl Station {
             Servers::Fifo(fifo) => match fifo.offer(now, key, service) {
                 Offered::Started { ends } => ends,
                 Offered::Waits => return self.waits(key, cx),
-                Offered::Refused => return cx.reply(key, Outcome::failed(503, Cause::Overloaded)),
+                Offered::Refused => return cx.fail(key, 503, Cause::Overloaded),
             },
-            Servers::Sharing { cores, tally, limit, queue, room, .. } => {
-                if cores.len() < *limit {
-                    tally.join_served(now);
-                    cores.offer(now, key, service);
-                    return self.schedule_shared(cx);
-                }
-                if queue.len() >= *room {
-                    tally.refuse(now);
-                    return cx.reply(key, Outcome::failed(503, Cause::Overloaded));
-                }
-                tally.join(now);
-                queue.push_back((key, now, service));
-                return self.waits(key, cx);
-            }
             Servers::Delay(tally) => {
-                tally.join_served(now);
+                begin_delay(tally, now);
                 now + service
             }
-            Servers::Unreliable(servers) => match servers.offer(now, key, service) {
-                unreliable::Offered::Started(start) => return self.schedule_server(start, cx),
-                unreliable::Offered::Waits => return self.waits(key, cx),
-                unreliable::Offered::Refused { down } => {
-                    let cause = if down { Cause::ServerDown } else { Cause::Overloaded };
-                    return cx.reply(key, Outcome::failed(503, cause));
-                }
-            },
+            Servers::Sharing { .. } => return self.share(key, service, cx),
+            Servers::Unreliable(_) => return self.offer_to_unreliable(key, service, cx),
         };
         cx.kernel.schedule_at(ends, self.event(Event::Done(key)));
     }
 
+    /// A request gets its share of the cores, or waits for it.
+    #[inline(never)]
+    fn share(&mut self, key: RequestKey, service: SimDuration, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let Servers::Sharing { cores, tally, limit, queue, room, .. } = &mut self.servers else { return };
+        if cores.len() < *limit {
+            tally.join_served(now);
+            cores.offer(now, key, service);
+            return self.schedule_shared(cx);
+        }
+        if queue.len() >= *room {
+            tally.refuse(now);
+            return cx.fail(key, 503, Cause::Overloaded);
+        }
+        tally.join(now);
+        queue.push_back((key, now, service));
+        self.waits(key, cx);
+    }
+
+    #[inline(never)]
+    fn offer_to_unreliable(&mut self, key: RequestKey, service: SimDuration, cx: &mut Cx<'_>) {
+        let Servers::Unreliable(servers) = &mut self.servers else { return };
+        match servers.offer(cx.now(), key, service) {
+            unreliable::Offered::Started(start) => self.schedule_server(start, cx),
+            unreliable::Offered::Waits => self.waits(key, cx),
+            unreliable::Offered::Refused { down } => {
+                cx.fail(key, 503, if down { Cause::ServerDown } else { Cause::Overloaded });
+            }
+        }
+    }
+
     /// What a health check finds.
-    fn health(&self) -> Outcome {
+    #[inline(never)]
+    fn answer_check(&self, key: RequestKey, cx: &mut Cx<'_>) {
         match &self.servers {
-            Servers::Unreliable(servers) if servers.is_down() => Outcome::failed(503, Cause::ServerDown),
-            _ => Outcome::OK,
+            Servers::Unreliable(servers) if servers.is_down() => cx.fail(key, 503, Cause::ServerDown),
+            _ => cx.reply(key, Outcome::OK),
         }
     }
 
@@ -342,6 +365,7 @@ impl Station {
     }
 
     /// A request's patience is over: it leaves, if it waits still.
+    #[inline(never)]
     fn gives_up(&mut self, key: RequestKey, visit: u16, cx: &mut Cx<'_>) {
         let now = cx.now();
         if cx.shared.requests.get(key).is_none_or(|request| request.visits as u16 != visit) {
@@ -360,7 +384,7 @@ impl Station {
             Servers::Delay(_) => false,
         };
         if left {
-            cx.reply(key, Outcome::failed(503, Cause::GaveUpWaiting));
+            cx.fail(key, 503, Cause::GaveUpWaiting);
         }
     }
 
@@ -387,16 +411,28 @@ impl Station {
                 self.answer(key, cx);
             }
             (Event::Done(key), Servers::Delay(tally)) => {
-                tally.leave(now, cx.request(key).joined);
+                end_delay(tally, now, cx.request(key).joined);
                 self.answer(key, cx);
             }
-            (Event::SharedDone, Servers::Sharing { .. }) => {
-                while let Some(key) = self.next_shared(now, cx) {
-                    self.answer(key, cx);
-                }
-                self.schedule_shared(cx);
-            }
+            (Event::SharedDone, _) => self.shared_done(cx),
             (Event::GivesUp(key, visit), _) => self.gives_up(key, visit, cx),
+            _ => self.on_unreliable(event, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn shared_done(&mut self, cx: &mut Cx<'_>) {
+        while let Some(key) = self.next_shared(cx.now(), cx) {
+            self.answer(key, cx);
+        }
+        self.schedule_shared(cx);
+    }
+
+    /// Something happens to a server that can fail.
+    #[inline(never)]
+    fn on_unreliable(&mut self, event: Event, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        match (event, &mut self.servers) {
             (Event::ServerDone(server, epoch), Servers::Unreliable(servers)) => {
                 let Some((key, next)) = servers.done(now, server, epoch) else { return };
                 if let Some(start) = next {
@@ -410,7 +446,7 @@ impl Station {
                 tell_down(&self.name, was_down, servers.is_down(), cx);
                 cx.kernel.schedule_in(repair, self.event(Event::Mended(server)));
                 if let Some(key) = lost {
-                    cx.reply(key, Outcome::failed(500, Cause::ServerDown));
+                    cx.fail(key, 500, Cause::ServerDown);
                 }
             }
             (Event::Mended(server), Servers::Unreliable(servers)) => {
@@ -440,6 +476,7 @@ impl Station {
     }
 
     /// A request has been served: it goes on to another station, or back to who asked.
+    #[inline(always)]
     fn answer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let request = cx.request(key);
@@ -448,13 +485,10 @@ impl Station {
         {
             return cache.fetch(self.id, key, cx);
         }
-        if let Some(then) = &self.then {
-            let choice = then.choice.sample(&mut request.draws_of_visit(purpose::ROUTING));
-            if let Some(next) = then.stations[choice] {
-                request.visits = request.visits.wrapping_add(1);
-                request.operation = 0;
-                return cx.offer(Endpoint::Station(next), key, Hop::NONE);
-            }
+        if let Some(then) = &self.then
+            && let Some(next) = then.next(request)
+        {
+            return cx.offer(Endpoint::Station(next), key, Hop::NONE);
         }
         if request.bytes == 0 {
             request.bytes = self.response_bytes;
@@ -495,6 +529,16 @@ fn tell_down(name: &str, was_down: bool, is_down: bool, cx: &mut Cx<'_>) {
         }
         _ => {}
     }
+}
+
+#[inline(never)]
+fn begin_delay(tally: &mut StationTally, now: SimTime) {
+    tally.join_served(now);
+}
+
+#[inline(never)]
+fn end_delay(tally: &mut StationTally, now: SimTime, joined: SimTime) {
+    tally.leave(now, joined);
 }
 
 impl Observed for Station {

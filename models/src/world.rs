@@ -5,7 +5,7 @@ use sim_core::kernel::{Kernel, World};
 use sim_core::observations::{Audit, IncidentKind, Observations, Phase, Witness};
 use sim_core::random::Streams;
 use sim_core::slab::Slab;
-use sim_core::{SimDuration, SimTime};
+use sim_core::{LaneId, SimDuration, SimTime};
 
 use crate::address::Addresses;
 use crate::alb::Alb;
@@ -170,10 +170,11 @@ pub struct Shared {
 
 impl Shared {
     /// A new request with its key, as [`Request::new`] makes it.
-    #[inline]
+    #[inline(always)]
     pub fn new_request(&mut self, stream: u64, now: SimTime, holder: Holder, back: Hop) -> (RequestKey, &mut Request) {
-        let (key, request) = self.requests.reuse(|| Request::new(stream, now, holder, back));
-        request.renew(stream, now, holder, back);
+        let (key, request) = self.requests.reuse(|| Request::BLANK);
+        request.renew(stream, now);
+        request.push(holder, back);
         (key, request)
     }
 }
@@ -192,20 +193,36 @@ impl Cx<'_> {
         &mut self.shared.requests[key]
     }
     /// Offers a request to a service over a hop. The caller has put its frame on the request before.
+    #[inline(always)]
     pub fn offer(&mut self, to: Endpoint, key: RequestKey, hop: Hop) {
         match hop.lane() {
             None => self.shared.outbox.offer(to, key),
-            Some(lane) => self.kernel.schedule_lane(lane, Event::Offer(to, key)),
+            Some(lane) => self.offer_through(lane, to, key),
         }
     }
+    #[inline(never)]
+    fn offer_through(&mut self, lane: LaneId, to: Endpoint, key: RequestKey) {
+        self.kernel.schedule_lane(lane, Event::Offer(to, key));
+    }
     /// Answers a request: its top holder gets it after that holder's hop.
+    #[inline(always)]
     pub fn reply(&mut self, key: RequestKey, outcome: Outcome) {
         let request = &mut self.shared.requests[key];
         request.outcome = outcome;
         match request.top().back.lane() {
             None => self.shared.outbox.reply(key),
-            Some(lane) => self.kernel.schedule_lane(lane, Event::Reply(key)),
+            Some(lane) => self.reply_through(lane, key),
         }
+    }
+    #[inline(never)]
+    fn reply_through(&mut self, lane: LaneId, key: RequestKey) {
+        self.kernel.schedule_lane(lane, Event::Reply(key));
+    }
+    /// Answers a request with a failure, or without a response (status 0).
+    #[cold]
+    #[inline(never)]
+    pub fn fail(&mut self, key: RequestKey, status: u16, cause: Cause) {
+        self.reply(key, Outcome::failed(status, cause));
     }
     /// Sends a control message, to be handled in this instant after what is already on its way.
     #[cold]
@@ -420,11 +437,7 @@ impl Models {
                 Note::Offer(Endpoint::ElastiCache(id), key) => self.caches[id.index()].on_offer(key, cx),
                 Note::Offer(Endpoint::Dax(id), key) => self.daxes[id.index()].on_offer(key, cx),
                 Note::Reply(key) => self.reply(key, kernel),
-                Note::Resolved(key) => {
-                    let answer = cx.shared.outbox.answer();
-                    let traffic = cx.request(key).traffic;
-                    self.clients[traffic.index()].resolved(key, answer, cx);
-                }
+                Note::Resolved(key) => self.resolved(key, kernel),
                 Note::Control => self.control(kernel),
             }
         }
@@ -483,6 +496,14 @@ impl Models {
             Holder::AcceleratorProbe(id, endpoint) => self.accelerators[id.index()].on_probe_reply(key, endpoint, cx),
             Holder::Cache(id, cache, trip) => self.cloudfronts[id.index()].on_reply(key, cache, trip, cx),
         }
+    }
+
+    #[inline(never)]
+    fn resolved(&mut self, key: RequestKey, kernel: &mut Kernel<Event>) {
+        let cx = &mut Cx { kernel, shared: &mut self.shared };
+        let answer = cx.shared.outbox.answer();
+        let traffic = cx.request(key).traffic;
+        self.clients[traffic.index()].resolved(key, answer, cx);
     }
 
     #[inline(never)]

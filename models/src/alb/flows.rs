@@ -51,6 +51,7 @@ impl Flows {
 
 impl Alb {
     /// Sends a request to the target of its flow, or begins a new one.
+    #[inline(never)]
     pub(super) fn route_flow(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         let world::Shared { requests, addresses, .. } = &mut *cx.shared;
@@ -62,7 +63,8 @@ impl Alb {
         let flow = if is_client { flows.of.of(request) } else { &mut single };
         let lasts = flow.number > 0 && now.since(flow.used) <= flows.idle_timeout;
         flows.active += u64::from(!lasts || flow.used < flows.period_start);
-        let known = if lasts { self.groups[flow.node as usize].stay(flow.task) } else { None };
+        let old = &mut self.groups[flow.node as usize];
+        let known = if lasts { old.of_task(flow.task).map(|at| old.take(at)) } else { None };
         let seat =
             known.or_else(|| lasts.then(|| draining(&mut self.groups, &self.targets, *flow)).flatten()).or_else(|| {
                 let node = self.zones.node_of(|| addresses.peer(request), now);
@@ -74,13 +76,14 @@ impl Alb {
             });
         let Some(seat) = seat else {
             self.counts.add(Count::ElbReset);
-            return cx.reply(key, Outcome::failed(0, Cause::ConnectionReset));
+            return cx.fail(key, 0, Cause::ConnectionReset);
         };
         (flow.task, flow.used) = (seat.task, now);
         self.forward(key, seat, cx);
     }
 
     /// What a reply of a target comes to: nothing is added, but what broke is a reset.
+    #[inline(never)]
     pub(super) fn flow_outcome(&mut self, outcome: Outcome, bytes: u32) -> Outcome {
         match outcome {
             Outcome { status: 0, cause } => {

@@ -154,9 +154,9 @@ impl Group {
         }
     }
 
-    /// Chooses who gets a request and counts it there; `None` if nobody is registered.
-    #[inline]
-    pub(super) fn choose(&mut self, request: &Request, now: SimTime) -> Option<Seat> {
+    /// Chooses the seat that gets a request; `None` if nobody is registered.
+    #[inline(always)]
+    pub(super) fn choose(&mut self, request: &Request, now: SimTime) -> Option<usize> {
         let count = self.seats.len();
         if count == 0 {
             return None;
@@ -165,20 +165,16 @@ impl Group {
             Algorithm::RoundRobin if self.ramps.is_empty() => self.turn,
             Algorithm::RoundRobin => self.next_with_ramps(now),
             Algorithm::LeastOutstandingRequests => self.least_loaded(),
-            Algorithm::WeightedRandom if self.weights.is_empty() => {
-                draws(request, Choice::Target).below(count as u64) as usize
-            }
-            Algorithm::WeightedRandom => self.by_weight(draws(request, Choice::Target).uniform()),
+            Algorithm::WeightedRandom => self.at_random(draws(request, Choice::Target)),
             Algorithm::PowerOfTwo => self.less_loaded_of_two(draws(request, Choice::Target)),
         };
         self.turn = if at + 1 == count { 0 } else { at + 1 };
-        Some(self.take(at))
+        Some(at)
     }
 
-    /// Gives a request to the task a client stays with, if it still gets requests.
-    pub(super) fn stay(&mut self, task: TaskKey) -> Option<Seat> {
-        let at = self.seats.iter().position(|seat| seat.task == task)?;
-        Some(self.take(at))
+    /// The seat of the task a client stays with, if it still gets requests.
+    pub(super) fn of_task(&self, task: TaskKey) -> Option<usize> {
+        self.seats.iter().position(|seat| seat.task == task)
     }
 
     /// Gives a connection to a seat by hash; `None` if nobody is registered.
@@ -187,8 +183,9 @@ impl Group {
         (count > 0).then(|| self.take(hash.below(count) as usize))
     }
 
-    #[inline]
-    fn take(&mut self, at: usize) -> Seat {
+    /// Gives a request to a seat, and counts it.
+    #[inline(always)]
+    pub(super) fn take(&mut self, at: usize) -> Seat {
         self.loads[at] += 1;
         self.forwarded += 1;
         self.seats[at]
@@ -196,6 +193,7 @@ impl Group {
 
     /// Slow start: at each of its turns a ramping target earns the share of a request that it is up to (user guide, target
     /// groups: the share grows linearly), and is passed over until it has earned a whole one.
+    #[inline(never)]
     fn next_with_ramps(&mut self, now: SimTime) -> usize {
         let count = self.seats.len();
         for step in 0..count {
@@ -218,9 +216,11 @@ impl Group {
         self.turn
     }
 
-    /// At random by weight.
-    fn by_weight(&self, u: f64) -> usize {
-        let total = self.weights.last().copied().unwrap_or_default();
+    /// At random, by weight if there are any.
+    #[inline(never)]
+    fn at_random(&self, mut draws: Draws) -> usize {
+        let Some(total) = self.weights.last() else { return draws.below(self.seats.len() as u64) as usize };
+        let u = draws.uniform();
         self.weights.partition_point(|&up_to| up_to <= u * total).min(self.seats.len() - 1)
     }
 
@@ -228,18 +228,17 @@ impl Group {
     /// its first target alone.
     fn least_loaded(&self) -> usize {
         // One number of load and place in turn for each seat, of which the least is selected: which that is, is anybody's guess, also the
-        // branch predictor's, and one loop over all of them always has the same length.
-        let count = self.loads.len();
-        let (mut least, mut place) = (u64::MAX, if self.turn == 0 { 0 } else { count - self.turn });
+        // branch predictor's, and one loop over all of them always has the same length. Places before the turn wrap around to the end.
+        let (mut least, mut place) = (u64::MAX, 0u32.wrapping_sub(self.turn as u32));
         for &load in &self.loads {
-            least = least.min(u64::from(load) << 32 | place as u64);
-            place = if place + 1 == count { 0 } else { place + 1 };
+            least = least.min(u64::from(load) << 32 | u64::from(place));
+            place = place.wrapping_add(1);
         }
-        let at = least as u32 as usize + self.turn;
-        if at < count { at } else { at - count }
+        (least as u32).wrapping_add(self.turn as u32) as usize
     }
 
     /// Of two different seats drawn at random the one with fewer outstanding requests, the first drawn if they have as many.
+    #[inline(never)]
     fn less_loaded_of_two(&self, mut draws: Draws) -> usize {
         let count = self.seats.len() as u64;
         let first = draws.below(count) as usize;

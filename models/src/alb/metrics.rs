@@ -201,6 +201,7 @@ impl Counts {
     }
 
     /// A node has answered by itself.
+    #[inline(never)]
     pub(super) fn own_answer(&mut self, status: u16, node: usize) {
         match status {
             502 => self.add(Count::Elb502),

@@ -45,7 +45,7 @@ mod zones;
 use sim_core::observations::LogKind;
 use sim_core::random::Draws;
 use sim_core::slab::Slab;
-use sim_core::{SimDuration, SimTime};
+use sim_core::{LaneId, SimDuration, SimTime};
 
 use crate::deadlines::Deadlines;
 use crate::ids::*;
@@ -244,8 +244,13 @@ impl Alb {
     pub fn on_offer(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         match self.processing.lane() {
             None => self.route(key, cx),
-            Some(lane) => cx.kernel.schedule_lane(lane, self.event(Event::Route(key))),
+            Some(lane) => self.route_after(lane, key, cx),
         }
+    }
+
+    #[inline(never)]
+    fn route_after(&self, lane: LaneId, key: RequestKey, cx: &mut Cx<'_>) {
+        cx.kernel.schedule_lane(lane, self.event(Event::Route(key)));
     }
 
     /// Answers a request, or forwards it to a target.
@@ -297,21 +302,38 @@ impl Alb {
     }
 
     /// Chooses a target of a group: the one that the client stays with, if it does and that one gets requests, or by the
-    /// group's algorithm. The cookie lasts anew from each request on.
-    #[inline]
+    /// group's algorithm.
+    #[inline(always)]
     fn choose(&mut self, node: usize, group: TargetGroupId, request: &Request, now: SimTime) -> Option<group::Seat> {
         let lasts = self.books[group.index()].stickiness.filter(|_| request.is_from_client());
-        let groups = self.books.len();
-        let Some(lasts) = lasts else { return self.groups[node * groups + group.index()].choose(request, now) };
+        let room = node * self.books.len() + group.index();
+        let at = match lasts {
+            None => self.groups[room].choose(request, now),
+            Some(lasts) => self.choose_by_cookie(room, group, request, lasts, now),
+        };
+        at.map(|at| self.groups[room].take(at))
+    }
+
+    /// The same for a client that stays with its target. The cookie lasts anew from each request on.
+    #[inline(never)]
+    fn choose_by_cookie(
+        &mut self,
+        room: usize,
+        group: TargetGroupId,
+        request: &Request,
+        lasts: SimDuration,
+        now: SimTime,
+    ) -> Option<usize> {
+        let room = &mut self.groups[room];
         let cookie = self.books[group.index()].cookies.of(request);
-        let room = &mut self.groups[node * groups + group.index()];
-        let known = if now < cookie.expires { room.stay(cookie.task) } else { None };
-        let seat = known.or_else(|| room.choose(request, now))?;
-        *cookie = Cookie { task: seat.task, expires: now + lasts };
-        Some(seat)
+        let known = if now < cookie.expires { room.of_task(cookie.task) } else { None };
+        let at = known.or_else(|| room.choose(request, now))?;
+        *cookie = Cookie { task: room.seats[at].task, expires: now + lasts };
+        Some(at)
     }
 
     /// Answers a request by itself.
+    #[inline(never)]
     fn answer(&mut self, key: RequestKey, node: usize, outcome: Outcome, cx: &mut Cx<'_>) {
         if outcome.cause == Cause::ConnectionReset {
             self.counts.add(Count::ElbReset);
@@ -355,18 +377,7 @@ impl Alb {
                 self.counts.own_answer(460, node);
                 outcome
             }
-            Outcome { status: 0, cause: Cause::ConnectTimeout } => {
-                self.counts.own_answer(504, node);
-                self.counts.add(Count::TargetConnectionError);
-                Outcome { status: 504, ..outcome }
-            }
-            Outcome { status: 0, cause } => {
-                self.counts.own_answer(502, node);
-                if cause == Cause::NoTask {
-                    self.counts.add(Count::TargetConnectionError);
-                }
-                Outcome::failed(502, if cause == Cause::None { Cause::Alb502 } else { cause })
-            }
+            Outcome { status: 0, cause } => self.no_answer(cause, node),
             _ => {
                 self.counts.target_answer(outcome.status, bytes);
                 group.answered(outcome.status, waited);
@@ -377,7 +388,20 @@ impl Alb {
         cx.reply(key, outcome);
     }
 
+    /// What the load balancer answers where a target has not.
+    #[cold]
+    #[inline(never)]
+    fn no_answer(&mut self, cause: Cause, node: usize) -> Outcome {
+        if matches!(cause, Cause::ConnectTimeout | Cause::NoTask) {
+            self.counts.add(Count::TargetConnectionError);
+        }
+        let status = if cause == Cause::ConnectTimeout { 504 } else { 502 };
+        self.counts.own_answer(status, node);
+        Outcome::failed(status, if cause == Cause::None { Cause::Alb502 } else { cause })
+    }
+
     /// A target owes one request less.
+    #[inline(always)]
     fn release(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
         let target = &mut self.targets[key];
         target.outstanding -= 1;
@@ -386,17 +410,21 @@ impl Alb {
         if let Some(load) = group.loads.get_mut(target.seat as usize) {
             *load -= 1;
         }
-        if target.outstanding == 0 {
-            match target.state {
-                // Flows may still use it: the delay passes whole.
-                State::Draining if self.flows.is_some() => {}
-                State::Draining => self.drained(key, cx),
-                State::Gone => {
-                    self.targets.remove(key);
-                }
-                _ => {}
-            }
+        if target.outstanding == 0 && matches!(target.state, State::Draining | State::Gone) {
+            self.last_ended(key, cx);
         }
+    }
+
+    /// A target that leaves owes nothing any more.
+    #[cold]
+    #[inline(never)]
+    fn last_ended(&mut self, key: TargetKey, cx: &mut Cx<'_>) {
+        if self.targets[key].state == State::Gone {
+            self.targets.remove(key);
+        } else if self.flows.is_none() {
+            self.drained(key, cx);
+        }
+        // Flows may still use it: the delay passes whole.
     }
 
     /// Ends the requests whose targets have been silent for the idle timeout.

@@ -1,7 +1,7 @@
 //! Listener rules: which one a request meets, and which target group it is forwarded to.
 
-use sim_core::SimTime;
 use sim_core::random::Source as _;
+use sim_core::{SimDuration, SimTime};
 
 use super::memory::PerClient;
 use super::settings::{Action, Conditions, Rule, Settings};
@@ -35,7 +35,7 @@ struct Forward {
     /// written.
     groups: Vec<(TargetGroupId, u64)>,
     total: u64,
-    stickiness: Option<sim_core::SimDuration>,
+    stickiness: Option<SimDuration>,
 }
 
 /// The cookie `AWSALBTG`: the target group a client stays with.
@@ -78,13 +78,7 @@ impl Rules {
         match &self.rules[number].1 {
             Prepared::Forward(forward) => match forward.stickiness {
                 Some(lasts) if request.is_from_client() => {
-                    let cookie = self.cookies.of(request);
-                    let there = |group| forward.groups.iter().any(|&(of, _)| of == group);
-                    if now >= cookie.expires || !there(cookie.group) {
-                        cookie.group = forward.choose(request);
-                    }
-                    cookie.expires = now + lasts;
-                    Decision::Group(cookie.group)
+                    Decision::Group(by_cookie(&mut self.cookies, forward, request, lasts, now))
                 }
                 _ => Decision::Group(forward.choose(request)),
             },
@@ -99,11 +93,15 @@ impl Rules {
         let Some(&way) = self.way_of_path.get(request.path.index()) else { return self.rules.len() - 1 };
         match self.ways[way as usize][..] {
             [only] => only as usize,
-            ref several => {
-                let met = several.iter().find(|&&rule| self.rules[rule as usize].0.hold(request, addresses));
-                met.map_or(self.rules.len() - 1, |&rule| rule as usize)
-            }
+            ref several => self.first_of(several, request, addresses),
         }
+    }
+
+    /// The same of several that may be met, in their order.
+    #[inline(never)]
+    fn first_of(&self, several: &[u16], request: &Request, addresses: &Addresses) -> usize {
+        let met = several.iter().find(|&&rule| self.rules[rule as usize].0.hold(request, addresses));
+        met.map_or(self.rules.len() - 1, |&rule| rule as usize)
     }
 
     /// Whether a rule forwards to a group.
@@ -123,6 +121,24 @@ impl Rules {
             }
         }
     }
+}
+
+/// The group that a client stays with: that of its cookie, or a new one. The cookie lasts anew from each request on.
+#[inline(never)]
+fn by_cookie(
+    cookies: &mut PerClient<Cookie>,
+    forward: &Forward,
+    request: &Request,
+    lasts: SimDuration,
+    now: SimTime,
+) -> TargetGroupId {
+    let cookie = cookies.of(request);
+    let there = |group| forward.groups.iter().any(|&(of, _)| of == group);
+    if now >= cookie.expires || !there(cookie.group) {
+        cookie.group = forward.choose(request);
+    }
+    cookie.expires = now + lasts;
+    cookie.group
 }
 
 impl Conditions {
@@ -151,6 +167,11 @@ impl Forward {
         if let [(only, _)] = self.groups[..] {
             return only;
         }
+        self.choose_by_weight(request)
+    }
+
+    #[inline(never)]
+    fn choose_by_weight(&self, request: &Request) -> TargetGroupId {
         let draw = draws(request, Choice::Group).below(self.total);
         let chosen = self.groups.iter().find(|&&(_, up_to)| draw < up_to);
         chosen.expect("validated: at least one group has a weight").0

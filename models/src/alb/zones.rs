@@ -55,10 +55,12 @@ impl Zones {
     /// The node that a request goes to.
     #[inline]
     pub(super) fn node_of(&self, source: impl FnOnce() -> Source, now: SimTime) -> usize {
-        if self.names.len() <= 1 { 0 } else { self.node_by_dns(source().key(), now) }
+        if self.names.len() <= 1 { 0 } else { self.node_by_dns(source, now) }
     }
 
-    fn node_by_dns(&self, client: u64, now: SimTime) -> usize {
+    #[inline(never)]
+    fn node_by_dns(&self, source: impl FnOnce() -> Source, now: SimTime) -> usize {
+        let client = source().key();
         let mut draws = Draws::new(self.key, client);
         let phase = draws.below(TTL.as_nanos());
         let (number, age) = ((now.as_nanos() + phase) / TTL.as_nanos(), (now.as_nanos() + phase) % TTL.as_nanos());

@@ -97,17 +97,23 @@ impl Batch {
 
     /// Draws a number; nothing is drawn where there is no choice. Geometric by inversion: `1 + floor(ln u / ln(1 - 1 / mean))`
     /// (Devroye 1986, X.2).
+    #[inline]
     pub(super) fn sample(self, source: &mut impl Source) -> u32 {
         match self {
             Self::Single => 1,
             Self::Fixed(size) => size,
-            Self::Geometric(mean) if mean > 1.0 => {
-                // The cast saturates and cuts.
-                1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
-            }
-            Self::Geometric(_) => 1,
+            Self::Geometric(mean) => geometric(mean, source),
         }
     }
+}
+
+#[inline(never)]
+fn geometric(mean: f64, source: &mut impl Source) -> u32 {
+    if mean <= 1.0 {
+        return 1;
+    }
+    // The cast saturates and cuts.
+    1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
 }
 
 /// Most operations of a batch.
@@ -180,6 +186,7 @@ impl RateClock {
     }
 
     /// The same where the rate changes still.
+    #[inline(never)]
     fn advance_over(&mut self, from: SimTime, mut expected: f64) -> Option<SimTime> {
         let mut at = from;
         loop {

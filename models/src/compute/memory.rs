@@ -48,6 +48,7 @@ impl Engine {
     }
 
     /// A process beyond its limit is killed, once.
+    #[inline(never)]
     fn limit(&self, memory: &Memory, process: &mut Process, key: TaskKey, cx: &mut Cx<'_>) {
         if memory.used(process) > memory.limit && !std::mem::replace(&mut process.out_of_memory, true) {
             cx.control(Control::OutOfMemory(self.id, key));

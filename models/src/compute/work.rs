@@ -1,7 +1,7 @@
 //! What a process does with a request: wait for a worker, run the handler's steps, call dependencies, answer.
 
 use sim_core::math::mix;
-use sim_core::random::Source;
+use sim_core::random::{Draws, Source};
 
 use super::*;
 use crate::timeline::FaultAction;
@@ -21,7 +21,7 @@ impl Engine {
             Event::CpuShared(host) => self.cpu_shared(hosts, host, cx),
             Event::Waited(key) => self.waited(hosts, key, cx),
             Event::Delayed(key) => self.arrive(hosts, key, cx),
-            Event::Unreached(key) => cx.reply(key, Outcome::failed(0, Cause::ConnectTimeout)),
+            Event::Unreached(key) => cx.fail(key, 0, Cause::ConnectTimeout),
             Event::CallTimeout(number) => self.calls_timed_out(hosts, number, cx),
             Event::CallRetry(key) => self.send_call(key, cx),
         }
@@ -82,7 +82,7 @@ impl Engine {
         } else {
             request.server = Request::NO_SERVER;
             self.workers.refuse(now);
-            cx.reply(key, Outcome::failed(503, Cause::Overloaded));
+            cx.fail(key, 503, Cause::Overloaded);
         }
     }
 
@@ -93,7 +93,7 @@ impl Engine {
         if host.map_or(self.forgets_slowly, Host::is_silent) {
             cx.kernel.schedule_in(CONNECT_TIMEOUT, self.event(Event::Unreached(key)));
         } else {
-            cx.reply(key, Outcome::failed(0, Cause::NoTask));
+            cx.fail(key, 0, Cause::NoTask);
         }
     }
 
@@ -149,33 +149,31 @@ impl Engine {
             let number = u64::from(request.step);
             // A failed call ends the handler: what is left is not done.
             let Some(step) = handler.steps.get(number as usize).filter(|_| request.outcome.is_ok()) else {
-                return self.finish_request(hosts, key, cx);
+                return self.finish_last_step(hosts, key, cx);
             };
             request.step += 1;
-            if step.probability < 1.0 && !request.draws(purpose::STEP + 2 * number + 1).chance(step.probability) {
+            if step.probability < 1.0 && !happens(request, purpose::STEP + 2 * number + 1, step.probability) {
                 continue;
             }
-            match &step.action {
-                PreparedAction::Cpu(demand) => {
-                    let demand = demand.sample_duration(&mut request.draws(purpose::STEP + 2 * number));
-                    if !demand.is_zero() {
-                        return self.run_on_cpu(hosts, key, demand, cx);
-                    }
-                }
-                PreparedAction::Wait(delay) => {
-                    let delay = delay.sample_duration(&mut request.draws(purpose::STEP + 2 * number));
-                    if !delay.is_zero() {
-                        cx.kernel.schedule_in(delay, self.event(Event::Waited(key)));
-                        return self.wait_without_cpu(hosts, key, cx);
-                    }
-                }
+            let (law, of_cpu) = match &step.action {
+                PreparedAction::Cpu(demand) => (demand, true),
+                PreparedAction::Wait(delay) => (delay, false),
                 PreparedAction::Calls(calls) => {
                     let calls = calls.clone();
                     if self.make_calls(key, calls, cx) > 0 {
                         return self.wait_without_cpu(hosts, key, cx);
                     }
+                    continue;
                 }
+            };
+            let time = law.sample_duration(&mut request.draws(purpose::STEP + 2 * number));
+            if time.is_zero() {
+                continue;
             }
+            if of_cpu {
+                return self.run_on_cpu(hosts, key, time, cx);
+            }
+            return self.wait(hosts, key, time, cx);
         }
     }
 
@@ -197,7 +195,8 @@ impl Engine {
     #[inline(always)]
     fn run_on_cpu<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, demand: SimDuration, cx: &mut Cx<'_>) {
         let now = cx.now();
-        let host_key = cx.request(key).target;
+        let request = &mut cx.shared.requests[key];
+        let host_key = request.target;
         let process = hosts[host_key].process_mut();
         let mut factor = process.program.cpu_factor * process.slowdown;
         if now < process.cold_until {
@@ -207,14 +206,26 @@ impl Engine {
         match &mut process.cores {
             None => {
                 self.busy_cores.add(now, 1);
-                cx.request(key).demand = demand;
+                request.demand = demand;
                 cx.kernel.schedule_in(demand, self.event(Event::CpuDone(key)));
             }
-            Some(cores) => {
-                cores.offer(now, key, demand);
-                self.schedule_cpu(hosts, host_key, cx);
-            }
+            Some(_) => self.share_cpu(hosts, host_key, key, demand, cx),
         }
+    }
+
+    #[inline(never)]
+    fn share_cpu<H: Host>(
+        &mut self,
+        hosts: &mut Slab<H>,
+        host_key: TaskKey,
+        key: RequestKey,
+        demand: SimDuration,
+        cx: &mut Cx<'_>,
+    ) {
+        if let Some(cores) = &mut hosts[host_key].process_mut().cores {
+            cores.offer(cx.now(), key, demand);
+        }
+        self.schedule_cpu(hosts, host_key, cx);
     }
 
     fn cpu_done<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
@@ -229,6 +240,7 @@ impl Engine {
         self.dispatch(hosts, task, cx);
     }
 
+    #[inline(never)]
     fn cpu_shared<H: Host>(&mut self, hosts: &mut Slab<H>, host_key: TaskKey, cx: &mut Cx<'_>) {
         let now = cx.now();
         while let Some(key) = hosts
@@ -251,6 +263,12 @@ impl Engine {
             process.scheduled = Some(epoch);
             cx.kernel.schedule_at(at, world::Event::Compute(self.id, Event::CpuShared(host_key)));
         }
+    }
+
+    #[inline(never)]
+    fn wait<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, time: SimDuration, cx: &mut Cx<'_>) {
+        cx.kernel.schedule_in(time, self.event(Event::Waited(key)));
+        self.wait_without_cpu(hosts, key, cx);
     }
 
     /// The request waits for something that is no CPU: an event loop serves others meanwhile.
@@ -276,6 +294,7 @@ impl Engine {
         self.workers.leave(now, joined);
     }
 
+    #[inline(never)]
     fn waited<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         if cx.shared.requests.get(key).is_some_and(|request| request.server == self.id.0) {
             self.resume(hosts, key, cx);
@@ -285,29 +304,43 @@ impl Engine {
     /// What the request waited for is there.
     #[inline(always)]
     fn resume<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
-        let now = cx.now();
         let request = cx.request(key);
         let host_key = request.target;
         let steps = self.handlers[request.handler as usize].steps.len();
         let at_end = !request.outcome.is_ok() || request.step as usize >= steps;
-        if request.holds_worker || at_end {
+        if at_end {
+            self.finish_request(hosts, key, cx);
+        } else if request.holds_worker {
             self.advance(hosts, key, cx);
         } else {
-            request.joined = now;
-            let process = hosts[host_key].process_mut();
-            if process.busy < self.capacity.workers {
-                process.busy += 1;
-                request.holds_worker = true;
-                self.workers.join_served(now);
-                self.advance(hosts, key, cx);
-            } else {
-                self.workers.join(now);
-                process.waiting.push_back(key);
-            }
+            self.wait_for_worker_again(hosts, key, cx);
         }
         self.dispatch(hosts, host_key, cx);
     }
 
+    #[inline(never)]
+    fn wait_for_worker_again<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
+        let now = cx.now();
+        let request = cx.request(key);
+        request.joined = now;
+        let process = hosts[request.target].process_mut();
+        if process.busy < self.capacity.workers {
+            process.busy += 1;
+            request.holds_worker = true;
+            self.workers.join_served(now);
+            self.advance(hosts, key, cx);
+        } else {
+            self.workers.join(now);
+            process.waiting.push_back(key);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_last_step<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
+        self.finish_request(hosts, key, cx);
+    }
+
+    #[inline(always)]
     fn finish_request<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         self.release_worker(hosts, key, cx);
         let host_key = cx.request(key).target;
@@ -326,7 +359,7 @@ impl Engine {
             let error_rate = own + self.injected[zone as usize].error_rate;
             if !outcome.is_ok() {
                 // A call has failed before the program could.
-            } else if error_rate > 0.0 && request.draws(purpose::ERROR).chance(error_rate) {
+            } else if error_rate > 0.0 && happens(request, purpose::ERROR, error_rate) {
                 books.errors += 1;
                 outcome = Outcome::failed(500, Cause::TargetError);
             } else if request.bytes == 0 {
@@ -344,8 +377,7 @@ impl Engine {
             let probability = self.calls[number as usize].call.probability;
             let request = cx.request(parent);
             let stream = mix(request.stream, purpose::CALL + u64::from(number));
-            let draws = &mut sim_core::random::Draws::new(stream, purpose::CALL);
-            if probability < 1.0 && !draws.chance(probability) {
+            if probability < 1.0 && !chance(stream, purpose::CALL, probability) {
                 continue;
             }
             request.pending += 1;
@@ -389,12 +421,21 @@ impl Engine {
     #[inline(always)]
     pub(super) fn send_call(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
         let number = cx.request(key).call;
+        let PreparedCall { call, hop, timeout, .. } = &self.calls[number as usize];
+        let (to, hop) = (call.to, *hop);
+        if timeout.is_some() {
+            self.watch(number, key, cx);
+        }
+        cx.offer(to, key, hop);
+    }
+
+    /// A call has its timeout from now on.
+    #[inline(never)]
+    fn watch(&mut self, number: u16, key: RequestKey, cx: &mut Cx<'_>) {
         let wake = self.event(Event::CallTimeout(number));
-        let PreparedCall { call, hop, timeout, .. } = &mut self.calls[number as usize];
-        if let Some(timeout) = timeout {
+        if let Some(timeout) = &mut self.calls[number as usize].timeout {
             timeout.watch(key, wake, waits, cx);
         }
-        cx.offer(call.to, key, *hop);
     }
 
     /// A call comes back to the request that made it.
@@ -430,6 +471,7 @@ impl Engine {
         }
     }
 
+    #[inline(always)]
     fn call_ended<H: Host>(
         &mut self,
         hosts: &mut Slab<H>,
@@ -441,6 +483,32 @@ impl Engine {
         // The caller may have been lost with its task.
         let caller = cx.shared.requests.get(parent).filter(|caller| caller.server == self.id.0);
         let Some(task) = caller.map(|caller| caller.target) else { return };
+        if !outcome.is_ok() {
+            if self.call_retried(hosts, key, parent, task, outcome, cx) {
+                return;
+            }
+        } else if let Some(quota) = self.calls[cx.shared.requests[key].call as usize].call.retry.quota {
+            self.refund(hosts, task, quota, &cx.shared.requests[key]);
+        }
+        let caller = cx.request(parent);
+        caller.pending -= 1;
+        if caller.pending == 0 {
+            self.resume(hosts, parent, cx);
+        }
+    }
+
+    /// A call has failed: it is made again later, if it may be. If not, the caller fails with it where it cannot do without.
+    #[cold]
+    #[inline(never)]
+    fn call_retried<H: Host>(
+        &mut self,
+        hosts: &mut Slab<H>,
+        key: RequestKey,
+        parent: RequestKey,
+        task: TaskKey,
+        outcome: Outcome,
+        cx: &mut Cx<'_>,
+    ) -> bool {
         let call = &cx.shared.requests[key];
         let settings = &self.calls[call.call as usize].call;
         if settings.retry.again(call.attempt, outcome)
@@ -452,20 +520,14 @@ impl Engine {
             let again = self.call_request(parent, number, stream, attempt, cx);
             cx.request(again).retry_cost = price;
             cx.kernel.schedule_in(delay, self.event(Event::CallRetry(again)));
-            return;
-        }
-        if outcome.is_ok() {
-            self.refund(hosts, task, call.call, call.retry_cost);
+            return true;
         }
         let required = settings.required;
         let caller = cx.request(parent);
-        if !outcome.is_ok() && required && caller.outcome.is_ok() {
+        if required && caller.outcome.is_ok() {
             caller.outcome = Outcome::failed(500, outcome.cause);
         }
-        caller.pending -= 1;
-        if caller.pending == 0 {
-            self.resume(hosts, parent, cx);
-        }
+        false
     }
 
     /// Takes the price of a call's retry from its process's quota; `None` if it cannot pay.
@@ -477,11 +539,11 @@ impl Engine {
     }
 
     /// A call went well: its process gets tokens back.
-    fn refund<H: Host>(&self, hosts: &mut Slab<H>, host: TaskKey, call: u16, price: u8) {
-        let prepared = &self.calls[call as usize];
-        let Some(quota) = prepared.call.retry.quota else { return };
+    #[inline(never)]
+    fn refund<H: Host>(&self, hosts: &mut Slab<H>, host: TaskKey, quota: Quota, call: &Request) {
         if let Some(host) = hosts.get_mut(host) {
-            quota.release(&mut host.process_mut().tokens[prepared.bucket], price);
+            let bucket = self.calls[call.call as usize].bucket;
+            quota.release(&mut host.process_mut().tokens[bucket], call.retry_cost);
         }
     }
 
@@ -568,9 +630,20 @@ impl Engine {
             } else if in_queue {
                 self.workers.lose(now, joined);
             }
-            cx.reply(request_key, Outcome::failed(0, Cause::TaskStopped));
+            cx.fail(request_key, 0, Cause::TaskStopped);
         }
     }
+}
+
+/// Whether something happens to a request that does not happen to all.
+#[inline(never)]
+fn happens(request: &Request, purpose: u64, probability: f64) -> bool {
+    chance(request.stream, purpose, probability)
+}
+
+#[inline(never)]
+fn chance(stream: u64, purpose: u64, probability: f64) -> bool {
+    Draws::new(stream, purpose).chance(probability)
 }
 
 /// Whether the caller still waits for a call. An answered call is gone.

@@ -164,7 +164,7 @@ impl Dax {
         let chosen = request.draws_of_visit(purpose::CHOICE).below(listed().count() as u64) as usize;
         let Some(node) = listed().nth(chosen) else {
             self.books.add(Count::Failed, 1);
-            return cx.reply(key, Outcome::failed(0, Cause::ConnectionLost));
+            return cx.fail(key, 0, Cause::ConnectionLost);
         };
         if !self.nodes[node].up {
             // Another draw chooses the next node.
@@ -175,7 +175,7 @@ impl Dax {
         self.books.add(Count::Requests, 1);
         if self.limits.get_mut(node).is_some_and(|limit| !limit.take(now, 1.0)) {
             self.books.add(Count::Throttled, 1);
-            return cx.reply(key, Outcome::failed(400, Cause::Throttled));
+            return cx.fail(key, 400, Cause::Throttled);
         }
         let hit = self.look_up(key, cx);
         let request = cx.request(key);

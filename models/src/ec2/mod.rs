@@ -520,7 +520,7 @@ impl Group {
         if cx.request(key).target == TaskKey::NONE {
             match self.next_in_turn() {
                 Some(instance) => cx.request(key).target = instance,
-                None => return cx.reply(key, Outcome::failed(0, Cause::NoTask)),
+                None => return cx.fail(key, 0, Cause::NoTask),
             }
         }
         self.engine.on_offer(&mut self.instances, key, cx);

@@ -30,6 +30,7 @@ pub(super) struct Discovery {
 
 impl Ecs {
     /// The task that a direct caller asks: one that answers, or one that it remembers.
+    #[inline(never)]
     pub(super) fn discover(&mut self, key: RequestKey, cx: &mut Cx<'_>) -> Option<TaskKey> {
         let caller = match cx.request(key).bottom() {
             Holder::Call(service, _) => Some((service, cx.request(key).client)),

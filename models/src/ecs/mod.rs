@@ -322,7 +322,7 @@ impl Ecs {
         if cx.request(key).target == TaskKey::NONE {
             match self.discover(key, cx) {
                 Some(task) => cx.request(key).target = task,
-                None => return cx.reply(key, Outcome::failed(0, Cause::NoTask)),
+                None => return cx.fail(key, 0, Cause::NoTask),
             }
         }
         self.engine.on_offer(&mut self.tasks, key, cx);

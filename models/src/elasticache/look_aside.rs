@@ -27,7 +27,7 @@ impl Cache {
         let number = cx.request(key).operation;
         let item = self.uses[number as usize].item;
         let Some(caller) = self.caller(key, item, cx) else {
-            return cx.reply(key, Outcome::failed(0, Cause::ConnectionLost));
+            return cx.fail(key, 0, Cause::ConnectionLost);
         };
         let of_task =
             mix(u64::from(caller.service.0) << 32 | u64::from(caller.task.slot()), caller.task.generation().into());
@@ -62,6 +62,7 @@ impl Cache {
     }
 
     /// The store has answered, and the answer is at the task.
+    #[inline(never)]
     pub fn on_reply(&mut self, key: RequestKey, trip: Key, cx: &mut Cx<'_>) {
         let Trip { number, fills, flight } = *self.trips.remove(trip).expect("a trip ends once");
         let request = cx.request(key);

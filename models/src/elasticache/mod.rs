@@ -224,7 +224,7 @@ impl Cache {
         let looks_aside = matches!(what, What::LookAside { .. });
         let Some(caller) = self.caller(key, item, cx) else {
             // The task was stopped while its call was on the way.
-            return cx.reply(key, Outcome::failed(0, Cause::ConnectionLost));
+            return cx.fail(key, 0, Cause::ConnectionLost);
         };
         if again && looks_aside {
             // The caller's SDK repeats what it asked the store.
@@ -408,11 +408,11 @@ impl Cache {
             What::LookAside { .. } if found == state::MISSED => self.missed(key, cx),
             What::Command(Command::Get) if found == state::MISSED && fails => {
                 self.books.add(Count::Failed, 1);
-                cx.reply(key, Outcome::failed(404, Cause::CacheMiss));
+                cx.fail(key, 404, Cause::CacheMiss);
             }
             _ if found == state::FULL => {
                 self.books.add(Count::Failed, 1);
-                cx.reply(key, Outcome::failed(500, Cause::CacheFull));
+                cx.fail(key, 500, Cause::CacheFull);
             }
             _ => cx.reply(key, Outcome::OK),
         }

@@ -38,6 +38,7 @@ impl Copies {
     }
 
     /// Whether there is a copy of what a request asks for; with a sliding time to live that makes it live longer.
+    #[inline(never)]
     pub(super) fn has(&mut self, request: &Request, now: SimTime) -> bool {
         let copy = self.copies.get(key(request)).filter(|until| request.method.is_cacheable() && now < **until);
         let hit = copy.is_some();
