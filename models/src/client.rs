@@ -853,7 +853,7 @@ impl Client {
     }
 }
 
-/// What else makes answers to the same path differ.
+/// Draws what else makes answers to the same path differ: query string, headers, cookies.
 #[inline(never)]
 fn vary(request: &mut Request, route: &Route, draws: &mut Draws) {
     if route.query_strings > 1 {

@@ -202,6 +202,7 @@ struct Deploying {
 }
 
 impl Deploying {
+    /// An operation ends for good, which may have started while a deployment was under way.
     #[inline(never)]
     fn operation_ends(&mut self, started: SimTime, latency: SimDuration, outcome: Outcome) {
         if self.was_under_way(started) {

@@ -531,6 +531,7 @@ fn tell_down(name: &str, was_down: bool, is_down: bool, cx: &mut Cx<'_>) {
     }
 }
 
+// A delay station is rare beside a queue: what its tally does is not inlined into the way of every request.
 #[inline(never)]
 fn begin_delay(tally: &mut StationTally, now: SimTime) {
     tally.join_served(now);

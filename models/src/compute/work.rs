@@ -213,6 +213,7 @@ impl Engine {
         }
     }
 
+    /// The request gets its share of the process's cores.
     #[inline(never)]
     fn share_cpu<H: Host>(
         &mut self,
@@ -318,6 +319,7 @@ impl Engine {
         self.dispatch(hosts, host_key, cx);
     }
 
+    /// An event loop's worker has been free for others in between.
     #[inline(never)]
     fn wait_for_worker_again<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         let now = cx.now();
@@ -335,6 +337,7 @@ impl Engine {
         }
     }
 
+    /// [`Engine::finish_request`] where the last step was one of the CPU or a wait; most often it is a call ([`Engine::resume`]).
     #[inline(never)]
     fn finish_last_step<H: Host>(&mut self, hosts: &mut Slab<H>, key: RequestKey, cx: &mut Cx<'_>) {
         self.finish_request(hosts, key, cx);
