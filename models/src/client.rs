@@ -211,8 +211,6 @@ pub struct Client {
     clock: Option<RateClock>,
     modulation: Option<Modulation>,
     batch: Batch,
-    /// Whether clients learn from the end of an attempt ([`Client::learn`]).
-    learns: bool,
     operations: u64,
     routes: Option<Weighted>,
     /// By route.
@@ -283,7 +281,6 @@ impl Client {
             clock,
             modulation,
             batch,
-            learns: settings.retry.quota.is_some() || settings.retry.adaptive || settings.circuit_breaker.is_some(),
             operations: 0,
             routes: (weights.len() > 1).then(|| Weighted::new(&weights).expect("validated")),
             objects,
@@ -717,7 +714,7 @@ impl Client {
 
     #[inline(always)]
     fn after_attempt(&mut self, key: RequestKey, outcome: Outcome, cx: &mut Cx<'_>) {
-        if self.learns {
+        if !self.tokens.is_empty() || !self.circuits.is_empty() || !self.limiters.is_empty() {
             self.learn(key, outcome, cx);
         }
         if !self.twins.is_empty() && !self.decides(key, outcome, cx) {
@@ -726,8 +723,8 @@ impl Client {
         if !outcome.is_ok() && self.retried(key, outcome, cx) {
             return;
         }
-        if let Arrivals::Closed { .. } = &self.settings.arrivals {
-            self.think(key, cx);
+        if let Arrivals::Closed { think_time, .. } = &self.settings.arrivals {
+            self.think(think_time, key, cx);
         }
         let request = &cx.shared.requests[key];
         let (route, started) = (request.route, request.started);
@@ -760,8 +757,7 @@ impl Client {
 
     /// A user of a closed source thinks until the next operation.
     #[inline(never)]
-    fn think(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
-        let Arrivals::Closed { think_time, .. } = &self.settings.arrivals else { return };
+    fn think(&self, think_time: &Distribution, key: RequestKey, cx: &mut Cx<'_>) {
         let request = &cx.shared.requests[key];
         let think = think_time.sample_duration(&mut request.draws(purpose::THINK));
         cx.kernel.schedule_in(think, self.event(Event::Thought(request.client)));

@@ -149,6 +149,25 @@ mod tests {
     }
 
     #[test]
+    fn no_more_than_twice_as_many_are_held_as_wait_beyond_a_few() {
+        let mut bench = Bench::new();
+        let mut deadlines = Deadlines::new(at(30_000).since(SimTime::ZERO));
+        let mut waiting = VecDeque::new();
+        for in_flight in [1, 300, 20] {
+            for _ in 0..2000 {
+                while waiting.len() >= in_flight {
+                    bench.shared.requests.remove(waiting.pop_front().unwrap());
+                }
+                let key = bench.request();
+                waiting.push_back(key);
+                deadlines.watch(key, WAKE, |_, _| true, &mut bench.cx());
+            }
+            let held = deadlines.watched();
+            assert!((in_flight..=FEW.max(2 * in_flight)).contains(&held), "{held} of {in_flight} in flight");
+        }
+    }
+
+    #[test]
     fn what_is_answered_in_time_costs_hardly_an_event() {
         let sent: Vec<(u64, u64)> = (0..900).map(|millis| (millis, 3)).collect();
         let (found, woken) = found_due(100, &sent);

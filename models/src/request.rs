@@ -482,9 +482,7 @@ impl Request {
     #[inline(always)]
     pub fn push(&mut self, holder: Holder, back: Hop) {
         assert!((self.depth as usize) < MAX_FRAMES, "validation bounds the depth of a request's way");
-        let frame = &mut self.frames[self.depth as usize];
-        frame.holder = holder;
-        frame.back = back;
+        self.frames[self.depth as usize] = Frame { holder, back };
         self.depth += 1;
     }
     /// The holder the reply will come to.

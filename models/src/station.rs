@@ -299,20 +299,23 @@ impl Station {
         let class = self.classes.get(request.operation as usize).unwrap_or(&self.classes[0]);
         let service = class.sample_duration(&mut request.draws_of_visit(purpose::SERVICE));
         request.joined = now;
-        let ends = match &mut self.servers {
+        match &mut self.servers {
             Servers::Fifo(fifo) => match fifo.offer(now, key, service) {
-                Offered::Started { ends } => ends,
-                Offered::Waits => return self.waits(key, cx),
-                Offered::Refused => return cx.fail(key, 503, Cause::Overloaded),
+                Offered::Started { ends } => cx.kernel.schedule_at(ends, self.event(Event::Done(key))),
+                Offered::Waits => self.waits(key, cx),
+                Offered::Refused => cx.fail(key, 503, Cause::Overloaded),
             },
-            Servers::Delay(tally) => {
-                begin_delay(tally, now);
-                now + service
-            }
-            Servers::Sharing { .. } => return self.share(key, service, cx),
-            Servers::Unreliable(_) => return self.offer_to_unreliable(key, service, cx),
-        };
-        cx.kernel.schedule_at(ends, self.event(Event::Done(key)));
+            Servers::Delay(_) => self.delay(key, service, cx),
+            Servers::Sharing { .. } => self.share(key, service, cx),
+            Servers::Unreliable(_) => self.offer_to_unreliable(key, service, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn delay(&mut self, key: RequestKey, service: SimDuration, cx: &mut Cx<'_>) {
+        let Servers::Delay(tally) = &mut self.servers else { return };
+        tally.join_served(cx.now());
+        cx.kernel.schedule_in(service, self.event(Event::Done(key)));
     }
 
     /// A request gets its share of the cores, or waits for it.
@@ -346,7 +349,7 @@ impl Station {
         }
     }
 
-    /// What a health check finds.
+    /// Answers a health check with what it finds.
     #[inline(never)]
     fn answer_check(&self, key: RequestKey, cx: &mut Cx<'_>) {
         match &self.servers {
@@ -410,14 +413,18 @@ impl Station {
                 }
                 self.answer(key, cx);
             }
-            (Event::Done(key), Servers::Delay(tally)) => {
-                end_delay(tally, now, cx.request(key).joined);
-                self.answer(key, cx);
-            }
+            (Event::Done(key), Servers::Delay(_)) => self.delayed(key, cx),
             (Event::SharedDone, _) => self.shared_done(cx),
             (Event::GivesUp(key, visit), _) => self.gives_up(key, visit, cx),
             _ => self.on_unreliable(event, cx),
         }
+    }
+
+    #[inline(never)]
+    fn delayed(&mut self, key: RequestKey, cx: &mut Cx<'_>) {
+        let Servers::Delay(tally) = &mut self.servers else { return };
+        tally.leave(cx.now(), cx.request(key).joined);
+        self.answer(key, cx);
     }
 
     #[inline(never)]
@@ -529,17 +536,6 @@ fn tell_down(name: &str, was_down: bool, is_down: bool, cx: &mut Cx<'_>) {
         }
         _ => {}
     }
-}
-
-// A delay station is rare beside a queue: what its tally does is not inlined into the way of every request.
-#[inline(never)]
-fn begin_delay(tally: &mut StationTally, now: SimTime) {
-    tally.join_served(now);
-}
-
-#[inline(never)]
-fn end_delay(tally: &mut StationTally, now: SimTime, joined: SimTime) {
-    tally.leave(now, joined);
 }
 
 impl Observed for Station {

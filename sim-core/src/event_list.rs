@@ -51,8 +51,6 @@ pub struct EventList<E: Copy> {
     /// of which that is not known.
     fresh: Vec<Entry<E>>,
     looked_at: usize,
-    /// No later than any of them.
-    soonest: u64,
     /// Events ever scheduled; the next one's sequence number.
     pushed: u64,
     popped: u64,
@@ -78,7 +76,6 @@ impl<E: Copy> EventList<E> {
             lanes: Lanes::new(),
             fresh: Vec::with_capacity(16),
             looked_at: 0,
-            soonest: u64::MAX,
             pushed: 0,
             popped: 0,
             #[cfg(debug_assertions)]
@@ -93,7 +90,6 @@ impl<E: Copy> EventList<E> {
         debug_assert!(time.as_nanos() >= self.reached, "an event was scheduled into the past");
         let entry = Entry { time: time.as_nanos(), seq: self.pushed << lanes::FIFO_BITS, event };
         self.pushed += 1;
-        self.soonest = self.soonest.min(entry.time);
         self.fresh.push(entry);
     }
 
@@ -104,6 +100,7 @@ impl<E: Copy> EventList<E> {
     fn look_at_new(&mut self) {
         while let Some(entry) = self.fresh.get(self.looked_at) {
             if entry.time <= self.front.until() {
+                // Not `remove`, which would hand over the entry in pieces.
                 self.front.insert(*entry, &mut self.later);
                 self.fresh.copy_within(self.looked_at + 1.., self.looked_at);
                 self.fresh.truncate(self.fresh.len() - 1);
@@ -125,14 +122,14 @@ impl<E: Copy> EventList<E> {
         }
         self.fresh.clear();
         self.looked_at = 0;
-        self.soonest = u64::MAX;
     }
 
     /// Moves what comes next into the empty front, unless it comes after `bound`.
     #[inline(always)]
     fn refill(&mut self, bound: u64) {
         // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
-        for bound in [bound.min(self.soonest), bound] {
+        let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
+        for bound in [bound.min(soonest), bound] {
             self.later.refill(&mut self.front, bound);
             self.settle();
             if !self.front.is_empty() {

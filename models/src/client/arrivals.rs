@@ -109,11 +109,12 @@ impl Batch {
 
 #[inline(never)]
 fn geometric(mean: f64, source: &mut impl Source) -> u32 {
-    if mean <= 1.0 {
-        return 1;
+    if mean > 1.0 {
+        // The cast saturates and cuts.
+        1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
+    } else {
+        1
     }
-    // The cast saturates and cuts.
-    1 + (ln(source.open01()) / ln(1.0 - 1.0 / mean)).min(MOST_AT_ONCE) as u32
 }
 
 /// Most operations of a batch.

@@ -152,7 +152,7 @@ impl Engine {
                 return self.finish_last_step(hosts, key, cx);
             };
             request.step += 1;
-            if step.probability < 1.0 && !happens(request, purpose::STEP + 2 * number + 1, step.probability) {
+            if step.probability < 1.0 && !chance(request.stream, purpose::STEP + 2 * number + 1, step.probability) {
                 continue;
             }
             let (law, of_cpu) = match &step.action {
@@ -362,7 +362,7 @@ impl Engine {
             let error_rate = own + self.injected[zone as usize].error_rate;
             if !outcome.is_ok() {
                 // A call has failed before the program could.
-            } else if error_rate > 0.0 && happens(request, purpose::ERROR, error_rate) {
+            } else if error_rate > 0.0 && chance(request.stream, purpose::ERROR, error_rate) {
                 books.errors += 1;
                 outcome = Outcome::failed(500, Cause::TargetError);
             } else if request.bytes == 0 {
@@ -638,12 +638,7 @@ impl Engine {
     }
 }
 
-/// Whether something happens to a request that does not happen to all.
-#[inline(never)]
-fn happens(request: &Request, purpose: u64, probability: f64) -> bool {
-    chance(request.stream, purpose, probability)
-}
-
+/// Whether something happens to the request of a stream that does not happen to all.
 #[inline(never)]
 fn chance(stream: u64, purpose: u64, probability: f64) -> bool {
     Draws::new(stream, purpose).chance(probability)

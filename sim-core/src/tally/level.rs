@@ -12,19 +12,34 @@ pub struct Level {
     /// the instant, whatever the time since the change before.
     at_zero: i128,
     since: SimTime,
+    /// Time of the last change.
+    #[cfg(debug_assertions)]
+    changed: SimTime,
 }
 
 impl Level {
     /// Level 0 from the start of the run.
     #[must_use]
     pub const fn new() -> Self {
-        Self { level: 0, max: 0, at_zero: 0, since: SimTime::ZERO }
+        Self {
+            level: 0,
+            max: 0,
+            at_zero: 0,
+            since: SimTime::ZERO,
+            #[cfg(debug_assertions)]
+            changed: SimTime::ZERO,
+        }
     }
 
     /// From `now` on the level is `level`.
     #[inline]
     pub fn set(&mut self, now: SimTime, level: i64) {
         debug_assert!(level >= 0, "a level is not negative");
+        #[cfg(debug_assertions)]
+        {
+            debug_assert!(now >= self.changed, "time runs forward");
+            self.changed = now;
+        }
         self.at_zero -= i128::from(level - self.level) * i128::from(now.as_nanos());
         self.level = level;
         self.max = self.max.max(level);
@@ -52,7 +67,9 @@ impl Level {
     /// change.
     #[must_use]
     pub fn integral(&self, now: SimTime) -> u128 {
-        (self.at_zero + i128::from(self.level) * i128::from(now.as_nanos())).unsigned_abs()
+        #[cfg(debug_assertions)]
+        debug_assert!(now >= self.changed, "time runs forward");
+        (self.at_zero + i128::from(self.level) * i128::from(now.as_nanos())) as u128
     }
 
     /// The time-weighted mean since the start or the last reset; the present level if no time has passed.
@@ -64,8 +81,8 @@ impl Level {
 
     /// Begins anew at `now` with the present level, as at the end of the warm-up.
     pub fn reset(&mut self, now: SimTime) {
-        let at_zero = -i128::from(self.level) * i128::from(now.as_nanos());
-        *self = Self { level: self.level, max: self.level, at_zero, since: now };
+        self.at_zero = -i128::from(self.level) * i128::from(now.as_nanos());
+        (self.max, self.since) = (self.level, now);
     }
 }
 

@@ -30,6 +30,9 @@ pub struct StationTally {
     /// Servers busy, in 1 / `UNIT`. Kept where they are shared; elsewhere it follows from `serving`.
     busy: Level,
     since: u64,
+    /// Time told of last.
+    #[cfg(debug_assertions)]
+    advanced: SimTime,
     window: Window,
     counts: Counts,
     presence: Presence,
@@ -120,6 +123,8 @@ impl StationTally {
             servers: there,
             busy: Level::new(),
             since: 0,
+            #[cfg(debug_assertions)]
+            advanced: SimTime::ZERO,
             window: Window { begin: 0, end: WINDOW, busy_area: 0, servers_area: 0, peak: f64::NAN, peak_at: 0 },
             counts: Counts::default(),
             presence: Presence::default(),
@@ -223,10 +228,14 @@ impl StationTally {
         counted
     }
 
-    /// Time has passed: no level has changed since it was last told of.
+    /// Closes the minutes that are over by `now`. To be called before any level changes.
     #[inline]
     fn advance(&mut self, now: SimTime) {
-        debug_assert!(now.as_nanos() >= self.window.begin, "time runs forward");
+        #[cfg(debug_assertions)]
+        {
+            debug_assert!(now >= self.advanced, "time runs forward");
+            self.advanced = now;
+        }
         if now.as_nanos() >= self.window.end {
             self.close_windows(now.as_nanos());
         }
@@ -270,13 +279,13 @@ impl StationTally {
     /// Requests waiting now.
     #[must_use]
     pub fn waiting(&self) -> u64 {
-        self.waiting.get().unsigned_abs()
+        self.waiting.get() as u64
     }
 
     /// Requests in service now.
     #[must_use]
     pub fn serving(&self) -> u64 {
-        self.serving.get().unsigned_abs()
+        self.serving.get() as u64
     }
 
     /// Requests present now.
@@ -303,6 +312,10 @@ impl StationTally {
             level.reset(now);
         }
         fresh.since = now.as_nanos();
+        #[cfg(debug_assertions)]
+        {
+            fresh.advanced = now;
+        }
         fresh.open_window(now.as_nanos());
         // Who joined in this very instant belongs to what follows.
         let just_joined = if self.presence.latest == now.as_nanos() { self.presence.at_latest } else { 0 };
@@ -336,7 +349,7 @@ impl StationTally {
             utilisation_peak_at: SimTime::from_nanos(peak_at),
             mean_in_system: (waiting + serving) as f64 / span,
             mean_waiting: waiting as f64 / span,
-            max_waiting: at.waiting.max().unsigned_abs(),
+            max_waiting: at.waiting.max() as u64,
             mean_wait: mean(at.counts.wait_sum, at.counts.started),
             mean_sojourn: mean(at.counts.sojourn_sum, at.counts.left),
             arrivals: at.counts.arrivals,
