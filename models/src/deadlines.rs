@@ -93,6 +93,11 @@ impl Deadlines {
     }
 }
 
+/// Whether who sent a request still waits for its answer: an answered one is gone.
+pub(crate) fn not_abandoned(request: &Request, _since: SimTime) -> bool {
+    !request.abandoned
+}
+
 /// Whether a request sent at an instant still waits.
 #[inline]
 fn still(key: RequestKey, since: SimTime, waits: impl Fn(&Request, SimTime) -> bool, cx: &Cx<'_>) -> bool {

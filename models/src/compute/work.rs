@@ -4,6 +4,7 @@ use sim_core::math::mix;
 use sim_core::random::{Draws, Source};
 
 use super::*;
+use crate::deadlines::not_abandoned;
 use crate::timeline::FaultAction;
 
 /// [`Request::handler`] where the service has none for the path (404): what [`Work::handler_of_path`] says.
@@ -437,7 +438,7 @@ impl Engine {
     fn watch(&mut self, number: u16, key: RequestKey, cx: &mut Cx<'_>) {
         let wake = self.event(Event::CallTimeout(number));
         if let Some(timeout) = &mut self.calls[number as usize].timeout {
-            timeout.watch(key, wake, waits, cx);
+            timeout.watch(key, wake, not_abandoned, cx);
         }
     }
 
@@ -463,7 +464,7 @@ impl Engine {
         let wake = self.event(Event::CallTimeout(number));
         let next_due = |engine: &mut Self, cx: &mut Cx<'_>| {
             let timeout = engine.calls[number as usize].timeout.as_mut();
-            timeout.and_then(|timeout| timeout.next_due(wake, waits, cx))
+            timeout.and_then(|timeout| timeout.next_due(wake, not_abandoned, cx))
         };
         while let Some(key) = next_due(self, cx) {
             let call = cx.request(key);
@@ -642,9 +643,4 @@ impl Engine {
 #[inline(never)]
 fn chance(stream: u64, purpose: u64, probability: f64) -> bool {
     Draws::new(stream, purpose).chance(probability)
-}
-
-/// Whether the caller still waits for a call. An answered call is gone.
-fn waits(call: &Request, _since: SimTime) -> bool {
-    !call.abandoned
 }
