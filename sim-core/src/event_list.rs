@@ -2,22 +2,23 @@
 //!
 //! Three parts share one total order over (time, sequence number):
 //! - *lanes* (`lanes`): a FIFO for each constant delay, merged at their heads. Nothing is ever sorted there;
-//! - the *front* (`front`): a short ascending array of what comes next, into which near events are inserted from the back;
+//! - the *front* (`front`): slots for what comes next and for what is new, in which a `tournament` finds the earliest;
 //! - *buckets* (`radix`): everything later, by the highest base-64 digit in which its time differs from a recent one. When
-//!   the front is empty, the lowest bucket is sorted into it if it is small, and spread over lower buckets if it is not.
+//!   the front is empty, the lowest buckets are loaded into it if they are small, and spread over lower buckets if they are not.
 //!
-//! The buckets are a monotone radix heap (Ahuja, Mehlhorn, Orlin and Tarjan 1990, doi:10.1145/77600.77615), the front is the
-//! bottom of a ladder queue (Tang, Goh and Thng 2005, doi:10.1145/1103323.1103324). An entry is moved a few times however
-//! many are pending, and never compared with more than a front's worth of others.
+//! The buckets are a monotone radix heap (Ahuja, Mehlhorn, Orlin and Tarjan 1990, doi:10.1145/77600.77615), before which the front is
+//! what the bottom is in a ladder queue (Tang, Goh and Thng 2005, doi:10.1145/1103323.1103324). An entry is moved a few times
+//! however many are pending, and never compared with more than a front's worth of others.
 
 mod front;
 mod lanes;
 mod radix;
 #[cfg(test)]
 mod tests;
+mod tournament;
 
 use crate::{SimDuration, SimTime};
-use front::Front;
+use front::{Front, Place};
 pub use lanes::LaneId;
 use lanes::Lanes;
 use radix::Radix;
@@ -47,22 +48,17 @@ pub struct EventList<E: Copy> {
     front: Front<E>,
     later: Radix<E>,
     lanes: Lanes<E>,
-    /// Entries that have not been put into their place yet: the front's range ends before them, but for those from `looked_at` on,
-    /// of which that is not known.
-    fresh: Vec<Entry<E>>,
-    looked_at: usize,
     /// Events ever scheduled; the next one's sequence number.
     pushed: u64,
     popped: u64,
     /// Time of the event popped last.
-    #[cfg(debug_assertions)]
     reached: u64,
 }
 
 /// Where the earliest event is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
-    Front,
+    Front(Place),
     Lanes,
 }
 
@@ -70,68 +66,27 @@ impl<E: Copy> EventList<E> {
     /// An empty list.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            front: Front::new(),
-            later: Radix::new(),
-            lanes: Lanes::new(),
-            fresh: Vec::with_capacity(16),
-            looked_at: 0,
-            pushed: 0,
-            popped: 0,
-            #[cfg(debug_assertions)]
-            reached: 0,
-        }
+        Self { front: Front::new(), later: Radix::new(), lanes: Lanes::new(), pushed: 0, popped: 0, reached: 0 }
     }
 
     /// Schedules `event` at `time`.
     #[inline]
     pub fn push(&mut self, time: SimTime, event: E) {
-        #[cfg(debug_assertions)]
         debug_assert!(time.as_nanos() >= self.reached, "an event was scheduled into the past");
         let entry = Entry { time: time.as_nanos(), seq: self.pushed << lanes::FIFO_BITS, event };
         self.pushed += 1;
-        self.fresh.push(entry);
-    }
-
-    /// Puts into the front what belongs there of what was scheduled since the last event. The rest can wait until the front is empty.
-    ///
-    /// An entry that is copied right after it was written makes the processor wait until all its parts are in memory.
-    #[inline]
-    fn look_at_new(&mut self) {
-        while let Some(entry) = self.fresh.get(self.looked_at) {
-            if entry.time <= self.front.until() {
-                // Not `remove`, which would hand over the entry in pieces.
-                self.front.insert(*entry, &mut self.later);
-                self.fresh.copy_within(self.looked_at + 1.., self.looked_at);
-                self.fresh.truncate(self.fresh.len() - 1);
-            } else {
-                self.looked_at += 1;
-            }
-        }
-    }
-
-    /// Puts everything into its place.
-    fn settle(&mut self) {
-        for at in 0..self.fresh.len() {
-            let entry = &self.fresh[at];
-            if entry.time <= self.front.until() {
-                self.front.insert(*entry, &mut self.later);
-            } else {
-                self.later.push(*entry);
-            }
-        }
-        self.fresh.clear();
-        self.looked_at = 0;
+        self.front.push(entry, self.reached, &mut self.later);
     }
 
     /// Moves what comes next into the empty front, unless it comes after `bound`.
     #[inline(always)]
     fn refill(&mut self, bound: u64) {
+        self.front.prepare(self.reached, &mut self.later);
         // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
-        let soonest = self.fresh.iter().map(|entry| entry.time).min().unwrap_or(u64::MAX);
+        let soonest = self.front.soonest_new();
         for bound in [bound.min(soonest), bound] {
             self.later.refill(&mut self.front, bound);
-            self.settle();
+            self.front.settle(self.reached, &mut self.later);
             if !self.front.is_empty() {
                 return;
             }
@@ -156,7 +111,6 @@ impl<E: Copy> EventList<E> {
         if !self.lanes.is_fifo(lane) {
             return self.push(time, event);
         }
-        #[cfg(debug_assertions)]
         debug_assert!(time.as_nanos() >= self.reached, "an event was scheduled into the past");
         self.lanes.push(lane, Entry { time: time.as_nanos(), seq: self.pushed << lanes::FIFO_BITS, event });
         self.pushed += 1;
@@ -178,14 +132,16 @@ impl<E: Copy> EventList<E> {
         let lane_key = self.lanes.first();
         // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
         let bound = horizon.min((lane_key >> 64) as u64);
+        if !self.front.is_empty() {
+            self.front.look_at_new(self.reached, &mut self.later);
+        }
         if self.front.is_empty() {
             self.refill(bound);
-        } else {
-            self.look_at_new();
         }
-        let front_key = self.front.first();
+        let place = self.front.first();
+        let front_key = self.front.key(place);
         if front_key < lane_key {
-            return ((front_key >> 64) as u64 <= horizon).then_some(Part::Front);
+            return ((front_key >> 64) as u64 <= horizon).then_some(Part::Front(place));
         }
         ((lane_key >> 64) as u64 <= horizon && lane_key != lanes::EMPTY).then_some(Part::Lanes)
     }
@@ -194,15 +150,12 @@ impl<E: Copy> EventList<E> {
     #[inline]
     pub(crate) fn take(&mut self, part: Part) -> (SimTime, E) {
         let entry = match part {
-            Part::Front => self.front.pop(),
+            Part::Front(place) => self.front.pop(place),
             Part::Lanes => self.lanes.pop(),
         };
         self.popped += 1;
-        #[cfg(debug_assertions)]
-        {
-            debug_assert!(entry.time >= self.reached, "time runs forward");
-            self.reached = entry.time;
-        }
+        debug_assert!(entry.time >= self.reached, "time runs forward");
+        self.reached = entry.time;
         (SimTime::from_nanos(entry.time), entry.event)
     }
 

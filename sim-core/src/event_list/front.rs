@@ -1,163 +1,298 @@
-//! What comes next: a short array in ascending order.
+//! What comes next, and what is new: entries that stay where they are until they are taken out.
 
 use super::Entry;
-use super::radix::Radix;
+use super::radix::{self, Radix};
+use super::tournament::{SLOT_BITS, SLOTS, Tournament};
 
-/// Live entries above which the front gives its later part back.
-const FULL: usize = 64;
-/// How far from the end an entry's place is looked for one by one.
-const NEAR: usize = 12;
-/// What it keeps then.
+/// How many entries are kept when there is no slot left.
 const KEPT: usize = 32;
-/// Capacity it is given, and above which an empty front is given a new array.
-const CAPACITY: usize = 4 * FULL;
+/// A key is the time since `base`, the turn in which the entry was ranked, and its slot, from the highest bit to the lowest.
+const TURN_BITS: u32 = 16;
+/// The turns there are, as they stand in a key. The last one is left out, so that no key is all ones.
+const TURNS: u64 = ((1 << TURN_BITS) - 1) << SLOT_BITS;
+/// How far keys tell times apart: 2^42 ns, 73 minutes.
+const REACH: u64 = 1 << (64 - TURN_BITS - SLOT_BITS);
+/// Capacity of a crowd's array above which it is given up when the crowd has gone.
+const HOARD: usize = 256;
 
-/// All pending entries with a time up to `until`, ascending by (time, seq) from `head` on.
+const _: () = assert!(radix::MOST <= SLOTS, "there are slots for what a refill brings");
+
+/// All pending entries with a time before `end`, ranked, and what has been scheduled since the last refill, which is not.
 #[derive(Clone, Debug)]
 pub(super) struct Front<E> {
+    /// By slot.
     entries: Vec<Entry<E>>,
+    /// One bit for each slot without an entry.
+    vacant: u64,
+    /// The keys of the entries that are ranked.
+    tournament: Tournament,
+    ranked: usize,
+    /// What keys count from.
+    base: u64,
+    turn: u64,
+    /// Entries that were here already when `end` was moved may come later.
+    end: u64,
+    /// The slots of what is new, in the order of scheduling. Those before `looked_at` do not come before `end`.
+    new: [u8; SLOTS],
+    new_len: usize,
+    looked_at: usize,
+    /// A bucket of one instant with more entries than a refill may bring, taken out up to `head`. They are older than entries of the same
+    /// instant in slots.
+    crowd: Vec<Entry<E>>,
     head: usize,
-    until: u64,
-    /// Live entries at which a spill is tried next.
-    spill_at: usize,
+}
+
+/// Where the earliest entry of the front is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place(usize);
+
+impl Place {
+    /// In the crowd, or nowhere if there is none.
+    const NO_SLOT: Self = Self(SLOTS);
 }
 
 impl<E: Copy> Front<E> {
     pub(super) fn new() -> Self {
-        Self { entries: Vec::new(), head: 0, until: 0, spill_at: FULL }
+        Self {
+            entries: Vec::with_capacity(SLOTS),
+            vacant: u64::MAX,
+            tournament: Tournament::new(),
+            ranked: 0,
+            base: 0,
+            turn: 0,
+            end: 0,
+            new: [0; SLOTS],
+            new_len: 0,
+            looked_at: 0,
+            crowd: Vec::new(),
+            head: 0,
+        }
     }
 
-    /// The last instant of the range this front is responsible for.
-    #[inline]
-    pub(super) fn until(&self) -> u64 {
-        self.until
-    }
-
+    /// Whether nothing is known of what comes next.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.head == self.entries.len()
+        self.ranked == 0 && self.crowd.is_empty()
+    }
+
+    /// Entries that are ranked.
+    #[inline]
+    pub(super) fn ranked(&self) -> usize {
+        self.ranked
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.entries.capacity()
+        self.entries.capacity() + self.crowd.capacity()
     }
 
-    /// Key of the earliest entry; after every other key if there is none.
+    /// Takes in an entry that is younger than all others. Nothing is scheduled before `reached`, here as elsewhere.
+    ///
+    /// It is ranked later: an entry's time depends on samples, and a branch on what is not computed yet may go wrong.
     #[inline]
-    pub(super) fn first(&self) -> u128 {
-        self.entries.get(self.head).map_or(u128::MAX, Entry::key)
+    pub(super) fn push(&mut self, entry: Entry<E>, reached: u64, later: &mut Radix<E>) {
+        if self.vacant == 0 {
+            self.make_room(reached, later);
+        }
+        let slot = self.put(entry);
+        self.new[self.new_len % SLOTS] = slot as u8;
+        self.new_len += 1;
     }
 
-    /// Takes out the earliest entry, which must exist.
+    /// Puts an entry into a vacant slot, which there must be.
     #[inline]
-    pub(super) fn pop(&mut self) -> Entry<E> {
-        let entry = self.entries[self.head];
-        self.head += 1;
+    fn put(&mut self, entry: Entry<E>) -> usize {
+        let slot = self.vacant.trailing_zeros() as usize;
+        self.vacant &= self.vacant - 1;
+        match self.entries.get_mut(slot) {
+            Some(place) => *place = entry,
+            // Slots are taken from the lowest on.
+            None => self.entries.push(entry),
+        }
+        slot
+    }
+
+    /// Ranks what is new and belongs here. The rest can wait until nothing is ranked.
+    #[inline]
+    pub(super) fn look_at_new(&mut self, reached: u64, later: &mut Radix<E>) {
+        let mut kept = self.looked_at;
+        for at in self.looked_at..self.new_len {
+            let slot = self.new[at % SLOTS];
+            if self.entries[usize::from(slot)].time < self.end {
+                self.rank(usize::from(slot), reached, later);
+            } else {
+                self.new[kept % SLOTS] = slot;
+                kept += 1;
+            }
+        }
+        self.looked_at = kept;
+        self.new_len = kept;
+    }
+
+    /// Ranks what is new and belongs here, and gives the rest to the buckets.
+    pub(super) fn settle(&mut self, reached: u64, later: &mut Radix<E>) {
+        for at in 0..self.new_len {
+            let slot = usize::from(self.new[at % SLOTS]);
+            let entry = &self.entries[slot];
+            if entry.time < self.end {
+                self.rank(slot, reached, later);
+            } else {
+                later.push(*entry);
+                self.vacant |= 1 << slot;
+            }
+        }
+        self.new_len = 0;
+        self.looked_at = 0;
+    }
+
+    /// The earliest time of what is new; the end of time if nothing is.
+    #[inline]
+    pub(super) fn soonest_new(&self) -> u64 {
+        let times = self.new[..self.new_len].iter().map(|&slot| self.entries[usize::from(slot)].time);
+        times.min().unwrap_or(u64::MAX)
+    }
+
+    /// Ranks the entry in a slot, which is younger than all of its instant that are ranked.
+    #[inline]
+    fn rank(&mut self, slot: usize, reached: u64, later: &mut Radix<E>) {
+        let since = self.entries[slot].time.wrapping_sub(self.base);
+        if since >= REACH || self.turn == TURNS {
+            return self.rank_anew(Some(slot), SLOTS, reached, later);
+        }
+        self.enter(slot, since);
+    }
+
+    #[inline]
+    fn enter(&mut self, slot: usize, since: u64) {
+        self.tournament.enter(since << (TURN_BITS + SLOT_BITS) | self.turn | slot as u64);
+        self.turn += 1 << SLOT_BITS;
+        self.ranked += 1;
+    }
+
+    /// Where the earliest entry is.
+    #[inline]
+    pub(super) fn first(&self) -> Place {
+        let slot = self.tournament.first();
+        if !self.crowd.is_empty() {
+            return self.first_beside_crowd(slot);
+        }
+        slot.map_or(Place::NO_SLOT, Place)
+    }
+
+    #[cold]
+    fn first_beside_crowd(&self, slot: Option<usize>) -> Place {
+        let instant = self.crowd[self.head].time;
+        slot.filter(|&slot| self.entries[slot].time < instant).map_or(Place::NO_SLOT, Place)
+    }
+
+    /// Key of the entry at this place; after every other key if it is nowhere.
+    #[inline]
+    pub(super) fn key(&self, place: Place) -> u128 {
+        match self.entries.get(place.0) {
+            Some(entry) => entry.key(),
+            None => self.crowd.get(self.head).map_or(u128::MAX, Entry::key),
+        }
+    }
+
+    /// Takes out the entry at this place, which is the first.
+    #[inline]
+    pub(super) fn pop(&mut self, place: Place) -> Entry<E> {
+        let Some(&entry) = self.entries.get(place.0) else { return self.pop_from_crowd() };
+        self.tournament.leave(place.0);
+        self.ranked -= 1;
+        self.vacant |= 1 << place.0;
         entry
     }
 
-    /// Inserts an entry that is younger than all others, and whose time is at most `until`.
-    #[inline]
-    pub(super) fn insert(&mut self, entry: Entry<E>, later: &mut Radix<E>) {
-        if self.entries.len() == self.entries.capacity() {
-            self.make_room();
-        }
-        self.place(entry);
-        if self.entries.len() - self.head > self.spill_at {
-            self.spill(later);
-        }
-    }
-
-    /// Sets the new entry in its place. Equal times keep their order: the new one is youngest. (What has been popped is no later
-    /// than it, so it need not be told from what has not.)
-    #[inline(always)]
-    fn place(&mut self, entry: Entry<E>) {
-        self.entries.push(entry);
-        if let [.., last, _] = self.entries[..]
-            && last.time > entry.time
-        {
-            self.move_forward(entry);
-        }
-    }
-
-    /// Moves the last entry to where it belongs, most often near the end.
-    #[inline(never)]
-    fn move_forward(&mut self, entry: Entry<E>) {
-        let live = &mut self.entries[self.head..];
-        let mut at = live.len() - 1;
-        let near = at.saturating_sub(NEAR);
-        while at > near {
-            let earlier = live[at - 1];
-            if earlier.time <= entry.time {
-                live[at] = entry;
-                return;
-            }
-            live[at] = earlier;
-            at -= 1;
-        }
-        let to = live[..at].partition_point(|earlier| earlier.time <= entry.time);
-        live.copy_within(to..at, to + 1);
-        live[to] = entry;
-    }
-
-    /// Drops what has been popped, if that is much; else the array grows.
     #[cold]
-    fn make_room(&mut self) {
-        if self.entries.capacity() == 0 {
-            self.entries.reserve(CAPACITY);
-        } else if self.head * 2 >= self.entries.len() {
-            self.entries.drain(..self.head);
-            self.head = 0;
+    fn pop_from_crowd(&mut self) -> Entry<E> {
+        let entry = self.crowd[self.head];
+        self.head += 1;
+        if self.head == self.crowd.len() {
+            self.crowd.clear();
+            if self.crowd.capacity() > HOARD {
+                self.crowd = Vec::new();
+            }
+        }
+        entry
+    }
+
+    /// Makes the empty front ready for a refill: with slots for what it brings, unless something is ranked after all, and keys that
+    /// count from `reached`.
+    #[inline]
+    pub(super) fn prepare(&mut self, reached: u64, later: &mut Radix<E>) {
+        self.base = reached;
+        self.turn = 0;
+        if (self.vacant.count_ones() as usize) < radix::MOST {
+            self.settle(reached, later);
         }
     }
 
-    /// Makes an empty front responsible for times up to `until`, with the entries of `bucket` (in order of seq within each
-    /// instant), which is left empty.
-    pub(super) fn load(&mut self, bucket: &mut Vec<Entry<E>>, until: u64) {
-        self.clear(until);
+    /// Whether keys can tell apart the times from `start` to before `end`: they may count from `start`, if nothing is ranked.
+    #[inline]
+    pub(super) fn reaches(&self, start: u64, end: u64) -> bool {
+        end - self.base <= REACH || (self.ranked == 0 && end - start <= REACH)
+    }
+
+    /// Makes the front responsible for a range that it reaches, with the entries of `bucket` (in order of seq within each instant),
+    /// which is left empty.
+    #[inline]
+    pub(super) fn load(&mut self, bucket: &mut Vec<Entry<E>>, start: u64, end: u64) {
+        if end - self.base > REACH {
+            self.base = start;
+        }
+        self.end = end;
         for entry in &*bucket {
-            self.place(*entry);
+            let slot = self.put(*entry);
+            self.enter(slot, entry.time - self.base);
         }
         bucket.clear();
     }
 
-    /// The same for entries that are in order already, however many: their array is taken over.
-    pub(super) fn take_over(&mut self, bucket: &mut Vec<Entry<E>>, until: u64) {
-        self.clear(until);
-        std::mem::swap(&mut self.entries, bucket);
-        self.spill_at = FULL.max(2 * self.entries.len());
-    }
-
-    fn clear(&mut self, until: u64) {
-        self.entries.clear();
-        if self.entries.capacity() > CAPACITY {
-            self.entries = Vec::with_capacity(CAPACITY);
-        }
+    /// The same for a bucket of one instant, however many its entries are: the array is taken over.
+    pub(super) fn take_over(&mut self, bucket: &mut Vec<Entry<E>>, instant: u64) {
+        self.end = instant;
+        std::mem::swap(&mut self.crowd, bucket);
         self.head = 0;
-        self.until = until;
-        self.spill_at = FULL;
     }
 
-    /// Gives later entries back to the buckets and shortens the range, so that insertion stays cheap. Entries of one
-    /// instant are never parted: while all belong to one, nothing is given back and insertion at the end costs nothing.
-    #[cold]
-    fn spill(&mut self, later: &mut Radix<E>) {
-        let live = &self.entries[self.head..];
-        let boundary = live[KEPT].time.max(live[0].time.saturating_add(1)).max(later.last().saturating_add(1));
-        let keep = live.partition_point(|entry| entry.time < boundary);
-        if 0 < keep && keep < live.len() {
-            for &entry in &live[keep..] {
-                later.push(entry);
-            }
-            self.entries.truncate(self.head + keep);
-            self.until = boundary - 1;
-        }
-        self.spill_at = FULL.max(2 * (self.entries.len() - self.head));
-    }
-
-    /// Makes an empty front responsible for everything up to `until`, if it is not yet.
+    /// Makes the front responsible for what comes before `start` too, as far as it reaches.
     #[inline]
-    pub(super) fn cover(&mut self, until: u64) {
-        self.until = self.until.max(until);
+    pub(super) fn extend(&mut self, start: u64) {
+        self.end = self.end.max(start.min(self.base.saturating_add(REACH)));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, reached: u64, later: &mut Radix<E>) {
+        self.settle(reached, later);
+        if self.ranked > SLOTS * 3 / 4 {
+            self.rank_anew(None, KEPT, reached, later);
+        }
+    }
+
+    /// Ranks what is ranked, and another, with keys that count from `reached`, but gives back to the buckets what is out of reach and all
+    /// except the first `at_most`. Entries of one instant are never parted.
+    #[cold]
+    #[inline(never)]
+    fn rank_anew(&mut self, another: Option<usize>, at_most: usize, reached: u64, later: &mut Radix<E>) {
+        let mut slots: Vec<usize> = self.tournament.slots().chain(another).collect();
+        slots.sort_unstable_by_key(|&slot| self.entries[slot].key());
+        self.base = reached;
+        self.end = self.end.min(reached.saturating_add(REACH));
+        if let Some(&beyond) = slots.get(at_most) {
+            self.end = self.end.min(self.entries[beyond].time);
+        }
+        self.tournament = Tournament::new();
+        self.ranked = 0;
+        self.turn = 0;
+        for slot in slots {
+            let entry = self.entries[slot];
+            if entry.time < self.end {
+                self.enter(slot, entry.time - reached);
+            } else {
+                later.push(entry);
+                self.vacant |= 1 << slot;
+            }
+        }
     }
 }

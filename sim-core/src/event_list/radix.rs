@@ -7,8 +7,12 @@ const BITS: u32 = 6;
 const WIDTH: usize = 1 << BITS;
 /// Digits of a 64-bit time.
 const LEVELS: usize = 64usize.div_ceil(BITS as usize);
-/// A bucket of at most so many entries is sorted into the front; a larger one is spread over lower levels.
-const SORTED: usize = 8;
+/// A bucket of at most so many entries is moved into the front; a larger one is spread over lower levels.
+const SMALL: usize = 16;
+/// The front is given buckets until it has so many entries.
+const ENOUGH: usize = 16;
+/// How many entries a refill may bring.
+pub(super) const MOST: usize = ENOUGH - 1 + SMALL;
 /// An emptied bucket of more than this capacity gives its memory back.
 const HOARD: usize = 64;
 
@@ -37,15 +41,12 @@ impl<E: Copy> Radix<E> {
         self.buckets.iter().map(Vec::capacity).sum()
     }
 
-    #[inline]
-    pub(super) fn last(&self) -> u64 {
-        self.last
-    }
-
-    /// Adds an entry with a time not before `last`.
+    /// Adds an entry.
     #[inline]
     pub(super) fn push(&mut self, entry: Entry<E>) {
-        debug_assert!(entry.time >= self.last, "buckets hold nothing before their reference time");
+        if entry.time < self.last {
+            self.step_back(entry.time);
+        }
         // The lowest bit is set so that an equal time falls into level 0 too.
         let level = ((entry.time ^ self.last) | 1).ilog2() / BITS;
         let digit = (entry.time >> (level * BITS)) as usize % WIDTH;
@@ -54,38 +55,53 @@ impl<E: Copy> Radix<E> {
         self.buckets[level as usize * WIDTH + digit].push(entry);
     }
 
-    /// Moves the earliest entries into the empty front, unless their range begins after `bound`. The front may get entries
-    /// after `bound`; it gets none at all only if there are none up to `bound`.
+    /// Moves the earliest entries into the empty front, and makes it responsible for the time up to what stays here. A bucket that begins
+    /// after `bound` is not spread. The front gets no entries at all only if there are none up to `bound`.
     #[inline(always)]
     pub(super) fn refill(&mut self, front: &mut Front<E>, bound: u64) {
-        while self.levels != 0 {
-            let level = self.levels.trailing_zeros();
-            let filled = &mut self.filled[level as usize];
-            let digit = filled.trailing_zeros();
-            let shift = level * BITS;
-            // Digits above this level are those of the reference time, digits below are zero.
-            let from_here_on = u64::MAX << shift;
-            let start = (self.last & (from_here_on << BITS)) | u64::from(digit) << shift;
-            if start > bound {
-                return;
-            }
-            self.last = start;
-            *filled &= *filled - 1;
-            if *filled == 0 {
-                self.levels &= self.levels - 1;
-            }
+        while front.ranked() < ENOUGH {
+            let Some((level, digit, start)) = self.first() else { return front.extend(u64::MAX) };
             let at = level as usize * WIDTH + digit as usize;
-            let until = start | !from_here_on;
-            if self.buckets[at].len() <= SORTED {
-                return front.load(&mut self.buckets[at], until);
+            let bucket = &mut self.buckets[at];
+            let end = start.saturating_add(1 << (level * BITS));
+            if bucket.len() <= SMALL && front.reaches(start, end) {
+                front.load(bucket, start, end);
+                self.take_out(level, digit);
+            } else if start > bound || !front.is_empty() {
+                return front.extend(start);
+            } else if level == 0 {
+                front.take_over(bucket, start);
+                self.take_out(level, digit);
+                break;
+            } else {
+                self.last = start;
+                self.take_out(level, digit);
+                self.spread(at);
             }
-            if level == 0 {
-                return front.take_over(&mut self.buckets[at], until);
-            }
-            self.spread(at);
-            // Should someone come back to an instant before the reference time, the front is where that goes.
-            front.cover(start.saturating_sub(1));
         }
+        front.extend(self.first().map_or(u64::MAX, |(.., start)| start));
+    }
+
+    /// Notes that a bucket is empty.
+    #[inline(always)]
+    fn take_out(&mut self, level: u32, digit: u32) {
+        let filled = &mut self.filled[level as usize];
+        *filled ^= 1 << digit;
+        self.levels &= !(u32::from(*filled == 0) << level);
+    }
+
+    /// The first bucket that holds something: its level, its digit, and where its range starts.
+    #[inline(always)]
+    fn first(&self) -> Option<(u32, u32, u64)> {
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros();
+        let digit = self.filled[level as usize].trailing_zeros();
+        let shift = level * BITS;
+        // Digits above this level are those of the reference time, digits below are zero.
+        let above = (u64::MAX << shift) << BITS;
+        Some((level, digit, self.last & above | u64::from(digit) << shift))
     }
 
     /// Distributes a bucket over lower levels, now that `last` is the start of its range.
@@ -98,6 +114,15 @@ impl<E: Copy> Radix<E> {
         if bucket.capacity() <= HOARD {
             bucket.clear();
             self.buckets[at] = bucket;
+        }
+    }
+    /// Makes the reference time earlier. Whoever looks ahead in vain and then schedules something before what was looked at comes here.
+    #[cold]
+    #[inline(never)]
+    fn step_back(&mut self, to: u64) {
+        let before = std::mem::replace(self, Self { last: to, ..Self::new() });
+        for entry in before.buckets.into_iter().flatten() {
+            self.push(entry);
         }
     }
 }

@@ -120,6 +120,12 @@ proptest! {
         drive(&mut Pair::new(&[1 << 30, 1 << 39]), steps, 1 << 20);
     }
 
+    /// Farther than the front's keys can tell times apart.
+    #[test]
+    fn order_over_ranges_of_weeks(steps in steps(1 << 50)) {
+        drive(&mut Pair::new(&[1 << 41, 1 << 43, 1 << 49]), steps, 1 << 44);
+    }
+
     #[test]
     fn order_with_more_lanes_than_there_are_queues(steps in steps(200)) {
         let delays: Vec<u64> = (0..100).map(|i| i * 2).collect();
@@ -205,6 +211,26 @@ fn looking_ahead_commits_to_nothing() {
     }
     assert_eq!((popped.len(), popped[0].1, popped[1].1, popped[301 - 1].1), (301, 1000, 2000, 99));
     assert!(popped.is_sorted_by_key(|&(time, _)| time));
+}
+
+/// What comes hours later is in the front; then something is scheduled hours before it.
+#[test]
+fn the_front_reaches_back() {
+    const HOUR: u64 = 3_600_000_000_000;
+    let mut pair = Pair::new(&[HOUR]);
+    pair.push(10 * HOUR);
+    pair.push_lane(0);
+    assert!(pair.pop(u64::MAX));
+    pair.push(4 * HOUR);
+    pair.drain();
+    // More often than keys have turns, without the front ever being empty.
+    pair.push(HOUR);
+    for _ in 0..200_000 {
+        pair.push(5);
+        pair.push(5);
+        assert!(pair.pop(u64::MAX) && pair.pop(u64::MAX));
+    }
+    pair.drain();
 }
 
 #[test]
