@@ -81,15 +81,18 @@ impl<E: Copy> EventList<E> {
     /// Moves what comes next into the empty front, unless it comes after `bound`.
     #[inline(always)]
     fn refill(&mut self, bound: u64) {
-        self.front.prepare(self.reached, &mut self.later);
-        // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
-        let soonest = self.front.soonest_new();
-        for bound in [bound.min(soonest), bound] {
-            self.later.refill(&mut self.front, bound);
-            self.front.settle(self.reached, &mut self.later);
-            if !self.front.is_empty() {
-                return;
+        self.front.renew(self.reached);
+        if self.front.has_new() {
+            if !self.front.has_room_for(radix::MOST) {
+                self.front.settle(self.reached, &mut self.later);
             }
+            // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
+            let soonest = self.front.soonest_new();
+            self.later.refill(&mut self.front, bound.min(soonest));
+            self.front.settle(self.reached, &mut self.later);
+        }
+        if self.front.is_empty() {
+            self.later.refill(&mut self.front, bound);
         }
     }
 

@@ -216,15 +216,23 @@ impl<E: Copy> Front<E> {
         entry
     }
 
-    /// Makes the empty front ready for a refill: with slots for what it brings, unless something is ranked after all, and keys that
-    /// count from `reached`.
+    /// Lets keys count from `reached`. Nothing may be ranked.
     #[inline]
-    pub(super) fn prepare(&mut self, reached: u64, later: &mut Radix<E>) {
+    pub(super) fn renew(&mut self, reached: u64) {
         self.base = reached;
         self.turn = 0;
-        if (self.vacant.count_ones() as usize) < radix::MOST {
-            self.settle(reached, later);
-        }
+    }
+
+    /// Whether so many slots are vacant.
+    #[inline]
+    pub(super) fn has_room_for(&self, entries: usize) -> bool {
+        self.ranked + self.new_len + entries <= SLOTS
+    }
+
+    /// Whether there are entries that are not ranked.
+    #[inline]
+    pub(super) fn has_new(&self) -> bool {
+        self.new_len != 0
     }
 
     /// Whether keys can tell apart the times from `start` to before `end`: they may count from `start`, if nothing is ranked.
@@ -265,7 +273,7 @@ impl<E: Copy> Front<E> {
     #[inline(never)]
     fn make_room(&mut self, reached: u64, later: &mut Radix<E>) {
         self.settle(reached, later);
-        if self.ranked > SLOTS * 3 / 4 {
+        if !self.has_room_for(SLOTS / 4) {
             self.rank_anew(None, KEPT, reached, later);
         }
     }
