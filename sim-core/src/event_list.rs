@@ -78,17 +78,18 @@ impl<E: Copy> EventList<E> {
         self.front.push(entry, self.reached, &mut self.later);
     }
 
-    /// Moves what comes next into the empty front, unless it comes after `bound`.
+    /// Moves what comes next into the empty front, unless all of it comes after `bound`.
     #[inline(always)]
     fn refill(&mut self, bound: u64) {
         self.front.renew(self.reached);
         if self.front.has_new() {
-            if !self.front.has_room_for(radix::MOST) {
-                self.front.settle(self.reached, &mut self.later);
+            if self.front.has_room_for(radix::MOST) {
+                // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
+                let soonest = self.front.soonest_new();
+                self.later.refill(&mut self.front, bound.min(soonest));
+            } else {
+                self.front.extend(self.later.start());
             }
-            // From the buckets before what is new is put into its place, which waits for the samples its times are made of.
-            let soonest = self.front.soonest_new();
-            self.later.refill(&mut self.front, bound.min(soonest));
             self.front.settle(self.reached, &mut self.later);
         }
         if self.front.is_empty() {
@@ -100,7 +101,7 @@ impl<E: Copy> EventList<E> {
     /// may be asked for; all but the first eight only look like lanes, at the cost of [`EventList::push`].
     ///
     /// # Panics
-    /// If more than 65 535 distinct delays are asked for.
+    /// If more than 65 536 distinct delays are asked for.
     pub fn lane(&mut self, delay: SimDuration) -> LaneId {
         self.lanes.lane(delay)
     }
@@ -136,6 +137,7 @@ impl<E: Copy> EventList<E> {
         // Looking no further than what is popped next keeps the buckets' reference time from overtaking the clock.
         let bound = horizon.min((lane_key >> 64) as u64);
         if !self.front.is_empty() {
+            // Which may take all away that was here.
             self.front.look_at_new(self.reached, &mut self.later);
         }
         if self.front.is_empty() {

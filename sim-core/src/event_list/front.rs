@@ -17,7 +17,7 @@ const HOARD: usize = 256;
 
 const _: () = assert!(radix::MOST <= SLOTS, "there are slots for what a refill brings");
 
-/// All pending entries with a time before `end`, ranked, and what has been scheduled since the last refill, which is not.
+/// All pending entries with a time before `end`, but for lanes' own; and, not ranked yet, what has been scheduled since the last refill.
 #[derive(Clone, Debug)]
 pub(super) struct Front<E> {
     /// By slot.
@@ -30,7 +30,7 @@ pub(super) struct Front<E> {
     /// What keys count from.
     base: u64,
     turn: u64,
-    /// Entries that were here already when `end` was moved may come later.
+    /// What is ranked comes before it; what is in the buckets does not.
     end: u64,
     /// The slots of what is new, in the order of scheduling. Those before `looked_at` do not come before `end`.
     new: [u8; SLOTS],
@@ -130,15 +130,11 @@ impl<E: Copy> Front<E> {
 
     /// Ranks what is new and belongs here, and gives the rest to the buckets.
     pub(super) fn settle(&mut self, reached: u64, later: &mut Radix<E>) {
-        for at in 0..self.new_len {
-            let slot = usize::from(self.new[at % SLOTS]);
-            let entry = &self.entries[slot];
-            if entry.time < self.end {
-                self.rank(slot, reached, later);
-            } else {
-                later.push(*entry);
-                self.vacant |= 1 << slot;
-            }
+        self.looked_at = 0;
+        self.look_at_new(reached, later);
+        for &slot in &self.new[..self.new_len] {
+            later.push(self.entries[usize::from(slot)]);
+            self.vacant |= 1 << slot;
         }
         self.new_len = 0;
         self.looked_at = 0;
@@ -154,11 +150,10 @@ impl<E: Copy> Front<E> {
     /// Ranks the entry in a slot, which is younger than all of its instant that are ranked.
     #[inline]
     fn rank(&mut self, slot: usize, reached: u64, later: &mut Radix<E>) {
-        let since = self.entries[slot].time.wrapping_sub(self.base);
-        if since >= REACH || self.turn == TURNS {
-            return self.rank_anew(Some(slot), SLOTS, reached, later);
+        match self.entries[slot].time.checked_sub(self.base) {
+            Some(since) if since < REACH && self.turn != TURNS => self.enter(slot, since),
+            _ => self.rank_anew(Some(slot), SLOTS, reached, later),
         }
-        self.enter(slot, since);
     }
 
     #[inline]
@@ -168,20 +163,13 @@ impl<E: Copy> Front<E> {
         self.ranked += 1;
     }
 
-    /// Where the earliest entry is.
+    /// Where the earliest entry is: in the crowd, if there is one, since its instant was the next when it came here.
     #[inline]
     pub(super) fn first(&self) -> Place {
-        let slot = self.tournament.first();
         if !self.crowd.is_empty() {
-            return self.first_beside_crowd(slot);
+            return Place::NO_SLOT;
         }
-        slot.map_or(Place::NO_SLOT, Place)
-    }
-
-    #[cold]
-    fn first_beside_crowd(&self, slot: Option<usize>) -> Place {
-        let instant = self.crowd[self.head].time;
-        slot.filter(|&slot| self.entries[slot].time < instant).map_or(Place::NO_SLOT, Place)
+        self.tournament.first().map_or(Place::NO_SLOT, Place)
     }
 
     /// Key of the entry at this place; after every other key if it is nowhere.
@@ -235,10 +223,11 @@ impl<E: Copy> Front<E> {
         self.new_len != 0
     }
 
-    /// Whether keys can tell apart the times from `start` to before `end`: they may count from `start`, if nothing is ranked.
+    /// Whether keys can tell apart the times from `start` to before `end`. They may count from `start`, if nothing is ranked and, since it is
+    /// not after `bound`, nothing will be before it.
     #[inline]
-    pub(super) fn reaches(&self, start: u64, end: u64) -> bool {
-        end - self.base <= REACH || (self.ranked == 0 && end - start <= REACH)
+    pub(super) fn reaches(&self, start: u64, end: u64, bound: u64) -> bool {
+        end - self.base <= REACH || (self.ranked == 0 && end - start <= REACH && start <= bound)
     }
 
     /// Makes the front responsible for a range that it reaches, with the entries of `bucket` (in order of seq within each instant),
@@ -256,7 +245,8 @@ impl<E: Copy> Front<E> {
         bucket.clear();
     }
 
-    /// The same for a bucket of one instant, however many its entries are: the array is taken over.
+    /// Takes over a bucket of one instant, the next one, however many its entries are. More of that instant belongs here only if keys
+    /// reach it.
     pub(super) fn take_over(&mut self, bucket: &mut Vec<Entry<E>>, instant: u64) {
         self.end = instant;
         std::mem::swap(&mut self.crowd, bucket);
@@ -279,7 +269,7 @@ impl<E: Copy> Front<E> {
     }
 
     /// Ranks what is ranked, and another, with keys that count from `reached`, but gives back to the buckets what is out of reach and all
-    /// except the first `at_most`. Entries of one instant are never parted.
+    /// except the first `at_most`, or fewer: entries of one instant are never parted.
     #[cold]
     #[inline(never)]
     fn rank_anew(&mut self, another: Option<usize>, at_most: usize, reached: u64, later: &mut Radix<E>) {

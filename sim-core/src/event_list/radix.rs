@@ -55,31 +55,38 @@ impl<E: Copy> Radix<E> {
         self.buckets[level as usize * WIDTH + digit].push(entry);
     }
 
-    /// Moves the earliest entries into the empty front, and makes it responsible for the time up to what stays here. A bucket that begins
-    /// after `bound` is not spread. The front gets no entries at all only if there are none up to `bound`.
+    /// Moves the earliest entries into the front, in which nothing is ranked, and makes it responsible for the time up to what stays
+    /// here. It gets no entries at all only if there are none up to `bound`, but it may get some after that.
     #[inline(always)]
     pub(super) fn refill(&mut self, front: &mut Front<E>, bound: u64) {
-        while front.ranked() < ENOUGH {
-            let Some((level, digit, start)) = self.first() else { return front.extend(u64::MAX) };
+        while let Some((level, digit, start)) = self.first() {
             let at = level as usize * WIDTH + digit as usize;
             let bucket = &mut self.buckets[at];
-            let end = start.saturating_add(1 << (level * BITS));
-            if bucket.len() <= SMALL && front.reaches(start, end) {
+            // The last of all buckets has no end that is a time: it is spread until an instant is left.
+            let end = start.checked_add(1 << (level * BITS));
+            if let Some(end) = end.filter(|&end| bucket.len() <= SMALL && front.reaches(start, end, bound))
+                && front.ranked() < ENOUGH
+            {
                 front.load(bucket, start, end);
                 self.take_out(level, digit);
             } else if start > bound || !front.is_empty() {
-                return front.extend(start);
+                break;
             } else if level == 0 {
                 front.take_over(bucket, start);
                 self.take_out(level, digit);
-                break;
             } else {
                 self.last = start;
                 self.take_out(level, digit);
                 self.spread(at);
             }
         }
-        front.extend(self.first().map_or(u64::MAX, |(.., start)| start));
+        front.extend(self.start());
+    }
+
+    /// Nothing here is earlier.
+    #[inline]
+    pub(super) fn start(&self) -> u64 {
+        self.first().map_or(u64::MAX, |(.., start)| start)
     }
 
     /// Notes that a bucket is empty.
@@ -116,7 +123,9 @@ impl<E: Copy> Radix<E> {
             self.buckets[at] = bucket;
         }
     }
-    /// Makes the reference time earlier. Whoever looks ahead in vain and then schedules something before what was looked at comes here.
+
+    /// Makes the reference time earlier, by placing everything anew. The kernel never comes here: whoever does has looked ahead in vain and
+    /// then scheduled something before what was looked at.
     #[cold]
     #[inline(never)]
     fn step_back(&mut self, to: u64) {

@@ -184,6 +184,31 @@ fn the_ends_of_time() {
     pair.drain();
 }
 
+/// The last instant of all cannot be told from no time at all by a time that comes after it.
+#[test]
+fn order_just_before_the_end_of_time() {
+    const REACH: u64 = 1 << 42;
+    let mut pair = Pair::new(&[]);
+    [u64::MAX - REACH, u64::MAX, u64::MAX - 1].into_iter().for_each(|time| pair.push(time));
+    pair.drain();
+    let mut pair = Pair::new(&[]);
+    pair.push(u64::MAX - 10);
+    assert!(pair.pop(u64::MAX - 10));
+    pair.push(10);
+    assert!(!pair.pop(u64::MAX - 5));
+    pair.push(5);
+    (0..63).for_each(|_| pair.push(4));
+    pair.drain();
+    let mut pair = Pair::new(&[]);
+    let far = u64::MAX - REACH / 2 + 1;
+    (0..16).for_each(|_| pair.push(far));
+    (0..16).for_each(|_| pair.push(u64::MAX));
+    assert!(!pair.pop(far - 1));
+    pair.now = 0;
+    pair.push(5);
+    pair.drain();
+}
+
 /// A clock that looks ahead in vain and then sees something scheduled before what it had looked at.
 #[test]
 fn looking_ahead_commits_to_nothing() {
@@ -287,7 +312,7 @@ fn mass_ties_take_no_time() {
     pair.drain();
 }
 
-/// An event far away does not make the front, which is sorted, responsible for the crowd that comes before it.
+/// An event far away does not make the front, or an array as large as all, responsible for the crowd that comes before it.
 #[test]
 fn a_crowd_before_a_far_event_is_not_all_sorted() {
     let mut pair = Pair::new(&[]);
