@@ -508,9 +508,8 @@ impl Request {
     /// request must still go all the way back.
     #[must_use]
     pub fn detach_at(&mut self, at: usize) -> Self {
-        let mut copy = self.clone();
+        let mut copy = self.at_no_server();
         copy.depth = at as u8;
-        copy.server = Self::NO_SERVER;
         self.frames.copy_within(at..self.depth as usize, 0);
         self.depth -= at as u8;
         self.abandoned = true;
@@ -529,9 +528,13 @@ impl Request {
     /// A copy that nobody waits for yet.
     #[must_use]
     pub fn without_frames(&self) -> Self {
-        let mut copy = self.clone();
+        let mut copy = self.at_no_server();
         (copy.depth, copy.abandoned, copy.next) = (0, false, Key::NONE);
         copy
+    }
+    /// A copy that has nothing of a server: what the original works on, and with which worker, is the original's.
+    fn at_no_server(&self) -> Self {
+        Self { server: Self::NO_SERVER, holds_worker: false, demand: SimDuration::ZERO, ..self.clone() }
     }
     /// Sets the way back to the bottom holder (known once the first hop is).
     pub fn set_bottom_hop(&mut self, back: Hop) {
@@ -606,4 +609,21 @@ pub mod purpose {
     pub const STEP: u64 = 1 << 16;
     /// Stream of call `n` of a handler.
     pub const CALL: u64 = 1 << 17;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Else a copy that is sent to another task, and has to wait there, would give back a worker that it never had.
+    #[test]
+    fn a_copy_has_neither_the_worker_nor_the_demand_of_its_original() {
+        let mut request = Request::BLANK;
+        request.push(Holder::Client(TrafficId(0)), Hop::NONE);
+        (request.server, request.holds_worker, request.demand) = (3, true, SimDuration::from_nanos(5));
+        for copy in [request.without_frames(), request.detach()] {
+            assert_eq!((copy.server, copy.holds_worker, copy.demand), (Request::NO_SERVER, false, SimDuration::ZERO));
+        }
+        assert_eq!((request.server, request.holds_worker, request.demand), (3, true, SimDuration::from_nanos(5)));
+    }
 }
